@@ -1,0 +1,487 @@
+"""The family base: validation, the loop's parts put together, the public verbs."""
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    DensityMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from . import starts
+from ._table import Scaling, Table, make_table
+from .bandwidth import conservative_rate, scott, silverman
+from .closeness import ClosestRecord
+from .engines import ENGINE_NAMES, Profiles, get_engine
+from .fields import DriftField, conservative
+from .flow import annealing_schedule, evolve, root_mean_square
+from .kernels import KERNEL_NAMES, Gaussian, Kernel, get_kernel
+
+# Default number of particles: that of the samples, between these bounds. Leaving
+# oneself out starves the repulsion of few particles, and they spread beyond the
+# data (1.3 to 6 standard deviations with one particle per sample, 1.0 to 1.25 with
+# three).
+_MIN_PARTICLES = 64
+_MAX_PARTICLES = 10_000
+_PARTICLES_PER_SAMPLE = {"full": 1, "leave-one-out": 3}
+
+
+def _initial_bandwidth(n, d):
+    """First bandwidth of the annealing: every particle sees the whole of the data."""
+    return 1.5 * np.sqrt(d / 2)
+
+
+class _Fitted(NamedTuple):
+    """State of a fitted flow, in internal units."""
+
+    table: Table
+    scaling: Scaling
+    particles: np.ndarray
+    trajectory: tuple
+
+
+class BaseDrifter(
+    OneToOneFeatureMixin, TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base of the drifters: everything but the profiles of the field."""
+
+    _parameter_constraints = {
+        "kernel": [StrOptions(set(KERNEL_NAMES)), Kernel],
+        "bandwidth": [
+            StrOptions({"rate", "scott", "silverman"}),
+            Interval(Real, 0, np.inf, closed="neither"),
+        ],
+        "n_particles": [Interval(Integral, 1, None, closed="left"), None],
+        "self_interaction": [StrOptions({"full", "leave-one-out"})],
+        "start": [StrOptions({"gaussian", "resample"}), "array-like", callable],
+        "standardize": ["boolean"],
+        "annealing": [Interval(Integral, 0, None, closed="left")],
+        "step_size": [Interval(Real, 0, np.inf, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "engine": [StrOptions({"auto", *ENGINE_NAMES})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def __init__(
+        self,
+        *,
+        kernel,
+        bandwidth,
+        n_particles,
+        self_interaction,
+        start,
+        standardize,
+        annealing,
+        step_size,
+        max_iter,
+        tol,
+        early_stopping,
+        engine,
+        random_state,
+        verbose,
+    ):
+        self.kernel = kernel
+        self.bandwidth = bandwidth
+        self.n_particles = n_particles
+        self.self_interaction = self_interaction
+        self.start = start
+        self.standardize = standardize
+        self.annealing = annealing
+        self.step_size = step_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.engine = engine
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @abstractmethod
+    def _profiles(self, kernel):
+        """Normaliser and pull of the field."""
+
+    @abstractmethod
+    def _rate(self, n, d):
+        """Bandwidth at which the theory of the field converges fastest."""
+
+    # -- fit ---------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Evolve an ensemble of particles until it is distributed like the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data, at least two rows, in any units.
+        y : None
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative weights; weight 2 is the row twice, weight 0 is no row.
+
+        Returns
+        -------
+        self : object
+            The fitted drifter.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is invalid, or the engine asked for is not
+            available. The estimator is then not fitted.
+        FloatingPointError
+            If the particles diverge.
+        """
+        try:
+            return self._fit(X, sample_weight)
+        except BaseException:
+            self._forget()
+            raise
+
+    def _fit(self, X, sample_weight):
+        X = validate_data(
+            self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
+        )
+        table, scaling = make_table(
+            X, self._check_weight(sample_weight, X), self.standardize
+        )
+        random_state = check_random_state(self.random_state)
+        start = self._fitted_start(table, scaling, random_state)
+        bandwidth = self._check_bandwidth(table)
+        initial = table.scale_of(_initial_bandwidth)
+        n, m = len(start), len(table.rows)
+        engine = self._get_engine(n * (n + m) * self.max_iter)
+        flow = evolve(
+            start,
+            self._field(engine, table).on_particles,
+            annealing_schedule(initial, bandwidth, self.annealing, self.max_iter),
+            self.step_size,
+            self.tol,
+            ClosestRecord(table.rows, table.weight) if self.early_stopping else None,
+            self._report if self.verbose else None,
+        )
+
+        self.engine_ = engine.name
+        self.bandwidth_ = bandwidth
+        self.scale_ = scaling.scale
+        self.start_ = scaling.to_data(start)
+        self.particles_ = scaling.to_data(flow.particles)
+        self.history_ = flow.history
+        self.n_iter_ = len(flow.trajectory)
+        self.residual_velocity_ = float(flow.history["residual_velocity"][-1])
+        self.stopped_by_ = flow.stopped_by
+        self._fitted = _Fitted(table, scaling, flow.particles, flow.trajectory)
+        if flow.stopped_by == "max_iter":
+            warnings.warn(
+                f"The particles still drift after max_iter={self.max_iter} steps: the "
+                f"residual velocity is {self.residual_velocity_ / bandwidth:.2g} "
+                f"bandwidths per step, above tol={self.tol}. Raise max_iter or the "
+                "bandwidth.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _forget(self):
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        vars(self).pop("_fitted", None)
+
+    def _check_weight(self, sample_weight, X):
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError(
+                "The 'sample_weight' are all zero; at least one must be positive."
+            )
+        return weight
+
+    def _check_bandwidth(self, table):
+        rules = {"rate": self._rate, "scott": scott, "silverman": silverman}
+        if self.bandwidth in rules:
+            return table.scale_of(rules[self.bandwidth])
+        return float(self.bandwidth)
+
+    def _get_engine(self, n_pairs):
+        return get_engine(self.engine, n_pairs, self.n_features_in_)
+
+    def _field(self, engine, table):
+        return DriftField(
+            self._profiles(get_kernel(self.kernel)),
+            engine,
+            table.rows,
+            table.log_weight,
+            leave_one_out=self.self_interaction == "leave-one-out",
+        )
+
+    def _report(self, step, bandwidth, residual):
+        print(
+            f"[{type(self).__name__}] step {step}, bandwidth {bandwidth:.4g}, "
+            f"residual velocity {residual / bandwidth:.3g} bandwidths"
+        )
+
+    # -- starts ------------------------------------------------------------------
+
+    def _fitted_start(self, table, scaling, random_state):
+        """The ensemble that `fit` evolves, in internal units."""
+        n = self.n_particles
+        if self._start_is_array():
+            start = self._check_start(self.start, "array", table)
+            if n is not None and n != len(start):
+                raise ValueError(
+                    f"The 'start' parameter has {len(start)} rows but 'n_particles' is "
+                    f"{n}; make them equal or leave n_particles=None."
+                )
+            start = scaling.to_internal(start)
+        else:
+            if n is None:
+                n = _PARTICLES_PER_SAMPLE[self.self_interaction] * table.n_samples
+                n = int(np.clip(n, _MIN_PARTICLES, _MAX_PARTICLES))
+            start = self._fresh_start(n, table, scaling, random_state)
+        if self.self_interaction == "leave-one-out" and len(start) < 2:
+            raise ValueError(
+                "The 'n_particles' must be at least 2 with "
+                f"self_interaction='leave-one-out'; got {len(start)}."
+            )
+        return start
+
+    def _fresh_start(self, n, table, scaling, random_state):
+        """Independent draws from the start distribution, in internal units."""
+        if self._start_is_array():
+            # A smoothed bootstrap of the rows the user gave.
+            rows = scaling.to_internal(self._check_start(self.start, "array", table))
+            noise = rows.std(axis=0) * scott(max(len(rows), 2), rows.shape[1])
+            weight = np.full(len(rows), 1 / len(rows))
+            return starts.resampled(n, rows, weight, noise, random_state)
+        if callable(self.start):
+            start = self._check_start(self.start(n, random_state), "callable", table)
+            if len(start) != n:
+                raise ValueError(
+                    f"The 'start' callable returned {len(start)} rows for "
+                    f"n_samples={n}; it must return n_samples rows."
+                )
+            return scaling.to_internal(start)
+        if self.start == "resample":
+            noise = starts.RESAMPLING_NOISE * table.std
+            return starts.resampled(n, table.rows, table.weight, noise, random_state)
+        return starts.matched_gaussian(n, table.rows, table.weight, random_state)
+
+    def _start_is_array(self):
+        return not (isinstance(self.start, str) or callable(self.start))
+
+    def _check_start(self, start, kind, table):
+        start = check_array(start, dtype=table.rows.dtype, input_name="start")
+        if start.shape[1] != table.rows.shape[1]:
+            raise ValueError(
+                f"The 'start' {kind} has {start.shape[1]} columns but X has "
+                f"{table.rows.shape[1]}; they must be equal."
+            )
+        return start
+
+    # -- what a fitted drifter does ------------------------------------------------
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows by evolving fresh ensembles through the fitted schedule.
+
+        The rows are not the fitted particles, and their order carries no
+        information: they are exchangeable. Whole ensembles of at least
+        ``len(particles_)`` rows are evolved even for a few rows, so that their law
+        does not depend on `n_samples`; drawing many rows at once is cheaper than
+        many times a few.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows, at least 1.
+        random_state : int, RandomState instance or None, default=None
+            Source of the start. None falls back on the `random_state` of the
+            estimator: if that is an int, every call gives the same rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            New rows in the units and precision of the data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n_samples` is not a positive integer.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if random_state is None:
+            random_state = self.random_state
+        # A stream of its own: the same seed in `fit` must not give the same start.
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        random_state = np.random.RandomState(seed)
+
+        table, scaling, particles, _ = self._fitted
+        n_ensembles = max(1, round(n_samples / len(particles)))
+        n = max(len(particles), -(-n_samples // n_ensembles))
+        n_pairs = n_ensembles * n * (n + len(table.rows)) * self.n_iter_
+        velocity = self._field(self._get_engine(n_pairs), table).on_particles
+        ensembles = [
+            self._evolve_through(
+                velocity, self._fresh_start(n, table, scaling, random_state)
+            )
+            for _ in range(n_ensembles)
+        ]
+        rows = random_state.permutation(np.concatenate(ensembles))[:n_samples]
+        return scaling.to_data(rows)
+
+    def _evolve_through(self, velocity, x):
+        """Follow the fitted schedule, without its stopping rules."""
+        for h, step in self._fitted_steps():
+            x = x + step * velocity(x, h)
+            if not np.isfinite(x).all():
+                raise FloatingPointError(
+                    "A fresh ensemble diverged. Fit with a larger bandwidth, a "
+                    "smaller step_size, or self_interaction='full'."
+                )
+        return x
+
+    def _fitted_steps(self):
+        """Pairs (bandwidth, step size) of the steps that `fit` took."""
+        h, step = self.history_["bandwidth"], self.history_["step_size"]
+        return zip(h[:-1].tolist(), step[:-1].tolist(), strict=True)
+
+    def transform(self, X):
+        """Carry rows through the fitted flow as passive tracers.
+
+        Every row moves in the field of the data and the fitted particles, step by
+        step, without acting on them or on other rows. Rows drawn from the start
+        distribution come out distributed like the data, faithfully in few
+        dimensions or with many particles; use :meth:`sample` to draw new rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows in data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The rows at the end of the flow.
+        """
+        z = self._check_rows(X)
+        table, scaling, particles, trajectory = self._fitted
+        n_pairs = len(z) * (len(table.rows) + len(particles)) * self.n_iter_
+        field = self._field(self._get_engine(n_pairs), table)
+        for (h, step), positions in zip(self._fitted_steps(), trajectory, strict=True):
+            z = z + step * field.at(z, positions, h)
+        return scaling.to_data(z)
+
+    def velocity(self, X):
+        """Final drifting field at given points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points in data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Displacement per unit step, in data units, between the data and the
+            fitted particles at ``bandwidth_``.
+        """
+        z = self._check_rows(X)
+        table, scaling, particles, _ = self._fitted
+        n_pairs = len(z) * (len(table.rows) + len(particles))
+        field = self._field(self._get_engine(n_pairs), table)
+        v = field.at(z, particles, self.bandwidth_)
+        return (scaling.scale * v).astype(v.dtype, copy=False)
+
+    def score_samples(self, X):
+        """Log-density of the fitted model: the kernel density of the particles.
+
+        Comparable with :meth:`sklearn.neighbors.KernelDensity.score_samples`; the
+        bandwidth is ``bandwidth_``, in every column a multiple of ``scale_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points in data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-density with respect to the data units.
+
+        Raises
+        ------
+        ValueError
+            If the kernel has no finite integral in this dimension.
+        """
+        z = self._check_rows(X)
+        _, scaling, particles, _ = self._fitted
+        kernel = get_kernel(self.kernel)
+        d = self.n_features_in_
+        log_volume = d * np.log(self.bandwidth_) + np.log(scaling.scale).sum()
+        log_constant = float(kernel.log_normalizer(d) - log_volume)
+        engine = self._get_engine(len(z) * len(particles))
+        density = engine.bind(particles).reduce(
+            z, Profiles(kernel.log_profile), self.bandwidth_
+        )
+        return density.log_z + log_constant
+
+    def score(self, X, y=None):
+        """Minus the residual velocity of the fitted particles against `X`.
+
+        The root-mean-square velocity that `X`, taken as the data, would give to the
+        fitted particles, in units of the bandwidth. Field and bandwidth are a
+        reference common to all candidates of a search: the Gaussian field at the
+        ``"rate"`` bandwidth of the training data. At its own bandwidth a candidate
+        would win by flattening both densities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Held-out rows in data units.
+        y : None
+            Ignored, present for API consistency.
+
+        Returns
+        -------
+        float
+            Dimensionless, at most 0; greater is better.
+        """
+        z = self._check_rows(X)
+        table, _, particles, _ = self._fitted
+        h = table.scale_of(conservative_rate)
+        n = len(particles)
+        engine = self._get_engine(n * (n + len(z)))
+        field = DriftField(conservative(Gaussian()), engine, z)
+        return -root_mean_square(field.on_particles(particles, h)) / h
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        rows = self._fitted.table.rows
+        return self._fitted.scaling.to_internal(X.astype(rows.dtype, copy=False))
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_fitted")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

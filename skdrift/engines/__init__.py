@@ -1,0 +1,81 @@
+"""Engines: several ways to compute one reduction.
+
+An engine binds a set of sources once and then answers many reductions over it
+(see :mod:`skdrift.engines._reduction` for what a reduction is). A new engine is
+one file with a class of the same shape as :class:`NumpyEngine`, and one line in
+``_ENGINES`` below.
+"""
+
+import ctypes
+from functools import cache
+
+from ._keops import KeopsEngine
+from ._numpy import NumpyEngine
+from ._reduction import Profiles, Reduction, merge
+
+__all__ = ["KeopsEngine", "NumpyEngine", "Profiles", "Reduction", "get_engine", "merge"]
+
+_ENGINES = {engine.name: engine for engine in (NumpyEngine, KeopsEngine)}
+ENGINE_NAMES = tuple(_ENGINES)
+
+# Pairs (times steps) from which KeOps repays its compilation of several seconds,
+# against NumPy tiles: on a GPU, and on CPUs for few columns, where alone it is faster.
+_KEOPS_GPU_MIN_PAIRS = 2e9
+_KEOPS_CPU_MIN_PAIRS = 2e10
+_KEOPS_CPU_MAX_FEATURES = 3
+
+
+def get_engine(name, n_pairs, n_features):
+    """Return the engine that a name stands for; the one place where it is chosen.
+
+    Parameters
+    ----------
+    name : {"auto", "numpy", "keops"}
+        With ``"auto"``, KeOps if it is available and the work repays its
+        compilation (on a GPU from 2e9 pairs; on CPUs from 2e10 pairs of at most 3
+        columns), NumPy otherwise.
+    n_pairs : float
+        Pairs of query and source to be evaluated, summed over all steps.
+    n_features : int
+        Number of columns.
+
+    Returns
+    -------
+    object
+        An engine, with a ``name`` and a method ``bind(sources, log_weights)``.
+
+    Raises
+    ------
+    ValueError
+        If the engine asked for cannot run on this machine.
+    """
+    if name == "auto":
+        name = "keops" if _keops_repays(n_pairs, n_features) else "numpy"
+    reason = _ENGINES[name].unavailable_reason()
+    if reason is not None:
+        raise ValueError(
+            f"The 'engine' parameter is {name!r}, which is not available here: "
+            f"{reason}; or choose engine='auto'."
+        )
+    return _ENGINES[name]()
+
+
+def _keops_repays(n_pairs, n_features):
+    if n_pairs < _KEOPS_GPU_MIN_PAIRS or KeopsEngine.unavailable_reason() is not None:
+        return False
+    if _gpu_count() > 0:
+        return True
+    return n_pairs >= _KEOPS_CPU_MIN_PAIRS and n_features <= _KEOPS_CPU_MAX_FEATURES
+
+
+@cache
+def _gpu_count():
+    """Number of CUDA devices, from the driver itself: importing KeOps is slow."""
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value

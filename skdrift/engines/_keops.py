@@ -1,0 +1,204 @@
+"""KeOps engine: compiled map-reduce on the GPU, or on the CPU without one.
+
+KeOps compiles one shared library per formula, dimension and precision, in about
+ten seconds, and keeps it on disk. To compile as little as possible there is one
+fused formula for both terms of the field (leave-one-out or not), and every
+number that may vary is an argument of it, never part of its text.
+"""
+
+import importlib.util
+import operator
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from functools import reduce
+
+import numpy as np
+
+from ._reduction import Reduction
+
+
+class KeopsEngine:
+    """Fused reductions by KeOps, quiet and imported at first use."""
+
+    name = "keops"
+
+    @staticmethod
+    def unavailable_reason():
+        """Say why the engine cannot run here, or return None if it can."""
+        if importlib.util.find_spec("pykeops") is None:
+            return "the package pykeops is not installed; run 'pip install pykeops'"
+        if shutil.which(os.environ.get("CXX") or "g++") is None:
+            return (
+                "no C++ compiler was found, which KeOps needs; install g++ or point "
+                "the environment variable CXX to a compiler"
+            )
+        return None
+
+    def bind(self, sources, log_weights=None):
+        """Prepare sources for many reductions; see :class:`NumpyEngine`."""
+        return _KeopsSources(sources, log_weights)
+
+
+class _KeopsSources:
+    def __init__(self, sources, log_weights):
+        m = len(sources)
+        if log_weights is None:
+            log_weights = np.full(m, -np.log(m))
+        # Distances are translation-invariant; small numbers keep float32 accurate.
+        self.centre = sources.mean(axis=0)
+        self.sources = np.ascontiguousarray(sources - self.centre)
+        self.log_weights = log_weights.astype(sources.dtype).reshape(-1, 1)
+        self.labels = _exact_labels(np.arange(m), sources.dtype)
+
+    def reduce(self, queries, profiles, bandwidth, deleted=None):
+        """Reduce over the sources at every query; see :class:`NumpyEngine`."""
+        dtype = self.sources.dtype
+        queries = np.ascontiguousarray(queries - self.centre, dtype=dtype)
+        if deleted is None:
+            deleted = np.full(len(queries), -1)
+        formula = _fused_formula(
+            queries,
+            self.sources,
+            self.log_weights,
+            _exact_labels(deleted, dtype),
+            self.labels,
+            np.array([bandwidth**-2], dtype=dtype),
+            profiles,
+        )
+        with _compilation_lock():
+            shift, z, *pulled = _evaluate(formula).T
+        # A shift this low stands for a query whose only source is deleted.
+        empty = shift < 0.5 * _deleted_log_weight(dtype)
+        z[empty] = 1
+        displacement = np.stack(pulled, axis=1) / z[:, None]
+        displacement[empty] = 0
+        return Reduction(np.where(empty, -np.inf, shift + np.log(z)), displacement)
+
+
+def _fused_formula(x, y, log_weights, label_i, label_j, inverse_h2, profiles):
+    """Symbolic ``sum_j exp(log n_j - max) (1, pull_j (y_j - x))``, ready to run."""
+    keops = _import_keops()
+    x, y, log_w = keops.Vi(x), keops.Vj(y), keops.Vj(log_weights)
+    difference = y - x
+    # Kept as a constant tensor where a literal would enter the formula's text.
+    constant = _constant_factory(keops, label_i.dtype)
+    r2 = (difference**2).sum(-1) * keops.Pm(inverse_h2)
+    other = ((keops.Vi(label_i) - keops.Vj(label_j)) ** 2).sum(-1).sign()  # 0: deleted
+    symbol = _Symbol(r2, constant)
+    gone = constant(_deleted_log_weight(label_i.dtype)) * (constant(1.0) - other)
+    log_k = _lazy(profiles.log_normalizer(symbol), constant) + log_w + gone
+    weight = other
+    if profiles.pull is not None:
+        # Away from 0 at coincident points: the slope may be infinite there, while
+        # its product with the zero difference counts as 0.
+        apart = _Symbol(r2 + (constant(1.0) - r2.sign()), constant)
+        weight = other * _lazy(profiles.pull(apart), constant)
+    terms = keops.LazyTensor.concat(other, weight * difference)
+    return lambda: log_k.reduction("Max_SumShiftExpWeight", other=terms, axis=1)
+
+
+def _evaluate(formula):
+    try:
+        return formula()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        raise RuntimeError(
+            "KeOps could not compile or run the reduction. Check the C++ compiler "
+            "and the Python headers, clear its cache with pykeops.clean_pykeops(), "
+            "or choose engine='numpy'."
+        ) from error
+
+
+def _deleted_log_weight(dtype):
+    """Finite stand-in for log 0: far below any log-weight, and safe to subtract."""
+    return -0.25 * float(np.finfo(dtype).max)
+
+
+def _exact_labels(index, dtype):
+    """Integers as two floating columns, so that float32 tells 2^36 rows apart."""
+    return np.stack(np.divmod(index, 4096), axis=1).astype(dtype)
+
+
+def _import_keops():
+    # Both are read at import, by the two packages that KeOps consists of.
+    os.environ.setdefault("PYKEOPS_VERBOSE", "0")
+    os.environ.setdefault("KEOPS_VERBOSE", "0")
+    import pykeops.numpy
+
+    return pykeops.numpy
+
+
+@contextmanager
+def _compilation_lock():
+    """Let one process at a time compile: KeOps itself has no lock on its cache."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        yield
+        return
+    path = os.path.join(tempfile.gettempdir(), f"skdrift-keops-{os.getuid()}.lock")
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# -- NumPy functions on KeOps symbols ------------------------------------------------
+
+
+def _constant_factory(keops, dtype):
+    return lambda value: keops.Pm(np.array([value], dtype=dtype))
+
+
+def _lazy(value, constant):
+    return value.lazy if isinstance(value, _Symbol) else constant(float(value))
+
+
+_UFUNCS = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.negative: operator.neg,
+    np.absolute: lambda a: a.abs(),
+    np.sqrt: lambda a: a.sqrt(),
+    np.square: lambda a: a * a,
+    np.reciprocal: lambda a: a.inv(),
+    np.exp: lambda a: a.exp(),
+    np.log: lambda a: a.log(),
+    np.log1p: lambda a, one: (one + a).log(),
+    np.expm1: lambda a, one: a.exp() - one,
+    np.tanh: lambda a, one: one - (one + one) / ((a + a).exp() + one),
+    np.sin: lambda a: a.sin(),
+    np.cos: lambda a: a.cos(),
+    np.arctan: lambda a: a.atan(),
+}
+_NEEDS_ONE = {np.log1p, np.expm1, np.tanh}
+
+
+class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
+    """A KeOps tensor that NumPy functions apply to.
+
+    It lets one definition of a kernel, in NumPy, serve every engine.
+    """
+
+    def __init__(self, lazy, constant):
+        self.lazy = lazy
+        self.constant = constant
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        if ufunc is np.power and isinstance(inputs[1], int):
+            result = reduce(operator.mul, [self.lazy] * inputs[1])
+        elif ufunc in _UFUNCS:
+            arguments = [_lazy(a, self.constant) for a in inputs]
+            if ufunc in _NEEDS_ONE:
+                arguments.append(self.constant(1.0))
+            result = _UFUNCS[ufunc](*arguments)
+        else:
+            raise TypeError(
+                f"The kernel uses numpy.{ufunc.__name__}, which the KeOps engine "
+                "cannot translate; choose engine='numpy'."
+            )
+        return _Symbol(result, self.constant)

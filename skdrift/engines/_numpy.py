@@ -1,0 +1,156 @@
+"""Dense NumPy engine: the reference, always available."""
+
+import numpy as np
+from sklearn import get_config
+
+from ._reduction import Reduction, merge
+
+# Up to this many columns the squared distance is summed column by column, free
+# of cancellation; above it a matrix product is faster.
+_DIFFERENCE_MAX_FEATURES = 8
+# Tiles of this many pairs stay in the cache; larger ones are memory-bound.
+_TILE_PAIRS = 2**17
+_TILE_SOURCES = 1024
+# Buffers of the size of a tile that are alive at once.
+_TILE_BUFFERS = 6
+
+
+class NumpyEngine:
+    """Tiles of broadcasting and BLAS, in the precision of the sources.
+
+    Memory beyond the result stays below scikit-learn's ``working_memory``
+    setting.
+    """
+
+    name = "numpy"
+
+    @staticmethod
+    def unavailable_reason():
+        """Return None: this engine runs everywhere."""
+        return None
+
+    def bind(self, sources, log_weights=None):
+        """Prepare sources for many reductions.
+
+        Parameters
+        ----------
+        sources : ndarray of shape (n_sources, n_features), float32 or float64
+        log_weights : ndarray of shape (n_sources,), default=None
+            Log-weights; None stands for ``1 / n_sources`` each.
+
+        Returns
+        -------
+        _NumpySources
+            Has ``reduce(queries, profiles, bandwidth, deleted=None)``.
+        """
+        return _NumpySources(sources, log_weights)
+
+
+class _NumpySources:
+    def __init__(self, sources, log_weights):
+        m, d = sources.shape
+        if log_weights is None:
+            log_weights = np.full(m, -np.log(m))
+        self.log_weights = log_weights.astype(sources.dtype, copy=False)
+        self.by_products = d > _DIFFERENCE_MAX_FEATURES
+        # Distances from products lose digits in proportion to |y|^2: centre
+        # them, and take the products in float64 whatever the precision.
+        self.centre = sources.mean(axis=0) if self.by_products else 0
+        self.sources = np.ascontiguousarray(sources - self.centre)
+        if self.by_products:
+            self.sources_64 = self.sources.astype(np.float64, copy=False)
+            self.square_norms = np.einsum("ij,ij->i", self.sources_64, self.sources_64)
+        else:
+            self.columns = np.ascontiguousarray(self.sources.T)
+
+    def reduce(self, queries, profiles, bandwidth, deleted=None):
+        """Reduce over the sources at every query.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+        profiles : Profiles
+        bandwidth : float
+            The kernel's scale h, in the units of the sources.
+        deleted : ndarray of shape (n_queries,), dtype int, default=None
+            For each query the index of one source to leave out (leave-one-out).
+
+        Returns
+        -------
+        Reduction
+        """
+        n, d = queries.shape
+        queries = np.ascontiguousarray(queries - self.centre, dtype=self.sources.dtype)
+        log_z = np.empty(n, dtype=queries.dtype)
+        displacement = np.empty((n, d), dtype=queries.dtype)
+        rows, columns = self._tile_shape()
+        for i in range(0, n, rows):
+            q = slice(i, min(i + rows, n))
+            gone = None if deleted is None else deleted[q]
+            tiles = (
+                self._reduce_tile(
+                    queries[q], slice(j, j + columns), profiles, bandwidth, gone
+                )
+                for j in range(0, len(self.sources), columns)
+            )
+            result = next(tiles)
+            for tile in tiles:
+                result = merge(result, tile)
+            log_z[q], displacement[q] = result
+        return Reduction(log_z, displacement)
+
+    def _tile_shape(self):
+        budget = get_config()["working_memory"] * 2**20
+        pairs = int(budget // (_TILE_BUFFERS * self.sources.itemsize))
+        pairs = max(1, min(pairs, _TILE_PAIRS))
+        columns = min(len(self.sources), _TILE_SOURCES, pairs)
+        return max(1, pairs // columns), columns
+
+    def _reduce_tile(self, x, tile, profiles, bandwidth, deleted):
+        y = self.sources[tile]
+        r2 = self._square_distances(x, tile)
+        r2 *= bandwidth**-2
+        log_k = profiles.log_normalizer(r2)
+        log_k += self.log_weights[tile]
+        if deleted is not None:
+            local = deleted - tile.start
+            row = np.flatnonzero((0 <= local) & (local < len(y)))
+            log_k[row, local[row]] = -np.inf
+        shift = log_k.max(axis=1)
+        shift[np.isneginf(shift)] = 0  # every source of this tile is deleted
+        log_k -= shift[:, None]
+        k = np.exp(log_k, out=log_k)
+        z = k.sum(axis=1)
+        if profiles.pull is None:
+            pulled = z
+        else:
+            with np.errstate(divide="ignore"):
+                pull = profiles.pull(r2)
+            # A coincident point pulls nowhere, even if the slope is infinite there.
+            np.copyto(pull, 0, where=np.isinf(pull))
+            k *= pull
+            pulled = k.sum(axis=1)
+        with np.errstate(divide="ignore"):
+            log_z = np.log(z) + shift
+        z[z == 0] = 1
+        return Reduction(log_z, (k @ y - x * pulled[:, None]) / z[:, None])
+
+    def _square_distances(self, x, tile):
+        if not self.by_products:
+            columns = self.columns[:, tile]
+            r2 = np.subtract(x[:, :1], columns[0])
+            r2 *= r2
+            for k in range(1, len(columns)):
+                difference = np.subtract(x[:, k : k + 1], columns[k])
+                difference *= difference
+                r2 += difference
+            return r2
+        x = x.astype(np.float64, copy=False)
+        xx = np.einsum("ij,ij->i", x, x)[:, None]
+        yy = self.square_norms[tile]
+        r2 = x @ (-2.0 * self.sources_64[tile]).T
+        r2 += xx
+        r2 += yy
+        # Below the rounding error of the products two points are coincident.
+        r2[r2 < 4 * np.finfo(np.float64).eps * (xx + yy)] = 0
+        return r2.astype(self.sources.dtype, copy=False)

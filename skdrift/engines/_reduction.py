@@ -1,0 +1,69 @@
+"""What every engine computes, and how partial results combine.
+
+For a query x and sources y_j with weights w_j, a normaliser profile n and a
+pull profile a of the scaled distance r_j = |x - y_j| / h,
+
+    log Z(x) = log sum_j w_j n(r_j)
+    D(x)     = sum_j w_j a(r_j) (y_j - x) / sum_j w_j n(r_j).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Profiles(NamedTuple):
+    """The two profiles of a reduction, as functions of the squared scaled distance.
+
+    Attributes
+    ----------
+    log_normalizer : callable
+        ``log n(r)`` of ``r ** 2``.
+    pull : callable or None
+        ``a(r) / n(r)`` of ``r ** 2``; None where the two profiles are equal.
+    """
+
+    log_normalizer: Callable
+    pull: Callable | None = None
+
+
+class Reduction(NamedTuple):
+    """Result of a reduction over one set of sources.
+
+    Attributes
+    ----------
+    log_z : ndarray of shape (n_queries,)
+        Log normaliser; ``-inf`` where no source is left.
+    displacement : ndarray of shape (n_queries, n_features)
+        Pull D, a length in the units of the queries; 0 where no source is left.
+    """
+
+    log_z: np.ndarray
+    displacement: np.ndarray
+
+
+def merge(first, second):
+    """Combine the reductions over two disjoint sets of sources, exactly.
+
+    The operation is associative and commutative (up to rounding), so tiles,
+    batches, shards and machines all combine with it.
+
+    Parameters
+    ----------
+    first, second : Reduction
+        Results for the same queries, profiles and bandwidth. The weights of the
+        two sets count on one common scale.
+
+    Returns
+    -------
+    Reduction
+        The reduction over the union of the two sets.
+    """
+    log_z = np.logaddexp(first.log_z, second.log_z)
+    shift = np.where(np.isneginf(log_z), 0, log_z)  # -inf only if both sets are empty
+    displacement = (
+        np.exp(first.log_z - shift)[:, None] * first.displacement
+        + np.exp(second.log_z - shift)[:, None] * second.displacement
+    )
+    return Reduction(log_z, displacement)

@@ -1,0 +1,89 @@
+"""Drifting fields: the pull of the data minus the pull of the particles.
+
+Every velocity is ``V(x) = D_data(x) - D_model(x)``, two reductions of one pair
+of profiles (see :mod:`skdrift.engines`). V is a displacement, a length in the
+units of the data: a step of size 1 moves a particle by V.
+"""
+
+import numpy as np
+
+from .engines import Profiles
+
+
+def conservative(kernel):
+    """Profiles of the kernel density gradient: ``V = h^2 grad log(p_h / q_h)``.
+
+    A true gradient field for every kernel (Balasubramanian, arXiv:2605.22795,
+    section 1). The sharp-normalised field of Franz et al. (arXiv:2604.06333) is
+    the conservative field of the sharp companion ``kernel.sharp()``.
+
+    Parameters
+    ----------
+    kernel : Kernel
+
+    Returns
+    -------
+    Profiles
+        Normaliser k, pull ``kb = -k'/r``.
+    """
+    return Profiles(kernel.log_profile, kernel.pull)
+
+
+def displacement(kernel):
+    """Profiles of the mean shift: ``V`` is a difference of weighted mean offsets.
+
+    The original drifting field (Deng et al., arXiv:2602.04770, eq. 8-12). It is a
+    gradient field only for the Gaussian kernel, where it equals
+    :func:`conservative`.
+
+    Parameters
+    ----------
+    kernel : Kernel
+
+    Returns
+    -------
+    Profiles
+        Normaliser k, pull k.
+    """
+    return Profiles(kernel.log_profile)
+
+
+class DriftField:
+    """Velocity field between a fixed data set and a moving ensemble.
+
+    Parameters
+    ----------
+    profiles : Profiles
+        From :func:`conservative` or :func:`displacement`.
+    engine : object
+        An engine of :mod:`skdrift.engines`.
+    data : ndarray of shape (n_data, n_features)
+        Bound once, for the life of the field.
+    log_weights : ndarray of shape (n_data,), default=None
+        Log-weights of the data, exponentials summing to 1; None for equal ones.
+    leave_one_out : bool, default=False
+        Whether a particle leaves itself out of the model term. If not, it counts
+        in the normaliser (its pull is 0).
+    """
+
+    def __init__(self, profiles, engine, data, log_weights=None, leave_one_out=False):
+        self.profiles = profiles
+        self.engine = engine
+        self.data = engine.bind(data, log_weights)
+        self.leave_one_out = leave_one_out
+
+    def on_particles(self, particles, bandwidth):
+        """Velocity of every particle, shape (n_particles, n_features)."""
+        deleted = np.arange(len(particles)) if self.leave_one_out else None
+        return self._velocity(particles, particles, bandwidth, deleted)
+
+    def at(self, queries, particles, bandwidth):
+        """Velocity at points that are no particles, shape (n_queries, n_features)."""
+        return self._velocity(queries, particles, bandwidth, None)
+
+    def _velocity(self, queries, particles, bandwidth, deleted):
+        attraction = self.data.reduce(queries, self.profiles, bandwidth)
+        repulsion = self.engine.bind(particles).reduce(
+            queries, self.profiles, bandwidth, deleted
+        )
+        return attraction.displacement - repulsion.displacement

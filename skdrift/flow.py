@@ -1,0 +1,131 @@
+"""Time stepping: from a start along a velocity to where it vanishes.
+
+The loop receives a velocity and a schedule of bandwidths. It knows neither
+kernels nor how sums are computed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Flow(NamedTuple):
+    """Result of :func:`evolve`.
+
+    Attributes
+    ----------
+    particles : ndarray of shape (n_particles, n_features)
+        Final positions.
+    trajectory : tuple of n_steps ndarrays of shape (n_particles, n_features)
+        Positions before every step.
+    history : dict of ndarray of shape (n_steps + 1,)
+        ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and
+        ``"step_size"`` at every evaluation; the last one is followed by no step,
+        and its step size is 0.
+    stopped_by : {"tol", "closeness", "max_iter"}
+        What ended the loop.
+    """
+
+    particles: np.ndarray
+    trajectory: tuple
+    history: dict
+    stopped_by: str
+
+
+def annealing_schedule(initial, final, n_annealing, n_steps):
+    """Bandwidths that fall exponentially, then stay.
+
+    ``sigma(t) = initial * exp(-r t)`` down to `final` (Turan and Ovsjanikov,
+    arXiv:2603.09936), the rate r such that `final` is reached after
+    `n_annealing` steps, or `n_steps` if that is less.
+
+    Parameters
+    ----------
+    initial, final : float
+        First and last bandwidth; constant at `final` if that is the larger one.
+    n_annealing : int
+        Number of steps taken above `final`.
+    n_steps : int
+        Total number of steps.
+
+    Returns
+    -------
+    ndarray of shape (n_steps + 1,)
+
+    Examples
+    --------
+    >>> from skdrift.flow import annealing_schedule
+    >>> annealing_schedule(8.0, 1.0, n_annealing=3, n_steps=5)
+    array([8., 4., 2., 1., 1., 1.])
+    """
+    bandwidths = np.full(n_steps + 1, float(final))
+    n_annealing = min(n_annealing, n_steps)
+    if initial > final:
+        bandwidths[:n_annealing] = np.geomspace(initial, final, n_annealing + 1)[:-1]
+    return bandwidths
+
+
+def root_mean_square(velocity):
+    """Root mean square length of the rows, the residual velocity ``sqrt(R_N)``."""
+    velocity = velocity.astype(np.float64, copy=False)
+    return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
+
+
+def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=None):
+    """Move particles along a velocity by explicit Euler steps.
+
+    Parameters
+    ----------
+    start : ndarray of shape (n_particles, n_features)
+    velocity : callable
+        ``velocity(particles, bandwidth)``, a displacement per unit step.
+    bandwidths : ndarray of shape (n_steps + 1,)
+        Schedule; nothing stops the loop before its final value is reached.
+    step_size : float
+        Fraction of the displacement taken per step.
+    tol : float
+        Stop once the residual velocity is at most `tol` times the bandwidth.
+    is_close : callable, default=None
+        ``is_close(particles)``: a further reason to stop.
+    report : callable, default=None
+        Called with ``(step, bandwidth, residual_velocity)``.
+
+    Returns
+    -------
+    Flow
+
+    Raises
+    ------
+    FloatingPointError
+        If the velocity is not finite.
+    """
+    x, trajectory, residuals = start, [], []
+    n_steps = len(bandwidths) - 1
+    n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
+    for t, h in enumerate(bandwidths):
+        v = velocity(x, h)
+        residuals.append(root_mean_square(v))
+        if not np.isfinite(residuals[-1]):
+            raise FloatingPointError(
+                f"The particles diverged at step {t}. Use a larger bandwidth, a "
+                "smaller step_size, or self_interaction='full'."
+            )
+        if report is not None:
+            report(t, h, residuals[-1])
+        stopped_by = None
+        if t >= n_annealing and residuals[-1] <= tol * h:
+            stopped_by = "tol"
+        elif t >= n_annealing and is_close is not None and is_close(x):
+            stopped_by = "closeness"
+        elif t == n_steps:
+            stopped_by = "max_iter"
+        if stopped_by:
+            break
+        trajectory.append(x)
+        x = x + step_size * v
+    history = {
+        "bandwidth": bandwidths[: t + 1].copy(),
+        "residual_velocity": np.array(residuals),
+        "step_size": np.append(np.full(t, float(step_size)), 0.0),
+    }
+    return Flow(x, tuple(trajectory), history, stopped_by)
