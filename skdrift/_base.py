@@ -55,7 +55,11 @@ class _Fitted(NamedTuple):
 
 
 class BaseDrifter(
-    OneToOneFeatureMixin, TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    DensityMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Base of the drifters: everything but the profiles of the field."""
 
@@ -156,9 +160,7 @@ class BaseDrifter(
             raise
 
     def _fit(self, X, sample_weight):
-        X = validate_data(
-            self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
-        )
+        X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
         table, scaling = make_table(
             X, self._check_weight(sample_weight, X), self.standardize
         )
@@ -221,7 +223,7 @@ class BaseDrifter(
         return float(self.bandwidth)
 
     def _get_engine(self, n_pairs):
-        return get_engine(self.engine, n_pairs, self.n_features_in_)
+        return get_engine(self.engine, n_pairs)
 
     def _field(self, engine, table):
         return DriftField(

@@ -6,6 +6,113 @@ from .fields import conservative, displacement
 
 
 class ConservativeDrifter(BaseDrifter):
+    """Generative drifting along the gradient of kernel densities.
+
+    Particles ``x`` follow ``V(x) = h^2 grad log(p_h(x) / q_h(x))``, where p_h and
+    q_h are the kernel density estimates of the data and of the particles: the data
+    attract, the particles repel one another, and V vanishes where the two densities
+    agree. V is a gradient field for every kernel. The bandwidth is annealed from
+    the scale of the whole data down to its final value.
+
+    Parameters
+    ----------
+    kernel : str or Kernel, default="gaussian"
+        Kernel of the density estimates: ``"gaussian"``, ``"laplace"``,
+        ``"matern32"``, ``"matern52"``, ``"rational_quadratic"``, or a
+        :class:`~skdrift.kernels.Kernel` (one with parameters, or your own).
+    bandwidth : float or {"rate", "scott", "silverman"}, default="rate"
+        Final bandwidth h. A float counts standard deviations of a column (data
+        units with ``standardize=False``). ``"rate"``
+        is ``sqrt(d/2) n^(-1/(d+4))``, ``"scott"`` and ``"silverman"`` are the usual
+        rules, all times the standard deviation.
+    n_particles : int or None, default=None
+        Size of the ensemble. None takes one particle per sample (per unit of
+        weight), three with leave-one-out, but at least 64 and at most 10,000.
+    self_interaction : {"full", "leave-one-out"}, default="full"
+        Whether a particle counts among those that repel it (its own pull is 0,
+        but it enters the normaliser) or leaves itself out, exactly.
+    start : {"gaussian", "resample"}, array-like or callable, default="gaussian"
+        Where particles start: a Gaussian with the mean and covariance of the data;
+        data rows plus noise of half a standard deviation; given rows of shape
+        (n_particles, n_features), which :meth:`sample` resamples with noise; or
+        ``start(n, random_state)``, which returns n rows. Rows are in data units
+        and should be independent draws of a law that overlaps the data: particles
+        far away or all in one place are stuck.
+    standardize : bool, default=True
+        Whether distances are measured in standard deviations of each column. If
+        not, in data units.
+    annealing : int, default=30
+        Steps in which the bandwidth falls exponentially from
+        ``1.5 sqrt(d/2)`` standard deviations to its final value; 0 for none.
+    step_size : float, default=1.0
+        Fraction of the velocity, a displacement, that one step takes.
+    max_iter : int, default=200
+        Largest number of steps.
+    tol : float, default=5e-3
+        Stop once the residual velocity (root mean square over the particles) is at
+        most this many bandwidths per step.
+    early_stopping : bool, default=True
+        Stop as well, after the annealing, once the particles are as close to their
+        nearest data row (in the median) as data rows are to theirs. Going on would
+        copy the data.
+    engine : {"auto", "numpy", "keops"}, default="auto"
+        What computes the sums: NumPy, or KeOps (GPU if there is one, otherwise
+        CPU; compiles for some seconds at first use). ``"auto"`` takes KeOps for
+        large work on a GPU and NumPy otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Source of the start, in :meth:`fit` and by default in :meth:`sample`.
+    verbose : int, default=0
+        Print the bandwidth and the residual velocity of every step.
+
+    Attributes
+    ----------
+    particles_ : ndarray of shape (n_particles, n_features)
+        Final ensemble, in data units.
+    start_ : ndarray of shape (n_particles, n_features)
+        Initial ensemble, in data units.
+    bandwidth_ : float
+        Final bandwidth, in units of ``scale_``.
+    scale_ : ndarray of shape (n_features,)
+        Unit of length of each column: its standard deviation, or 1.
+    residual_velocity_ : float
+        Root mean square velocity of the final ensemble, in units of ``scale_``.
+    n_iter_ : int
+        Number of steps taken.
+    history_ : dict of ndarray of shape (n_iter_ + 1,)
+        ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
+        evaluation of the field; no step follows the last one.
+    stopped_by_ : {"tol", "closeness", "max_iter"}
+        What ended the flow; ``"max_iter"`` comes with a ConvergenceWarning.
+    engine_ : str
+        Engine that `fit` ran on.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    LaplaceDrifter : The original displacement field, not a gradient.
+    sklearn.neighbors.KernelDensity : Samples are data rows plus noise.
+    sklearn.mixture.GaussianMixture : Samples from a parametric density.
+
+    References
+    ----------
+    Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
+    Non-Conservative Drifting Models*, arXiv:2605.22795, sections 1-2.
+    Turan and Ovsjanikov, *Generative Drifting is Secretly Score Matching*,
+    arXiv:2603.09936 (annealing).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdrift import ConservativeDrifter
+    >>> X = load_wine().data
+    >>> drifter = ConservativeDrifter(random_state=0).fit(X)
+    >>> drifter.sample(5).shape
+    (5, 13)
+    """
+
     def __init__(
         self,
         *,
@@ -49,6 +156,113 @@ class ConservativeDrifter(BaseDrifter):
 
 
 class LaplaceDrifter(BaseDrifter):
+    """Generative drifting along the original displacement field.
+
+    Particles follow ``V(x) = m_p(x) - m_q(x)``, the difference of two mean shifts:
+    kernel-weighted mean offsets to the data and to the other particles. With the
+    Laplace kernel and leave-one-out this is the field that drifting models were
+    introduced with. It is not a gradient field (except for the Gaussian kernel), and
+    a mismatch of local scales remains however many particles there are; prefer
+    :class:`ConservativeDrifter` for the quality of samples.
+
+    Parameters
+    ----------
+    kernel : str or Kernel, default="laplace"
+        Kernel of the density estimates: ``"gaussian"``, ``"laplace"``,
+        ``"matern32"``, ``"matern52"``, ``"rational_quadratic"``, or a
+        :class:`~skdrift.kernels.Kernel` (one with parameters, or your own).
+    bandwidth : float or {"rate", "scott", "silverman"}, default="rate"
+        Final bandwidth h. A float counts standard deviations of a column (data
+        units with ``standardize=False``). ``"rate"``
+        is ``2 sqrt(d/2) (log(n)/n)^(1/d)``, ``"scott"`` and ``"silverman"`` are the
+        usual rules, all times the standard deviation. In more than a few columns
+        leave-one-out needs a bandwidth of order ``sqrt(d/2)``: below it, a particle
+        sees only its nearest neighbours, and the ensemble spreads.
+    n_particles : int or None, default=None
+        Size of the ensemble. None takes one particle per sample (per unit of
+        weight), three with leave-one-out, but at least 64 and at most 10,000.
+    self_interaction : {"full", "leave-one-out"}, default="leave-one-out"
+        Whether a particle counts among those that repel it (its own pull is 0,
+        but it enters the normaliser) or leaves itself out, exactly.
+    start : {"gaussian", "resample"}, array-like or callable, default="gaussian"
+        Where particles start: a Gaussian with the mean and covariance of the data;
+        data rows plus noise of half a standard deviation; given rows of shape
+        (n_particles, n_features), which :meth:`sample` resamples with noise; or
+        ``start(n, random_state)``, which returns n rows. Rows are in data units
+        and should be independent draws of a law that overlaps the data: particles
+        far away or all in one place are stuck.
+    standardize : bool, default=True
+        Whether distances are measured in standard deviations of each column. If
+        not, in data units.
+    annealing : int, default=30
+        Steps in which the bandwidth falls exponentially from
+        ``1.5 sqrt(d/2)`` standard deviations to its final value; 0 for none.
+    step_size : float, default=1.0
+        Fraction of the velocity, a displacement, that one step takes.
+    max_iter : int, default=200
+        Largest number of steps.
+    tol : float, default=5e-3
+        Stop once the residual velocity (root mean square over the particles) is at
+        most this many bandwidths per step.
+    early_stopping : bool, default=True
+        Stop as well, after the annealing, once the particles are as close to their
+        nearest data row (in the median) as data rows are to theirs. Going on would
+        copy the data.
+    engine : {"auto", "numpy", "keops"}, default="auto"
+        What computes the sums: NumPy, or KeOps (GPU if there is one, otherwise
+        CPU; compiles for some seconds at first use). ``"auto"`` takes KeOps for
+        large work on a GPU and NumPy otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Source of the start, in :meth:`fit` and by default in :meth:`sample`.
+    verbose : int, default=0
+        Print the bandwidth and the residual velocity of every step.
+
+    Attributes
+    ----------
+    particles_ : ndarray of shape (n_particles, n_features)
+        Final ensemble, in data units.
+    start_ : ndarray of shape (n_particles, n_features)
+        Initial ensemble, in data units.
+    bandwidth_ : float
+        Final bandwidth, in units of ``scale_``.
+    scale_ : ndarray of shape (n_features,)
+        Unit of length of each column: its standard deviation, or 1.
+    residual_velocity_ : float
+        Root mean square velocity of the final ensemble, in units of ``scale_``.
+    n_iter_ : int
+        Number of steps taken.
+    history_ : dict of ndarray of shape (n_iter_ + 1,)
+        ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
+        evaluation of the field; no step follows the last one.
+    stopped_by_ : {"tol", "closeness", "max_iter"}
+        What ended the flow; ``"max_iter"`` comes with a ConvergenceWarning.
+    engine_ : str
+        Engine that `fit` ran on.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    ConservativeDrifter : The gradient of kernel densities.
+
+    References
+    ----------
+    Deng et al., *Generative Modeling via Drifting*, arXiv:2602.04770, eq. 8-12.
+    Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
+    Non-Conservative Drifting Models*, arXiv:2605.22795, section 6.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdrift import LaplaceDrifter
+    >>> X = load_wine().data
+    >>> drifter = LaplaceDrifter(random_state=0).fit(X)
+    >>> drifter.sample(5).shape
+    (5, 13)
+    """
+
     def __init__(
         self,
         *,

@@ -8,6 +8,7 @@ units of the data: a step of size 1 moves a particle by V.
 import numpy as np
 
 from .engines import Profiles
+from .kernels import Gaussian
 
 
 def conservative(kernel):
@@ -26,6 +27,8 @@ def conservative(kernel):
     Profiles
         Normaliser k, pull ``kb = -k'/r``.
     """
+    if isinstance(kernel, Gaussian):
+        return displacement(kernel)  # the one kernel that is its own slope
     return Profiles(kernel.log_profile, kernel.pull)
 
 

@@ -37,15 +37,15 @@ class Kernel(BaseEstimator):
     >>> import numpy as np
     >>> from skdrift.kernels import Kernel
     >>> class Logistic(Kernel):
-    ...     "k(r) = 1 / cosh(r)."
+    ...     "k(r) = 1 / (2 cosh(r))."
     ...     def log_profile(self, r2):
     ...         r = np.sqrt(r2)
     ...         return -r - np.log1p(np.exp(-2.0 * r))
     ...     def pull(self, r2):
-    ...         r = np.sqrt(r2 + 1e-12)
+    ...         r = np.sqrt(r2)
     ...         return np.tanh(r) / r
     >>> round(float(Logistic().slope(0.5)), 4)
-    0.8196
+    0.4098
     """
 
     def log_profile(self, r2):
@@ -74,9 +74,9 @@ class Kernel(BaseEstimator):
         Returns
         -------
         array
-            ``-(d log k / dr) / r``, of the same shape. It may be infinite at
-            ``r = 0``: a coincident point pulls in no direction, and the engines
-            count its pull as 0.
+            ``-(d log k / dr) / r``, of the same shape. It may be infinite or
+            undefined at ``r = 0``: a coincident point pulls in no direction, and
+            the engines count its pull as 0.
         """
         raise NotImplementedError(f"{type(self).__name__} must define pull(r2)")
 
@@ -289,7 +289,9 @@ class RationalQuadratic(Kernel):
     def log_profile(self, r2):
         """Log profile ``-alpha log(1 + r^2/(2 alpha))``."""
         self._check_alpha()
-        return -self._power() * np.log1p(r2 / (2.0 * self.alpha)) + self._log_amplitude()
+        return (
+            -self._power() * np.log1p(r2 / (2.0 * self.alpha)) + self._log_amplitude()
+        )
 
     def pull(self, r2):
         """Ratio ``1 / (1 + r^2/(2 alpha))``; see :meth:`Kernel.pull`."""

@@ -18,26 +18,21 @@ __all__ = ["KeopsEngine", "NumpyEngine", "Profiles", "Reduction", "get_engine", 
 _ENGINES = {engine.name: engine for engine in (NumpyEngine, KeopsEngine)}
 ENGINE_NAMES = tuple(_ENGINES)
 
-# Pairs (times steps) from which KeOps repays its compilation of several seconds,
-# against NumPy tiles: on a GPU, and on CPUs for few columns, where alone it is faster.
-_KEOPS_GPU_MIN_PAIRS = 2e9
-_KEOPS_CPU_MIN_PAIRS = 2e10
-_KEOPS_CPU_MAX_FEATURES = 3
+# Pairs, summed over steps, from which a GPU repays the compilation: NumPy needs
+# about as many seconds for them on two cores. Without a GPU NumPy is the faster.
+_KEOPS_MIN_PAIRS = 5e9
 
 
-def get_engine(name, n_pairs, n_features):
+def get_engine(name, n_pairs):
     """Return the engine that a name stands for; the one place where it is chosen.
 
     Parameters
     ----------
     name : {"auto", "numpy", "keops"}
-        With ``"auto"``, KeOps if it is available and the work repays its
-        compilation (on a GPU from 2e9 pairs; on CPUs from 2e10 pairs of at most 3
-        columns), NumPy otherwise.
+        With ``"auto"``, KeOps if it is available, there is a GPU, and the work
+        repays the compilation (from 5e9 pairs); NumPy otherwise.
     n_pairs : float
         Pairs of query and source to be evaluated, summed over all steps.
-    n_features : int
-        Number of columns.
 
     Returns
     -------
@@ -50,7 +45,9 @@ def get_engine(name, n_pairs, n_features):
         If the engine asked for cannot run on this machine.
     """
     if name == "auto":
-        name = "keops" if _keops_repays(n_pairs, n_features) else "numpy"
+        repays = n_pairs >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
+        available = repays and KeopsEngine.unavailable_reason() is None
+        name = "keops" if available else "numpy"
     reason = _ENGINES[name].unavailable_reason()
     if reason is not None:
         raise ValueError(
@@ -58,14 +55,6 @@ def get_engine(name, n_pairs, n_features):
             f"{reason}; or choose engine='auto'."
         )
     return _ENGINES[name]()
-
-
-def _keops_repays(n_pairs, n_features):
-    if n_pairs < _KEOPS_GPU_MIN_PAIRS or KeopsEngine.unavailable_reason() is not None:
-        return False
-    if _gpu_count() > 0:
-        return True
-    return n_pairs >= _KEOPS_CPU_MIN_PAIRS and n_features <= _KEOPS_CPU_MAX_FEATURES
 
 
 @cache

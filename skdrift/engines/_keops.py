@@ -91,8 +91,8 @@ def _fused_formula(x, y, log_weights, label_i, label_j, inverse_h2, profiles):
     log_k = _lazy(profiles.log_normalizer(symbol), constant) + log_w + gone
     weight = other
     if profiles.pull is not None:
-        # Away from 0 at coincident points: the slope may be infinite there, while
-        # its product with the zero difference counts as 0.
+        # Moved away from r = 0, where the slope may be infinite or undefined; the
+        # difference that it multiplies is 0 there.
         apart = _Symbol(r2 + (constant(1.0) - r2.sign()), constant)
         weight = other * _lazy(profiles.pull(apart), constant)
     terms = keops.LazyTensor.concat(other, weight * difference)

@@ -7,7 +7,7 @@ from ._reduction import Reduction, merge
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
-_DIFFERENCE_MAX_FEATURES = 8
+_DIFFERENCE_MAX_FEATURES = 4
 # Tiles of this many pairs stay in the cache; larger ones are memory-bound.
 _TILE_PAIRS = 2**17
 _TILE_SOURCES = 1024
@@ -124,10 +124,11 @@ class _NumpySources:
         if profiles.pull is None:
             pulled = z
         else:
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore"):
                 pull = profiles.pull(r2)
-            # A coincident point pulls nowhere, even if the slope is infinite there.
-            np.copyto(pull, 0, where=np.isinf(pull))
+                if not np.isfinite(profiles.pull(np.zeros(1))[0]):
+                    # A coincident point pulls nowhere.
+                    np.copyto(pull, 0, where=r2 == 0)
             k *= pull
             pulled = k.sum(axis=1)
         with np.errstate(divide="ignore"):
