@@ -145,9 +145,7 @@ def main():
     results = {}
     print(f"{'data':14} {'generator':22} {'energy':>7} {'DCR':>6} {'spread':>12}")
     for name in arguments.data:
-        train, test = train_test_split(
-            DATA_SETS[name](), test_size=0.5, random_state=0
-        )
+        train, test = train_test_split(DATA_SETS[name](), test_size=0.5, random_state=0)
         results[name] = {}
         for generator, draw in GENERATORS.items():
             row = measure(draw, train, test, arguments.seeds)

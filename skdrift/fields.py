@@ -21,6 +21,7 @@ def conservative(kernel):
     Parameters
     ----------
     kernel : Kernel
+        The kernel k of the density estimates.
 
     Returns
     -------
@@ -42,6 +43,7 @@ def displacement(kernel):
     Parameters
     ----------
     kernel : Kernel
+        The kernel k that weights the mean.
 
     Returns
     -------

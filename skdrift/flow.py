@@ -66,7 +66,17 @@ def annealing_schedule(initial, final, n_annealing, n_steps):
 
 
 def root_mean_square(velocity):
-    """Root mean square length of the rows, the residual velocity ``sqrt(R_N)``."""
+    """Root mean square length of the rows, the residual velocity ``sqrt(R_N)``.
+
+    Parameters
+    ----------
+    velocity : ndarray of shape (n_particles, n_features)
+        Velocity of every particle.
+
+    Returns
+    -------
+    float
+    """
     velocity = velocity.astype(np.float64, copy=False)
     return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
 
@@ -77,6 +87,7 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
     Parameters
     ----------
     start : ndarray of shape (n_particles, n_features)
+        Initial positions.
     velocity : callable
         ``velocity(particles, bandwidth)``, a displacement per unit step.
     bandwidths : ndarray of shape (n_steps + 1,)

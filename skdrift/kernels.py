@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 from sklearn.base import BaseEstimator
 
-__all__ = ["Kernel", "Gaussian", "Matern", "RationalQuadratic", "get_kernel"]
+__all__ = ["Gaussian", "Kernel", "Matern", "RationalQuadratic", "get_kernel"]
 
 
 class Kernel(BaseEstimator):

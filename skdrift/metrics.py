@@ -1,9 +1,10 @@
 """Quality of generated samples: fidelity to the law, and memorisation of rows."""
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_chunked
+from scipy.spatial.distance import cdist
+from sklearn import get_config
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 
 __all__ = ["closest_record_ratio", "energy_distance"]
 
@@ -98,5 +99,6 @@ def _check_samples(**samples):
 
 
 def _mean_distance(X, Y):
-    total = sum(chunk.sum() for chunk in pairwise_distances_chunked(X, Y))
+    rows = max(1, int(get_config()["working_memory"] * 2**20 // (8 * len(Y))))
+    total = sum(cdist(X[batch], Y).sum() for batch in gen_batches(len(X), rows))
     return float(total) / (len(X) * len(Y))

@@ -1,0 +1,41 @@
+import re
+
+import skdrift
+
+project = "skdrift"
+author = "the skdrift developers"
+copyright = "the skdrift developers"
+version = release = skdrift.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+exclude_patterns = ["_build"]
+default_role = "code"
+autosummary_generate = False
+autodoc_member_order = "bysource"
+# The classes list their methods in api.rst; inherited ones need scikit-learn's docs.
+numpydoc_show_class_members = False
+
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Generative drifting for scikit-learn",
+    "page_width": "1040px",
+}
+
+
+def quote_attributes(app, what, name, obj, options, lines):
+    """Keep names such as n_iter_, in a shape, from being read as links."""
+    for i, line in enumerate(lines):
+        head, found, shape = line.partition(" of shape (")
+        if found:
+            shape = re.sub(r"(?<![`\w])([a-z]\w*_)(?![`\w])", r"`\1`", shape)
+            lines[i] = head + found + shape
+
+
+def setup(app):
+    # Before numpydoc, whose priority is the default, 500.
+    app.connect("autodoc-process-docstring", quote_attributes, priority=400)

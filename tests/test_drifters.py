@@ -1,0 +1,656 @@
+"""Behaviour of the estimators through their public interface."""
+
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_iris, load_wine, make_moons
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdrift import ConservativeDrifter, LaplaceDrifter, _base
+from skdrift.engines import KeopsEngine
+from skdrift.kernels import Matern, RationalQuadratic
+from skdrift.metrics import closest_record_ratio, energy_distance
+from skdrift.starts import matched_gaussian
+
+DRIFTERS = [ConservativeDrifter, LaplaceDrifter]
+both = pytest.mark.parametrize("cls", DRIFTERS)
+WINE = load_wine().data
+
+
+@pytest.fixture(scope="module", params=DRIFTERS)
+def fitted(request):
+    return request.param(random_state=0).fit(WINE)
+
+
+# -- fit -----------------------------------------------------------------------------
+
+
+def test_fitted_attributes(fitted):
+    n, d = fitted.particles_.shape
+    assert d == 13
+    assert fitted.start_.shape == (n, d)
+    assert n == (178 if isinstance(fitted, ConservativeDrifter) else 3 * 178)
+    assert fitted.engine_ == "numpy"
+    assert fitted.stopped_by_ in {"tol", "closeness"}
+    for values in fitted.history_.values():
+        assert values.shape == (fitted.n_iter_ + 1,)
+    assert fitted.residual_velocity_ == fitted.history_["residual_velocity"][-1]
+    assert fitted.bandwidth_ == fitted.history_["bandwidth"][-1]
+    assert_allclose(fitted.scale_, WINE.std(axis=0))
+
+
+def test_default_bandwidths_are_the_rates_of_the_theory():
+    n, d = WINE.shape
+    h = ConservativeDrifter(random_state=0).fit(WINE).bandwidth_
+    assert_allclose(h, np.sqrt(d / 2) * n ** (-1 / (d + 4)))
+    h = LaplaceDrifter(random_state=0).fit(WINE).bandwidth_
+    assert_allclose(h, 2 * np.sqrt(d / 2) * (np.log(n) / n) ** (1 / d))
+
+
+def test_bandwidth_rules_follow_the_scale_of_the_data():
+    X = make_moons(200, noise=0.1, random_state=0)[0] * [100, 1]
+    for rule in ("rate", "scott", "silverman"):
+        h = ConservativeDrifter(bandwidth=rule, random_state=0).fit(X).bandwidth_
+        raw = ConservativeDrifter(
+            bandwidth=rule, standardize=False, random_state=0
+        ).fit(X)
+        assert_allclose(raw.bandwidth_, h * np.sqrt(np.mean(X.var(axis=0))))
+    assert_allclose(h, (200 * 4 / 4) ** (-1 / 6))
+    assert ConservativeDrifter(bandwidth=0.3).fit(X).bandwidth_ == 0.3
+
+
+def test_residual_velocity_is_that_of_the_final_particles():
+    drifter = ConservativeDrifter(random_state=0).fit(WINE)
+    v = drifter.velocity(drifter.particles_) / drifter.scale_
+    rms = np.sqrt(np.mean(np.sum(v**2, axis=1)))
+    assert_allclose(drifter.residual_velocity_, rms, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kernel", ["laplace", "matern32", RationalQuadratic(alpha=9)])
+@pytest.mark.parametrize("self_interaction", ["full", "leave-one-out"])
+@both
+def test_every_kernel_and_self_interaction(cls, kernel, self_interaction):
+    X = load_iris().data
+    drifter = cls(kernel=kernel, self_interaction=self_interaction, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rows = drifter.fit(X).sample(200)
+    assert np.isfinite(rows).all()
+    spread = rows.std(axis=0) / X.std(axis=0)
+    assert np.all((spread > 0.6) & (spread < 1.5)), spread
+
+
+def test_columns_of_any_scale_need_no_scaler():
+    units = 10.0 ** np.arange(-6, 7)
+    plain = ConservativeDrifter(random_state=0).fit(WINE)
+    other = ConservativeDrifter(random_state=0).fit(WINE * units + 5 * units)
+    expected = plain.sample(50) * units + 5 * units
+    assert_allclose(other.sample(50), expected, rtol=1e-6)
+    shift = np.log(units).sum()
+    scores = other.score_samples((WINE + 5) * units)
+    assert_allclose(scores, plain.score_samples(WINE) - shift, rtol=1e-6)
+
+
+def test_max_iter_warns_and_says_how_far_it_is():
+    drifter = ConservativeDrifter(max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=3 steps.*residual velocity"):
+        drifter.fit(WINE)
+    assert drifter.stopped_by_ == "max_iter"
+    assert drifter.n_iter_ == 3
+    # The annealing is squeezed: the last bandwidth is the target.
+    assert drifter.bandwidth_ == drifter.history_["bandwidth"][-1]
+
+
+def test_tol_stops_the_flow():
+    X = make_moons(300, noise=0.06, random_state=0)[0]
+    drifter = ConservativeDrifter(early_stopping=False, tol=0.02, random_state=0).fit(X)
+    assert drifter.stopped_by_ == "tol"
+    ratio = drifter.history_["residual_velocity"] / drifter.bandwidth_
+    assert ratio[-1] <= 0.02 < ratio[-2] or drifter.n_iter_ == drifter.annealing
+
+
+def test_early_stopping_prevents_copies():
+    train, test = train_test_split(WINE, test_size=0.5, random_state=0)
+    scaler = StandardScaler().fit(train)
+
+    def dcr(early_stopping):
+        drifter = ConservativeDrifter(early_stopping=early_stopping, random_state=0)
+        rows = drifter.fit(train).sample(len(test))
+        return closest_record_ratio(*map(scaler.transform, (rows, test, train)))
+
+    assert dcr(False) < 0.75 < dcr(True)  # 0.70 and 0.86
+
+
+def test_verbose_prints_every_step(capsys):
+    drifter = ConservativeDrifter(verbose=1, random_state=0).fit(WINE)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == drifter.n_iter_ + 1
+    assert lines[0].startswith("[ConservativeDrifter] step 0, bandwidth 3.82")
+    ConservativeDrifter(random_state=0).fit(WINE).sample(2)
+    assert capsys.readouterr().out == ""
+
+
+# -- starts --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [3, 12])  # fewer and more columns than rows
+def test_gaussian_start_matches_mean_and_covariance(d):
+    X, weight = WINE[:9, :d] / WINE.std(axis=0)[:d], np.arange(1, 10) / 45
+    rows = matched_gaussian(200_000, X, weight, np.random.RandomState(0))
+    mean = weight @ X
+    covariance = (weight[:, None] * (X - mean)).T @ (X - mean)
+    assert_allclose(rows.mean(axis=0), mean, atol=0.02)
+    assert_allclose(np.cov(rows.T), covariance, atol=0.02)
+
+
+def test_resampled_start_is_rows_plus_noise():
+    X = np.array([[0.0, 0.0], [1000.0, 1.0], [0.0, 3.0], [1000.0, 4.0]])
+    drifter = ConservativeDrifter(start="resample", random_state=0).fit(X)
+    noise = 0.5 * X.std(axis=0)
+    z = (drifter.start_[:, None] - X) / noise
+    nearest = np.linalg.norm(z, axis=2).min(axis=1)
+    assert np.median(nearest) < 1.5
+    assert len(np.unique(drifter.start_, axis=0)) == 64
+
+
+def test_start_from_rows():
+    X = make_moons(200, noise=0.06, random_state=0)[0]
+    start = np.random.default_rng(0).uniform(-1, 1, (90, 2))
+    drifter = ConservativeDrifter(start=start, random_state=0).fit(X)
+    assert_allclose(drifter.start_, start)
+    assert drifter.particles_.shape == (90, 2)
+    rows = drifter.sample(90, random_state=1)
+    gaps = np.linalg.norm(rows[:, None] - drifter.particles_, axis=2).min(axis=1)
+    assert np.all(gaps > 1e-9)
+
+
+def test_start_from_a_callable():
+    def start(n, random_state):
+        return random_state.uniform(-1, 1, (n, 2))
+
+    X = make_moons(200, noise=0.06, random_state=0)[0]
+    drifter = ConservativeDrifter(start=start, random_state=0).fit(X)
+    assert np.abs(drifter.start_).max() <= 1
+    assert drifter.sample(7).shape == (7, 2)
+
+
+# -- sample --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 177, 178, 179, 500, 1000])
+def test_sample_gives_n_new_rows(fitted, n):
+    rows = fitted.sample(n, random_state=0)
+    assert rows.shape == (n, 13)
+    assert np.isfinite(rows).all()
+    assert len(np.unique(rows, axis=0)) == n
+    gaps = np.abs(rows[:, None] - fitted.particles_).max(axis=2)
+    assert gaps.min() > 1e-6
+
+
+def test_sample_is_reproducible(fitted):
+    rows = fitted.sample(5, random_state=3)
+    assert_array_equal(fitted.sample(5, random_state=3), rows)
+    assert np.all(fitted.sample(5, random_state=4) != rows)
+    assert_array_equal(fitted.sample(5), fitted.sample(5))  # the estimator's seed
+    rng = np.random.RandomState(0)
+    assert np.all(fitted.sample(5, random_state=rng) != fitted.sample(5, rng))
+
+
+def test_sample_without_any_seed_is_new_every_time():
+    drifter = ConservativeDrifter().fit(WINE)
+    assert np.all(drifter.sample(4) != drifter.sample(4))
+
+
+def test_sample_with_the_seed_of_fit_is_not_the_fitted_ensemble():
+    drifter = ConservativeDrifter(random_state=0).fit(WINE)
+    assert_array_equal(drifter.particles_, clone(drifter).fit(WINE).particles_)
+    assert np.all(drifter.sample(178, random_state=0) != drifter.particles_)
+
+
+def test_sampled_rows_are_exchangeable():
+    # Over many draws of two ensembles at once, no position differs from any other:
+    # the means of the first and of the last rows agree with the overall mean.
+    X = np.random.default_rng(0).standard_normal((20, 1))
+    drifter = ConservativeDrifter(n_particles=8, random_state=0).fit(X)
+    draws = np.array([drifter.sample(16, random_state=i)[:, 0] for i in range(400)])
+    standard_error = draws.std() / np.sqrt(400)
+    deviation = np.abs(draws.mean(axis=0) - draws.mean()) / standard_error
+    assert deviation.max() < 4
+    # Rows of one ensemble repel one another; which rows share one is hidden.
+    correlation = np.corrcoef(draws.T)[np.triu_indices(16, 1)]
+    assert correlation.std() < 1.5 / np.sqrt(400)
+
+
+def test_a_few_rows_have_the_law_of_many():
+    X = make_moons(300, noise=0.06, random_state=0)[0]
+    drifter = ConservativeDrifter(random_state=0).fit(X)
+    singles = np.concatenate([drifter.sample(1, random_state=i) for i in range(150)])
+    many = drifter.sample(1200, random_state=0)
+    # Fresh halves of the data are 0.01 apart at these sizes.
+    assert energy_distance(singles, many) < 0.03
+
+
+# -- weights -------------------------------------------------------------------------
+
+
+@both
+def test_weights_are_repeated_rows_to_the_last_bit(cls):
+    rng = np.random.default_rng(0)
+    X, weight = WINE[:60], rng.integers(0, 4, 60)
+    weighted = cls(random_state=0).fit(X, sample_weight=weight)
+    order = rng.permutation(np.repeat(np.arange(60), weight))
+    repeated = cls(random_state=0).fit(X[order])
+    assert weighted.bandwidth_ == repeated.bandwidth_
+    assert_array_equal(weighted.particles_, repeated.particles_)
+    assert_array_equal(weighted.sample(20), repeated.sample(20))
+    assert_array_equal(weighted.transform(X), repeated.transform(X))
+    assert_array_equal(weighted.score_samples(X), repeated.score_samples(X))
+
+
+@pytest.mark.parametrize("start", ["gaussian", "resample"])
+def test_normalised_weights_do_not_mean_one_particle(start):
+    weight = np.full(60, 1 / 60)
+    drifter = ConservativeDrifter(start=start, random_state=0)
+    normalised = clone(drifter).fit(WINE[:60], sample_weight=weight)
+    plain = clone(drifter).fit(WINE[:60])
+    assert normalised.particles_.shape == (64, 13)
+    assert_allclose(normalised.particles_, plain.particles_, rtol=1e-6)
+
+
+def test_heavy_rows_attract_more_particles():
+    X = make_moons(400, noise=0.05, random_state=0)
+    weight = np.where(X[1] == 0, 9.0, 1.0)
+    drifter = ConservativeDrifter(random_state=0).fit(X[0], sample_weight=weight)
+    rows = drifter.sample(1000)
+    upper = np.linalg.norm(rows - [0, 0], axis=1) < np.linalg.norm(
+        rows - [1, 0.5], axis=1
+    )
+    reference = np.linalg.norm(X[0], axis=1) < np.linalg.norm(X[0] - [1, 0.5], axis=1)
+    assert_allclose(upper.mean(), np.average(reference, weights=weight), atol=0.06)
+
+
+# -- transform, velocity -------------------------------------------------------------
+
+
+def test_transform_carries_the_start_to_the_particles():
+    for kernel in ("gaussian", Matern(nu=1.5)):
+        drifter = ConservativeDrifter(kernel=kernel, random_state=0).fit(WINE)
+        assert_allclose(
+            drifter.transform(drifter.start_), drifter.particles_, rtol=1e-9
+        )
+
+
+def test_transformed_rows_do_not_interact():
+    X = make_moons(300, noise=0.06, random_state=0)[0]
+    drifter = LaplaceDrifter(random_state=0).fit(X)
+    rows = np.random.default_rng(0).standard_normal((20, 2))
+    together = drifter.transform(rows)
+    apart = np.concatenate([drifter.transform(row[None]) for row in rows])
+    assert_allclose(together, apart, rtol=1e-9, atol=1e-12)
+
+
+def test_transform_makes_start_noise_look_like_the_data():
+    X = make_moons(1000, noise=0.06, random_state=0)[0]
+    drifter = ConservativeDrifter(random_state=0).fit(X)
+    rng = np.random.default_rng(1)
+    noise = rng.multivariate_normal(X.mean(axis=0), np.cov(X.T), 1000)
+    before, after = (energy_distance(Z, X) for Z in (noise, drifter.transform(noise)))
+    assert after < 0.1 * before  # 0.003 and 0.06
+
+
+def test_velocity_points_from_the_particles_to_the_data():
+    X = make_moons(200, noise=0.06, random_state=0)[0] * [1, 100]
+    away = X + np.array([0.5, -50])
+    drifter = ConservativeDrifter(start=away, step_size=1e-9, max_iter=1, tol=0)
+    with pytest.warns(ConvergenceWarning):
+        drifter.set_params(early_stopping=False).fit(X)
+    v = drifter.velocity(X)
+    assert v.shape == X.shape
+    assert np.all(v.mean(axis=0) * [-1, 1] > [0.1, 10])
+    balanced = drifter.set_params(start=X).fit(X).velocity(X)
+    assert_allclose(balanced, 0, atol=1e-6)
+
+
+# -- scores --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"), [("gaussian", "gaussian"), ("laplace", "exponential")]
+)
+@pytest.mark.parametrize("d", [1, 3])
+def test_score_samples_is_the_kernel_density_of_the_particles(kernel, name, d):
+    X = WINE[:, :d]
+    drifter = ConservativeDrifter(
+        kernel=kernel, bandwidth=0.8, standardize=False, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        drifter.fit(X)
+    density = KernelDensity(kernel=name, bandwidth=0.8).fit(drifter.particles_)
+    assert_allclose(drifter.score_samples(X), density.score_samples(X), rtol=1e-9)
+
+
+@both
+def test_density_integrates_to_one_in_data_units(cls):
+    X = 100 + 30 * np.random.default_rng(0).standard_normal((80, 1))
+    drifter = cls(random_state=0).fit(X)
+    grid = np.linspace(-200, 400, 20_001)[:, None]
+    density = np.exp(drifter.score_samples(grid))
+    assert_allclose(density.sum() * 0.03, 1, rtol=1e-5)
+
+
+def test_score_is_minus_the_residual_velocity_against_the_rows():
+    X = make_moons(400, noise=0.06, random_state=0)[0]
+    train, test = train_test_split(X, random_state=0)
+    drifter = ConservativeDrifter(random_state=0).fit(train)
+    assert drifter.score(test) < 0
+    assert drifter.score(test) > drifter.score(test + 1)
+    # On the training rows, at the rate bandwidth, it is what the fit ended with.
+    expected = -drifter.residual_velocity_ / drifter.bandwidth_
+    assert_allclose(drifter.score(train), expected, rtol=1e-9)
+
+
+def test_score_has_one_reference_for_all_candidates():
+    train, test = train_test_split(WINE, random_state=0)
+    particles = ConservativeDrifter(random_state=0).fit(train).particles_
+    # Candidates that end with the same particles score the same.
+    frozen = [
+        cls(start=particles, bandwidth=h, max_iter=1, step_size=1e-12, tol=1e9)
+        for cls in DRIFTERS
+        for h in (0.1, 10.0)
+    ]
+    scores = [candidate.fit(train).score(test) for candidate in frozen]
+    assert_allclose(scores, scores[0], rtol=1e-6)
+
+
+def test_grid_search_over_the_bandwidth():
+    X = make_moons(300, noise=0.06, random_state=0)[0]
+    grid = {"bandwidth": [0.02, 0.3, 20.0]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search = GridSearchCV(ConservativeDrifter(random_state=0), grid, cv=3).fit(X)
+    assert search.best_params_["bandwidth"] != 20.0
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.sample(3).shape == (3, 2)
+
+
+def test_grid_search_over_a_kernel_parameter():
+    grid = {"kernel__alpha": [2.0, 8.0]}
+    drifter = ConservativeDrifter(kernel=RationalQuadratic(), random_state=0)
+    search = GridSearchCV(drifter, grid, cv=2).fit(load_iris().data)
+    assert search.best_params_["kernel__alpha"] in (2.0, 8.0)
+
+
+def test_last_step_of_a_pipeline():
+    pipeline = make_pipeline(PCA(2), ConservativeDrifter(random_state=0))
+    pipeline.fit(load_iris().data)
+    assert pipeline[-1].sample(4).shape == (4, 2)
+    assert pipeline.score(load_iris().data) <= 0
+    assert pipeline.set_params(conservativedrifter__bandwidth=0.5)
+
+
+# -- unusual data --------------------------------------------------------------------
+
+
+@both
+def test_constant_columns_come_back_constant(cls):
+    X = np.column_stack([WINE[:, 0], np.full(178, 0.1), WINE[:, 1], np.zeros(178)])
+    drifter = cls(random_state=0).fit(X)
+    for rows in (drifter.sample(300), drifter.particles_):
+        assert np.all(rows[:, 1] == 0.1)
+        assert np.all(rows[:, 3] == 0)
+    without = cls(random_state=0).fit(WINE[:, :2])
+    assert drifter.bandwidth_ == without.bandwidth_
+    assert np.isfinite(drifter.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("start", ["gaussian", "resample"])
+@both
+def test_equal_rows_give_equal_rows(cls, start):
+    X = np.tile([1.0, -2.5, 1e9], (7, 1))
+    drifter = cls(start=start, random_state=0).fit(X)
+    assert_array_equal(drifter.sample(3), X[:3])
+    assert_array_equal(drifter.transform(X), X)
+    assert np.isfinite(drifter.score(X))
+    assert np.isfinite(drifter.score_samples(X)).all()
+
+
+@both
+def test_two_rows_and_more_columns_than_rows(cls):
+    X = np.random.default_rng(0).standard_normal((6, 50))
+    for rows in (X, X[:2]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            drifter = cls(random_state=0).fit(rows)
+        drawn = drifter.sample(10)
+        assert np.isfinite(drawn).all()
+        assert np.abs(drawn).max() < 10
+
+
+@both
+def test_many_duplicates(cls):
+    X = np.random.default_rng(0).integers(0, 3, (500, 2)).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rows = cls(random_state=0).fit(X).sample(500)
+    assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=0.1)
+    assert_allclose(rows.std(axis=0), X.std(axis=0), rtol=0.25)
+
+
+@both
+@pytest.mark.parametrize("factor", [1e-150, 1e150])
+def test_extreme_units(cls, factor):
+    X = WINE[:, :3]
+    rows = cls(random_state=0).fit(X * factor).sample(50) / factor
+    assert_allclose(rows, cls(random_state=0).fit(X).sample(50), rtol=1e-6)
+
+
+def test_float32_stays_float32(fitted):
+    drifter = clone(fitted).fit(WINE.astype(np.float32))
+    rows = drifter.sample(20)
+    for array in (
+        rows,
+        drifter.particles_,
+        drifter.start_,
+        drifter.transform(WINE[:5]),
+        drifter.velocity(WINE[:5]),
+        drifter.score_samples(WINE[:5]),
+    ):
+        assert array.dtype == np.float32
+    spread = drifter.particles_.std(axis=0) / fitted.particles_.std(axis=0)
+    assert_allclose(spread, 1, atol=0.2)
+
+
+# -- persistence ---------------------------------------------------------------------
+
+
+def test_pickle_and_joblib(fitted, tmp_path):
+    rows = fitted.sample(4, random_state=0)
+    for copy in (pickle.loads(pickle.dumps(fitted)), _joblib(fitted, tmp_path)):
+        assert_array_equal(copy.sample(4, random_state=0), rows)
+        assert_array_equal(copy.score_samples(WINE), fitted.score_samples(WINE))
+
+
+def _joblib(estimator, folder):
+    joblib.dump(estimator, folder / "drifter.joblib")
+    return joblib.load(folder / "drifter.joblib")
+
+
+# -- bad input -----------------------------------------------------------------------
+
+NAN, INF = WINE[:9].copy(), WINE[:9].copy()
+NAN[3, 2], INF[0, 0] = np.nan, np.inf
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.empty((0, 3)), "0 sample"),
+        (np.empty((5, 0)), "0 feature"),
+        (WINE[:, 0], "Reshape your data"),
+        (NAN, "contains NaN"),
+        (INF, "contains infinity"),
+        ([["a", "b"], ["c", "d"]], "could not convert string"),
+        (WINE[:1], "1 sample"),
+        (WINE[None, :3], "dim 3"),
+    ],
+)
+@both
+def test_bad_data(cls, X, message):
+    drifter = cls()
+    with pytest.raises(ValueError, match=message):
+        drifter.fit(X)
+    with pytest.raises(NotFittedError):
+        drifter.sample()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"bandwidth": 0}, "'bandwidth' parameter"),
+        ({"bandwidth": -1.0}, "'bandwidth' parameter"),
+        ({"bandwidth": np.nan}, "'bandwidth' parameter"),
+        ({"bandwidth": np.inf}, "'bandwidth' parameter"),
+        ({"bandwidth": "scot"}, "'bandwidth' parameter .*'scott'"),
+        ({"kernel": "gauss"}, "'kernel' parameter .*'gaussian'"),
+        ({"kernel": np.exp}, "'kernel' parameter"),
+        ({"kernel": Matern(nu=1.0)}, "'nu' parameter"),
+        ({"engine": "cuda"}, "'engine' parameter .*'keops'"),
+        ({"n_particles": 0}, "'n_particles' parameter"),
+        ({"n_particles": 1.5}, "'n_particles' parameter"),
+        ({"self_interaction": "none"}, "'self_interaction' parameter"),
+        ({"step_size": 0}, "'step_size' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"tol": -1}, "'tol' parameter"),
+        ({"annealing": -1}, "'annealing' parameter"),
+        ({"start": "noise"}, "'start' parameter"),
+        ({"start": np.zeros((5, 2))}, "'start' array has 2 columns but X has 13"),
+        ({"start": NAN}, "start contains NaN"),
+        (
+            {"start": WINE[:5], "n_particles": 6},
+            "'start' parameter has 5 rows but 'n_particles' is 6",
+        ),
+        (
+            {"start": lambda n, random_state: WINE[:3]},
+            "'start' callable returned 3 rows for n_samples=",
+        ),
+        ({"n_particles": 1, "self_interaction": "leave-one-out"}, "at least 2"),
+        ({"random_state": "seed"}, "'random_state' parameter"),
+    ],
+)
+@both
+def test_bad_parameters(cls, parameters, message):
+    drifter = cls(**parameters)
+    with pytest.raises(ValueError, match=message):
+        drifter.fit(WINE)
+    with pytest.raises(NotFittedError):
+        drifter.score_samples(WINE)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.zeros(178), "all zero|all-zero|zero"),
+        (-np.ones(178), "[Nn]egative"),
+        (np.ones(3), "sample_weight.shape"),
+        (np.full(178, np.nan), "NaN"),
+    ],
+)
+@both
+def test_bad_weights(cls, weight, message):
+    with pytest.raises(ValueError, match=message):
+        cls().fit(WINE, sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "error"),
+    [(0, ValueError), (-3, ValueError), (2.5, TypeError), ("3", TypeError)],
+)
+def test_bad_n_samples(fitted, n_samples, error):
+    with pytest.raises(error, match="n_samples"):
+        fitted.sample(n_samples)
+
+
+@pytest.mark.parametrize(
+    "method", ["transform", "score", "score_samples", "velocity", "sample"]
+)
+@both
+def test_unfitted_use(cls, method):
+    arguments = () if method == "sample" else (WINE,)
+    with pytest.raises(NotFittedError):
+        getattr(cls(), method)(*arguments)
+
+
+@pytest.mark.parametrize("method", ["transform", "score", "score_samples", "velocity"])
+def test_wrong_number_of_columns(fitted, method):
+    with pytest.raises(ValueError, match=r"X has 5 features.*expecting 13"):
+        getattr(fitted, method)(WINE[:, :5])
+
+
+def test_engine_that_is_not_available(monkeypatch):
+    monkeypatch.setattr(
+        KeopsEngine, "unavailable_reason", staticmethod(lambda: "no C++ compiler")
+    )
+    drifter = ConservativeDrifter(engine="keops")
+    with pytest.raises(ValueError, match=r"'engine' parameter is 'keops'.*no C\+\+"):
+        drifter.fit(WINE)
+    with pytest.raises(NotFittedError):
+        drifter.sample()
+
+
+def test_kernel_that_is_no_density_still_drifts():
+    drifter = ConservativeDrifter(kernel="rational_quadratic", random_state=0).fit(WINE)
+    assert np.isfinite(drifter.sample(5)).all()
+    with pytest.raises(ValueError, match="no finite integral in 13 dimensions"):
+        drifter.score_samples(WINE)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError])
+def test_a_failing_fit_leaves_nothing_half_fitted(monkeypatch, error):
+    drifter = ConservativeDrifter(random_state=0).fit(WINE)
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(_base, "evolve", fail)
+    with pytest.raises(error):
+        drifter.fit(WINE[:, :4])
+    with pytest.raises(NotFittedError):
+        drifter.sample()
+    assert [name for name in vars(drifter) if name.endswith("_")] == []
+    monkeypatch.undo()
+    assert drifter.fit(WINE[:, :4]).sample().shape == (1, 4)
+
+
+# -- quality, at fixed seeds ---------------------------------------------------------
+
+
+def test_moons_are_drawn_as_well_as_a_fresh_half():
+    X = make_moons(2000, noise=0.06, random_state=0)[0]
+    train, test = train_test_split(X, test_size=0.5, random_state=0)
+    rows = ConservativeDrifter(random_state=0).fit(train).sample(len(test))
+    ratio = energy_distance(rows, test) / energy_distance(train, test)
+    assert ratio < 1.2
+    assert 0.75 < closest_record_ratio(rows, test, train) < 1.3
+
+
+def test_wine_is_drawn_better_than_by_kernel_density():
+    train, test = train_test_split(WINE, test_size=0.5, random_state=0)
+    scaler = StandardScaler().fit(train)
+    search = GridSearchCV(KernelDensity(), {"bandwidth": np.geomspace(0.1, 2, 12)})
+    density = search.fit(scaler.transform(train)).best_estimator_
+    other = density.sample(len(test), random_state=0)
+    held_out = scaler.transform(test)
+    for cls in DRIFTERS:
+        rows = scaler.transform(cls(random_state=0).fit(train).sample(len(test)))
+        assert energy_distance(rows, held_out) < energy_distance(other, held_out)

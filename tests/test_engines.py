@@ -1,0 +1,286 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from oracles import brute_force
+from sklearn import config_context
+
+from skdrift import engines
+from skdrift.engines import KeopsEngine, NumpyEngine, Reduction, get_engine, merge
+from skdrift.fields import conservative, displacement
+from skdrift.kernels import Kernel, Matern, get_kernel
+
+FIELDS = {"conservative": conservative, "displacement": displacement}
+NAMES = ["gaussian", "laplace", "matern32", "matern52", "rational_quadratic"]
+
+needs_keops = pytest.mark.skipif(
+    KeopsEngine.unavailable_reason() is not None,
+    reason=str(KeopsEngine.unavailable_reason()),
+)
+
+
+def make_problem(d, n=40, m=70, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal((m, d))
+    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
+    return x, y, np.log(rng.dirichlet(np.ones(m)))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("d", [1, 2, 4, 5, 13])
+@pytest.mark.parametrize("loo", [False, True])
+def test_numpy_engine_against_brute_force(name, field, d, loo):
+    x, y, log_w = make_problem(d)
+    deleted = np.arange(len(x)) if loo else None
+    kernel, h = get_kernel(name), 0.4 * np.sqrt(d)
+    profiles = FIELDS[field](kernel)
+    result = NumpyEngine().bind(y, log_w).reduce(x, profiles, h, deleted)
+    log_z, pulled = brute_force(x, y, kernel, h, field, log_w, deleted)
+    # 1e-7: through products, the distance of coincident points is 0 to 1e-8 only,
+    # and the Laplace profile has a kink there.
+    assert_allclose(result.log_z, log_z, rtol=1e-10, atol=1e-10)
+    assert_allclose(result.displacement, pulled, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("d", [2, 13])
+def test_float32_stays_float32_and_accurate(name, d):
+    x, y, log_w = (a.astype(np.float32) for a in make_problem(d))
+    kernel, h = get_kernel(name), 0.4 * np.sqrt(d)
+    result = NumpyEngine().bind(y, log_w).reduce(x, conservative(kernel), h)
+    log_z, pulled = brute_force(x, y, kernel, h, "conservative", log_w)
+    assert result.log_z.dtype == result.displacement.dtype == np.float32
+    assert_allclose(result.log_z, log_z, atol=2e-5)
+    assert_allclose(result.displacement, pulled, atol=1e-5 * h)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    d=st.integers(1, 7),
+    n=st.integers(1, 9),
+    m=st.integers(1, 9),
+    log_h=st.floats(-3, 3),
+    shift=st.floats(-100, 100),
+    seed=st.integers(0, 2**16),
+)
+def test_numpy_engine_on_any_shape_bandwidth_and_origin(d, n, m, log_h, shift, seed):
+    rng = np.random.default_rng(seed)
+    x = shift + rng.standard_normal((n, d))
+    y = shift + rng.standard_normal((m, d))
+    h = np.exp(log_h)
+    result = NumpyEngine().bind(y).reduce(x, displacement(Matern(nu=1.5)), h)
+    log_z, pulled = brute_force(x, y, Matern(nu=1.5), h, "displacement")
+    assert_allclose(result.log_z, log_z, rtol=1e-8, atol=1e-8)
+    assert_allclose(result.displacement, pulled, rtol=1e-6, atol=1e-8)
+
+
+def test_default_weights_are_equal():
+    x, y, _ = make_problem(3)
+    profiles = displacement(get_kernel("gaussian"))
+    default = NumpyEngine().bind(y).reduce(x, profiles, 1.0)
+    equal = NumpyEngine().bind(y, np.full(70, -np.log(70.0))).reduce(x, profiles, 1.0)
+    assert_allclose(default.displacement, equal.displacement, rtol=1e-14)
+    assert_allclose(default.log_z, equal.log_z, atol=1e-14)
+
+
+@pytest.mark.parametrize("deleted", [None, np.arange(40)])
+def test_small_working_memory_changes_nothing(deleted):
+    x, y, log_w = make_problem(6)
+    profiles = conservative(get_kernel("laplace"))
+    whole = NumpyEngine().bind(y, log_w).reduce(x, profiles, 1.0, deleted)
+    with config_context(working_memory=0.001):  # tiles of 21 pairs
+        tiled = NumpyEngine().bind(y, log_w).reduce(x, profiles, 1.0, deleted)
+    assert_allclose(tiled.log_z, whole.log_z, rtol=1e-12)
+    assert_allclose(tiled.displacement, whole.displacement, atol=1e-13)
+
+
+def test_log_domain_far_from_all_sources():
+    y = np.array([[0.0, 0.0], [1.0, 0.0]])
+    x = np.array([[1e4, 0.0]])
+    result = NumpyEngine().bind(y).reduce(x, displacement(get_kernel("gaussian")), 0.1)
+    assert_allclose(result.displacement, [[1.0 - 1e4, 0.0]])
+    assert_allclose(result.log_z, -0.5 * ((1e4 - 1) / 0.1) ** 2 - np.log(2))
+
+
+@pytest.mark.parametrize("d", [2, 6])
+def test_coincident_points_pull_nowhere(d):
+    # Unit directions: two distinct sources at the same distance balance, the
+    # coincident one adds nothing but its normaliser.
+    y = np.zeros((3, d))
+    y[1, 0], y[2, 0] = 1.0, -1.0
+    profiles = conservative(get_kernel("laplace"))
+    centre = NumpyEngine().bind(y).reduce(y[:1], profiles, 1.0)
+    assert_allclose(centre.displacement, 0, atol=1e-12)
+    two = NumpyEngine().bind(y[:2]).reduce(y[:1], profiles, 1.0)
+    e = np.exp(-1)
+    assert_allclose(two.displacement[0, 0], e / (1 + e), rtol=1e-7)
+
+
+def test_deleting_the_only_source_leaves_nothing():
+    x = np.zeros((1, 2))
+    profiles = displacement(get_kernel("gaussian"))
+    result = NumpyEngine().bind(x).reduce(x, profiles, 1.0, np.array([0]))
+    assert result.log_z[0] == -np.inf
+    assert_allclose(result.displacement, 0)
+
+
+# -- merging -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("field", FIELDS)
+def test_shards_merge_to_the_whole_in_any_order(name, field):
+    x, y, log_w = make_problem(3)
+    profiles = FIELDS[field](get_kernel(name))
+    h = 0.3
+
+    def shard(rows):
+        return NumpyEngine().bind(y[rows], log_w[rows]).reduce(x, profiles, h)
+
+    a, b, c = (shard(slice(i, j)) for i, j in [(0, 5), (5, 40), (40, 70)])
+    whole = NumpyEngine().bind(y, log_w).reduce(x, profiles, h)
+    for merged in (merge(merge(a, b), c), merge(a, merge(b, c)), merge(c, merge(b, a))):
+        assert_allclose(merged.log_z, whole.log_z, rtol=1e-12, atol=1e-12)
+        assert_allclose(merged.displacement, whole.displacement, atol=1e-12)
+
+
+def test_merging_with_nothing_changes_nothing():
+    x, y, _ = make_problem(2)
+    full = NumpyEngine().bind(y).reduce(x, displacement(get_kernel("gaussian")), 0.5)
+    empty = Reduction(np.full(40, -np.inf), np.zeros((40, 2)))
+    merged = merge(full, empty)
+    assert_allclose(merged.log_z, full.log_z)
+    assert_allclose(merged.displacement, full.displacement)
+    assert np.all(merge(empty, empty).log_z == -np.inf)
+    assert_allclose(merge(empty, empty).displacement, 0)
+
+
+# -- KeOps ---------------------------------------------------------------------------
+
+
+class Sech(Kernel):
+    """A user's kernel: logarithms, a ufunc KeOps lacks, an undefined pull at 0."""
+
+    def log_profile(self, r2):
+        r = np.sqrt(r2)
+        return -r - np.log1p(np.exp(-2 * r))
+
+    def pull(self, r2):
+        r = np.sqrt(r2)
+        return np.tanh(r) / r
+
+
+@needs_keops
+@pytest.mark.parametrize(
+    ("kernel", "field", "dtype", "tolerance"),
+    [
+        (get_kernel("gaussian"), "conservative", np.float64, 1e-12),
+        (get_kernel("laplace"), "conservative", np.float32, 2e-5),
+        (get_kernel("matern52"), "conservative", np.float64, 1e-12),
+        (Sech(), "conservative", np.float64, 1e-12),
+    ],
+)
+def test_keops_engine_against_numpy(kernel, field, dtype, tolerance):
+    x, y, log_w = (a.astype(dtype) for a in make_problem(3))
+    profiles = FIELDS[field](kernel)
+    numpy, keops = NumpyEngine().bind(y, log_w), KeopsEngine().bind(y, log_w)
+    for h in (0.02, 0.5, 3.0):
+        for deleted in (None, np.arange(len(x))):
+            expected = numpy.reduce(x, profiles, h, deleted)
+            result = keops.reduce(x, profiles, h, deleted)
+            assert result.displacement.dtype == dtype
+            assert_allclose(
+                result.log_z, expected.log_z, rtol=tolerance, atol=tolerance
+            )
+            assert_allclose(result.displacement, expected.displacement, atol=tolerance)
+
+
+@needs_keops
+def test_keops_compiles_once_whatever_the_sizes_and_numbers(monkeypatch):
+    def no_more(*_, **__):
+        raise AssertionError("KeOps compiles")
+
+    x, y, log_w = make_problem(3)
+    profiles = conservative(get_kernel("gaussian"))
+    KeopsEngine().bind(y, log_w).reduce(x, profiles, 0.5)
+    loader = sys.modules["pykeops.common.keops_io.LoadKeOps"]
+    monkeypatch.setattr(loader, "get_keops_dll", no_more)
+    with pytest.raises(AssertionError, match="KeOps compiles"):  # 11 columns are new
+        KeopsEngine().bind(np.zeros((2, 11))).reduce(np.zeros((2, 11)), profiles, 0.5)
+    for n, m, h in [(1, 70, 0.1), (40, 1, 2.0), (1, 1, 0.7), (7, 9, 1e-3)]:
+        bound = KeopsEngine().bind(y[:m], log_w[:m])
+        result = bound.reduce(x[:n], profiles, h, np.full(n, -1))
+        expected = NumpyEngine().bind(y[:m], log_w[:m]).reduce(x[:n], profiles, h)
+        assert_allclose(result.displacement, expected.displacement, atol=1e-11)
+        assert_allclose(result.log_z, expected.log_z, rtol=1e-10, atol=1e-11)
+
+
+@needs_keops
+def test_keops_deleting_the_only_source():
+    x = np.zeros((1, 3))
+    profiles = conservative(get_kernel("gaussian"))
+    result = KeopsEngine().bind(x).reduce(x, profiles, 1.0, np.array([0]))
+    assert result.log_z[0] == -np.inf
+    assert_allclose(result.displacement, 0)
+
+
+@needs_keops
+def test_keops_says_which_function_it_cannot_translate():
+    class Odd(Kernel):
+        def log_profile(self, r2):
+            return -np.cbrt(r2)
+
+    x = np.zeros((2, 3))
+    with pytest.raises(TypeError, match=r"numpy\.cbrt.*engine='numpy'"):
+        KeopsEngine().bind(x).reduce(x, displacement(Odd()), 1.0)
+
+
+@needs_keops
+def test_keops_is_quiet():
+    code = (
+        "import numpy as np; from skdrift import ConservativeDrifter\n"
+        "X = np.random.default_rng(0).standard_normal((30, 3))\n"
+        "ConservativeDrifter(engine='keops', random_state=0).fit(X).sample(3)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+# -- choice --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_pairs", "gpus", "reason", "expected"),
+    [
+        (1e6, 1, None, "numpy"),
+        (1e12, 0, None, "numpy"),
+        (1e12, 1, None, "keops"),
+        (1e12, 1, "no compiler", "numpy"),
+    ],
+)
+def test_auto_takes_keops_for_large_work_on_a_gpu(
+    monkeypatch, n_pairs, gpus, reason, expected
+):
+    monkeypatch.setattr(engines, "_gpu_count", lambda: gpus)
+    monkeypatch.setattr(KeopsEngine, "unavailable_reason", staticmethod(lambda: reason))
+    assert get_engine("auto", n_pairs).name == expected
+
+
+def test_without_a_compiler_the_error_says_what_to_do():
+    code = (
+        "from skdrift.engines import get_engine\n"
+        "try: get_engine('keops', 1)\n"
+        "except ValueError as error: print(error)"
+    )
+    environment = {**os.environ, "PATH": "", "CXX": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert "'engine' parameter is 'keops', which is not available" in run.stdout
+    assert "install g++" in run.stdout
