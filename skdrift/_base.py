@@ -12,6 +12,7 @@ from sklearn.base import (
     OneToOneFeatureMixin,
     TransformerMixin,
     _fit_context,
+    clone,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, check_scalar
@@ -164,6 +165,7 @@ class BaseDrifter(
         table, scaling = make_table(
             X, self._check_weight(sample_weight, X), self.standardize
         )
+        kernel = clone(get_kernel(self.kernel))
         random_state = check_random_state(self.random_state)
         start = self._fitted_start(table, scaling, random_state)
         bandwidth = self._check_bandwidth(table)
@@ -172,7 +174,7 @@ class BaseDrifter(
         engine = self._get_engine(n * (n + m) * self.max_iter)
         flow = evolve(
             start,
-            self._field(engine, table).on_particles,
+            self._field(engine, table, kernel).on_particles,
             annealing_schedule(initial, bandwidth, self.annealing, self.max_iter),
             self.step_size,
             self.tol,
@@ -181,6 +183,7 @@ class BaseDrifter(
         )
 
         self.engine_ = engine.name
+        self.kernel_ = kernel
         self.bandwidth_ = bandwidth
         self.scale_ = scaling.scale
         self.start_ = scaling.to_data(start)
@@ -225,9 +228,9 @@ class BaseDrifter(
     def _get_engine(self, n_pairs):
         return get_engine(self.engine, n_pairs)
 
-    def _field(self, engine, table):
+    def _field(self, engine, table, kernel):
         return DriftField(
-            self._profiles(get_kernel(self.kernel)),
+            self._profiles(kernel),
             engine,
             table.rows,
             table.log_weight,
@@ -304,10 +307,10 @@ class BaseDrifter(
         """Draw new rows by evolving fresh ensembles through the fitted schedule.
 
         The rows are not the fitted particles, and their order carries no
-        information: they are exchangeable. Whole ensembles of at least
-        ``len(particles_)`` rows are evolved even for a few rows, so that their law
-        does not depend on `n_samples`; drawing many rows at once is cheaper than
-        many times a few.
+        information: they are exchangeable. Whole ensembles, of the size of
+        ``particles_`` to one and a half times that, are evolved even for a few rows,
+        so that their law hardly depends on `n_samples`; draw many rows at once
+        rather than a few many times.
 
         Parameters
         ----------
@@ -339,7 +342,9 @@ class BaseDrifter(
         n_ensembles = max(1, round(n_samples / len(particles)))
         n = max(len(particles), -(-n_samples // n_ensembles))
         n_pairs = n_ensembles * n * (n + len(table.rows)) * self.n_iter_
-        velocity = self._field(self._get_engine(n_pairs), table).on_particles
+        velocity = self._field(
+            self._get_engine(n_pairs), table, self.kernel_
+        ).on_particles
         ensembles = [
             self._evolve_through(
                 velocity, self._fresh_start(n, table, scaling, random_state)
@@ -386,7 +391,7 @@ class BaseDrifter(
         z = self._check_rows(X)
         table, scaling, particles, trajectory = self._fitted
         n_pairs = len(z) * (len(table.rows) + len(particles)) * self.n_iter_
-        field = self._field(self._get_engine(n_pairs), table)
+        field = self._field(self._get_engine(n_pairs), table, self.kernel_)
         for (h, step), positions in zip(self._fitted_steps(), trajectory, strict=True):
             z = z + step * field.at(z, positions, h)
         return scaling.to_data(z)
@@ -408,7 +413,7 @@ class BaseDrifter(
         z = self._check_rows(X)
         table, scaling, particles, _ = self._fitted
         n_pairs = len(z) * (len(table.rows) + len(particles))
-        field = self._field(self._get_engine(n_pairs), table)
+        field = self._field(self._get_engine(n_pairs), table, self.kernel_)
         v = field.at(z, particles, self.bandwidth_)
         return (scaling.scale * v).astype(v.dtype, copy=False)
 
@@ -435,13 +440,12 @@ class BaseDrifter(
         """
         z = self._check_rows(X)
         _, scaling, particles, _ = self._fitted
-        kernel = get_kernel(self.kernel)
         d = self.n_features_in_
         log_volume = d * np.log(self.bandwidth_) + np.log(scaling.scale).sum()
-        log_constant = float(kernel.log_normalizer(d) - log_volume)
+        log_constant = float(self.kernel_.log_normalizer(d) - log_volume)
         engine = self._get_engine(len(z) * len(particles))
         density = engine.bind(particles).reduce(
-            z, Profiles(kernel.log_profile), self.bandwidth_
+            z, Profiles(self.kernel_.log_profile), self.bandwidth_
         )
         return density.log_z + log_constant
 

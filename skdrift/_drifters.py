@@ -83,6 +83,8 @@ class ConservativeDrifter(BaseDrifter):
         evaluation of the field; no step follows the last one.
     stopped_by_ : {"tol", "closeness", "max_iter"}
         What ended the flow; ``"max_iter"`` comes with a ConvergenceWarning.
+    kernel_ : Kernel
+        Kernel that was fitted with.
     engine_ : str
         Engine that `fit` ran on.
     n_features_in_ : int
@@ -236,6 +238,8 @@ class LaplaceDrifter(BaseDrifter):
         evaluation of the field; no step follows the last one.
     stopped_by_ : {"tol", "closeness", "max_iter"}
         What ended the flow; ``"max_iter"`` comes with a ConvergenceWarning.
+    kernel_ : Kernel
+        Kernel that was fitted with.
     engine_ : str
         Engine that `fit` ran on.
     n_features_in_ : int
