@@ -11,7 +11,7 @@ training half before anything is measured.
 * spread: smallest and largest standard deviation of a column over all seeds, as a
   multiple of the training half's.
 
-Run ``python benchmarks/sample_quality.py``; about a minute. It ends with the
+Run ``python benchmarks/sample_quality.py``; two minutes on two cores. It ends with the
 targets that the defaults are held to, and exits with 1 if one is missed.
 """
 

@@ -1,5 +1,3 @@
-import re
-
 import skdrift
 
 project = "skdrift"
@@ -25,17 +23,3 @@ html_theme_options = {
     "description": "Generative drifting for scikit-learn",
     "page_width": "1040px",
 }
-
-
-def quote_attributes(app, what, name, obj, options, lines):
-    """Keep names such as n_iter_, in a shape, from being read as links."""
-    for i, line in enumerate(lines):
-        head, found, shape = line.partition(" of shape (")
-        if found:
-            shape = re.sub(r"(?<![`\w])([a-z]\w*_)(?![`\w])", r"`\1`", shape)
-            lines[i] = head + found + shape
-
-
-def setup(app):
-    # Before numpydoc, whose priority is the default, 500.
-    app.connect("autodoc-process-docstring", quote_attributes, priority=400)

@@ -169,7 +169,7 @@ class BaseDrifter(
         random_state = check_random_state(self.random_state)
         start = self._fitted_start(table, scaling, random_state)
         bandwidth = self._check_bandwidth(table)
-        initial = table.scale_of(_initial_bandwidth)
+        initial = table.bandwidth(_initial_bandwidth)
         n, m = len(start), len(table.rows)
         engine = self._get_engine(n * (n + m) * self.max_iter)
         flow = evolve(
@@ -178,7 +178,7 @@ class BaseDrifter(
             annealing_schedule(initial, bandwidth, self.annealing, self.max_iter),
             self.step_size,
             self.tol,
-            ClosestRecord(table.rows, table.weight) if self.early_stopping else None,
+            ClosestRecord(table.rows, table.count) if self.early_stopping else None,
             self._report if self.verbose else None,
         )
 
@@ -222,7 +222,7 @@ class BaseDrifter(
     def _check_bandwidth(self, table):
         rules = {"rate": self._rate, "scott": scott, "silverman": silverman}
         if self.bandwidth in rules:
-            return table.scale_of(rules[self.bandwidth])
+            return table.bandwidth(rules[self.bandwidth])
         return float(self.bandwidth)
 
     def _get_engine(self, n_pairs):
@@ -374,9 +374,10 @@ class BaseDrifter(
         """Carry rows through the fitted flow as passive tracers.
 
         Every row moves in the field of the data and the fitted particles, step by
-        step, without acting on them or on other rows. Rows drawn from the start
-        distribution come out distributed like the data, faithfully in few
-        dimensions or with many particles; use :meth:`sample` to draw new rows.
+        step, without acting on them or on other rows. Rows of the start distribution
+        come out distributed like the data in few columns, or with several times more
+        particles than data rows; otherwise their spread may be off by a factor of
+        two, with leave-one-out in particular. To draw new rows, use :meth:`sample`.
 
         Parameters
         ----------
@@ -408,7 +409,8 @@ class BaseDrifter(
         -------
         ndarray of shape (n_samples, n_features)
             Displacement per unit step, in data units, between the data and the
-            fitted particles at ``bandwidth_``.
+            fitted particles at ``bandwidth_``. All particles count, also with
+            leave-one-out and at a particle's own place.
         """
         z = self._check_rows(X)
         table, scaling, particles, _ = self._fitted
@@ -453,10 +455,10 @@ class BaseDrifter(
         """Minus the residual velocity of the fitted particles against `X`.
 
         The root-mean-square velocity that `X`, taken as the data, would give to the
-        fitted particles, in units of the bandwidth. Field and bandwidth are a
+        fitted particles, in units of the bandwidth. Field, bandwidth and units are a
         reference common to all candidates of a search: the Gaussian field at the
-        ``"rate"`` bandwidth of the training data. At its own bandwidth a candidate
-        would win by flattening both densities.
+        conservative rate of the training data, on standardised columns. At its own
+        bandwidth a candidate would win by flattening both densities.
 
         Parameters
         ----------
@@ -472,11 +474,12 @@ class BaseDrifter(
         """
         z = self._check_rows(X)
         table, _, particles, _ = self._fitted
-        h = table.scale_of(conservative_rate)
+        std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
+        h = table.bandwidth(conservative_rate) / table.mean_std
         n = len(particles)
         engine = self._get_engine(n * (n + len(z)))
-        field = DriftField(conservative(Gaussian()), engine, z)
-        return -root_mean_square(field.on_particles(particles, h)) / h
+        field = DriftField(conservative(Gaussian()), engine, z / std)
+        return -root_mean_square(field.on_particles(particles / std, h)) / h
 
     def _check_rows(self, X):
         check_is_fitted(self)

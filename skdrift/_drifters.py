@@ -30,14 +30,17 @@ class ConservativeDrifter(BaseDrifter):
         weight), three with leave-one-out, but at least 64 and at most 10,000.
     self_interaction : {"full", "leave-one-out"}, default="full"
         Whether a particle counts among those that repel it (its own pull is 0,
-        but it enters the normaliser) or leaves itself out, exactly.
+        but it enters the normaliser) or leaves itself out, exactly. Leave-one-out
+        with light tails (the Gaussian) spreads ensembles beyond the data in more
+        than a few columns.
     start : {"gaussian", "resample"}, array-like or callable, default="gaussian"
         Where particles start: a Gaussian with the mean and covariance of the data;
         data rows plus noise of half a standard deviation; given rows of shape
         (n_particles, n_features), which :meth:`sample` resamples with noise; or
         ``start(n, random_state)``, which returns n rows. Rows are in data units
         and should be independent draws of a law that overlaps the data: particles
-        far away or all in one place are stuck.
+        that are all in one place may be stuck there. The resampled start is close to
+        the data already; take fewer steps of annealing with it.
     standardize : bool, default=True
         Whether distances are measured in standard deviations of each column. If
         not, in data units.
@@ -52,9 +55,9 @@ class ConservativeDrifter(BaseDrifter):
         Stop once the residual velocity (root mean square over the particles) is at
         most this many bandwidths per step.
     early_stopping : bool, default=True
-        Stop as well, after the annealing, once the particles are as close to their
-        nearest data row (in the median) as data rows are to theirs. Going on would
-        copy the data.
+        Stop as well once the particles are as close to their nearest data row (in
+        the median) as data rows are to theirs: going on would copy the data. This
+        may happen during the annealing, but then only if the start was farther away.
     engine : {"auto", "numpy", "keops"}, default="auto"
         What computes the sums: NumPy, or KeOps (GPU if there is one, otherwise
         CPU; compiles for some seconds at first use). ``"auto"`` takes KeOps for
@@ -71,14 +74,15 @@ class ConservativeDrifter(BaseDrifter):
     start_ : ndarray of shape (n_particles, n_features)
         Initial ensemble, in data units.
     bandwidth_ : float
-        Final bandwidth, in units of ``scale_``.
+        Bandwidth that the parameter stands for, in units of ``scale_``. Early
+        stopping may end the flow at a larger one, ``history_["bandwidth"][-1]``.
     scale_ : ndarray of shape (n_features,)
         Unit of length of each column: its standard deviation, or 1.
     residual_velocity_ : float
         Root mean square velocity of the final ensemble, in units of ``scale_``.
     n_iter_ : int
         Number of steps taken.
-    history_ : dict of ndarray of shape (n_iter_ + 1,)
+    history_ : dict of ndarray of shape (`n_iter_` + 1,)
         ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
         evaluation of the field; no step follows the last one.
     stopped_by_ : {"tol", "closeness", "max_iter"}
@@ -89,7 +93,7 @@ class ConservativeDrifter(BaseDrifter):
         Engine that `fit` ran on.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if they are all strings.
 
     See Also
@@ -185,14 +189,17 @@ class LaplaceDrifter(BaseDrifter):
         weight), three with leave-one-out, but at least 64 and at most 10,000.
     self_interaction : {"full", "leave-one-out"}, default="leave-one-out"
         Whether a particle counts among those that repel it (its own pull is 0,
-        but it enters the normaliser) or leaves itself out, exactly.
+        but it enters the normaliser) or leaves itself out, exactly. Leave-one-out
+        with light tails (the Gaussian) spreads ensembles beyond the data in more
+        than a few columns.
     start : {"gaussian", "resample"}, array-like or callable, default="gaussian"
         Where particles start: a Gaussian with the mean and covariance of the data;
         data rows plus noise of half a standard deviation; given rows of shape
         (n_particles, n_features), which :meth:`sample` resamples with noise; or
         ``start(n, random_state)``, which returns n rows. Rows are in data units
         and should be independent draws of a law that overlaps the data: particles
-        far away or all in one place are stuck.
+        that are all in one place may be stuck there. The resampled start is close to
+        the data already; take fewer steps of annealing with it.
     standardize : bool, default=True
         Whether distances are measured in standard deviations of each column. If
         not, in data units.
@@ -207,9 +214,9 @@ class LaplaceDrifter(BaseDrifter):
         Stop once the residual velocity (root mean square over the particles) is at
         most this many bandwidths per step.
     early_stopping : bool, default=True
-        Stop as well, after the annealing, once the particles are as close to their
-        nearest data row (in the median) as data rows are to theirs. Going on would
-        copy the data.
+        Stop as well once the particles are as close to their nearest data row (in
+        the median) as data rows are to theirs: going on would copy the data. This
+        may happen during the annealing, but then only if the start was farther away.
     engine : {"auto", "numpy", "keops"}, default="auto"
         What computes the sums: NumPy, or KeOps (GPU if there is one, otherwise
         CPU; compiles for some seconds at first use). ``"auto"`` takes KeOps for
@@ -226,14 +233,15 @@ class LaplaceDrifter(BaseDrifter):
     start_ : ndarray of shape (n_particles, n_features)
         Initial ensemble, in data units.
     bandwidth_ : float
-        Final bandwidth, in units of ``scale_``.
+        Bandwidth that the parameter stands for, in units of ``scale_``. Early
+        stopping may end the flow at a larger one, ``history_["bandwidth"][-1]``.
     scale_ : ndarray of shape (n_features,)
         Unit of length of each column: its standard deviation, or 1.
     residual_velocity_ : float
         Root mean square velocity of the final ensemble, in units of ``scale_``.
     n_iter_ : int
         Number of steps taken.
-    history_ : dict of ndarray of shape (n_iter_ + 1,)
+    history_ : dict of ndarray of shape (`n_iter_` + 1,)
         ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
         evaluation of the field; no step follows the last one.
     stopped_by_ : {"tol", "closeness", "max_iter"}
@@ -244,7 +252,7 @@ class LaplaceDrifter(BaseDrifter):
         Engine that `fit` ran on.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if they are all strings.
 
     See Also

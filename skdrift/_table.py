@@ -63,19 +63,25 @@ class Table(NamedTuple):
     n_samples: float
     std: np.ndarray
 
-    def scale_of(self, rule):
-        """Bandwidth of a rule ``rule(n, d)`` in internal units.
-
-        Only columns that vary count, and they count by the root mean square of
-        their standard deviations.
-        """
+    @property
+    def mean_std(self):
+        """Root mean square of the standard deviations of the varying columns."""
         std = self.std[self.std > 0]
-        scale = np.sqrt(np.mean(std**2)) if len(std) else 1.0
-        return float(scale * rule(max(self.n_samples, 2.0), max(len(std), 1)))
+        return float(np.sqrt(np.mean(std**2))) if len(std) else 1.0
+
+    def bandwidth(self, rule):
+        """Bandwidth of a rule ``rule(n, d)``, d varying columns, in internal units."""
+        d = max(np.count_nonzero(self.std), 1)
+        return float(self.mean_std * rule(max(self.n_samples, 2.0), int(d)))
 
     @property
     def log_weight(self):
         return np.log(self.weight)
+
+    @property
+    def count(self):
+        """How many samples each row stands for."""
+        return self.weight * self.n_samples
 
 
 def make_table(X, sample_weight, standardize):

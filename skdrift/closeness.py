@@ -18,21 +18,24 @@ class ClosestRecord:
     ----------
     rows : ndarray of shape (n_rows, n_features)
         Distinct data rows.
-    weight : ndarray of shape (n_rows,)
+    count : ndarray of shape (n_rows,)
+        How many samples each row stands for.
 
     Attributes
     ----------
     reference : float
-        Weighted median distance of a row to its nearest other row.
+        Median over the samples of the distance to the nearest other sample; 0 if
+        most samples have a twin, and then nothing counts as close.
     """
 
-    def __init__(self, rows, weight):
+    def __init__(self, rows, count):
         self._neighbors = NearestNeighbors(n_neighbors=1).fit(rows)
         self.reference = 0.0
         if len(rows) > 1:
             probes = _every(rows)
             distances, _ = self._neighbors.kneighbors(rows[probes], n_neighbors=2)
-            self.reference = _weighted_median(distances[:, 1], weight[probes])
+            to_other = np.where(count[probes] >= 2, 0.0, distances[:, 1])
+            self.reference = _weighted_median(to_other, count[probes])
 
     def ratio(self, particles):
         """Median distance of a particle to its nearest row, over the reference."""

@@ -28,7 +28,7 @@ def conservative(kernel):
     Profiles
         Normaliser k, pull ``kb = -k'/r``.
     """
-    if isinstance(kernel, Gaussian):
+    if type(kernel) is Gaussian:
         return displacement(kernel)  # the one kernel that is its own slope
     return Profiles(kernel.log_profile, kernel.pull)
 

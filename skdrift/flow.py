@@ -91,13 +91,15 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
     velocity : callable
         ``velocity(particles, bandwidth)``, a displacement per unit step.
     bandwidths : ndarray of shape (n_steps + 1,)
-        Schedule; nothing stops the loop before its final value is reached.
+        Schedule.
     step_size : float
         Fraction of the displacement taken per step.
     tol : float
-        Stop once the residual velocity is at most `tol` times the bandwidth.
+        Stop once the residual velocity is at most `tol` times the final bandwidth,
+        but not before that bandwidth is reached.
     is_close : callable, default=None
-        ``is_close(particles)``: a further reason to stop.
+        ``is_close(particles)``: a further reason to stop, at any bandwidth. Before
+        the final bandwidth is reached it counts only if the start was not close.
     report : callable, default=None
         Called with ``(step, bandwidth, residual_velocity)``.
 
@@ -111,6 +113,8 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
         If the velocity is not finite.
     """
     x, trajectory, residuals = start, [], []
+    is_close = is_close or (lambda x: False)
+    was_close = is_close(start)
     n_steps = len(bandwidths) - 1
     n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
     for t, h in enumerate(bandwidths):
@@ -123,10 +127,10 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
             )
         if report is not None:
             report(t, h, residuals[-1])
-        stopped_by = None
-        if t >= n_annealing and residuals[-1] <= tol * h:
+        annealed, stopped_by = t >= n_annealing, None
+        if annealed and residuals[-1] <= tol * h:
             stopped_by = "tol"
-        elif t >= n_annealing and is_close is not None and is_close(x):
+        elif (annealed or not was_close) and is_close(x):
             stopped_by = "closeness"
         elif t == n_steps:
             stopped_by = "max_iter"

@@ -145,8 +145,10 @@ class Kernel(BaseEstimator):
         float
             ``-d c_d kb(0)``; ``-inf`` for a kernel with a kink at the origin.
         """
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             slope_0 = float(self.slope(np.float64(0.0)))
+            if np.isnan(slope_0):  # 0 / 0 as it is written, with a finite limit
+                slope_0 = float(self.slope(np.float64(1e-4)))
         return -n_features * np.exp(self.log_normalizer(n_features)) * slope_0
 
     def _not_integrable(self, n_features):

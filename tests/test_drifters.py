@@ -45,7 +45,7 @@ def test_fitted_attributes(fitted):
     for values in fitted.history_.values():
         assert values.shape == (fitted.n_iter_ + 1,)
     assert fitted.residual_velocity_ == fitted.history_["residual_velocity"][-1]
-    assert fitted.bandwidth_ == fitted.history_["bandwidth"][-1]
+    assert np.all(fitted.history_["bandwidth"] >= fitted.bandwidth_)
     assert_allclose(fitted.scale_, WINE.std(axis=0))
 
 
@@ -70,7 +70,7 @@ def test_bandwidth_rules_follow_the_scale_of_the_data():
 
 
 def test_residual_velocity_is_that_of_the_final_particles():
-    drifter = ConservativeDrifter(random_state=0).fit(WINE)
+    drifter = ConservativeDrifter(early_stopping=False, random_state=0).fit(WINE)
     v = drifter.velocity(drifter.particles_) / drifter.scale_
     rms = np.sqrt(np.mean(np.sum(v**2, axis=1)))
     assert_allclose(drifter.residual_velocity_, rms, rtol=1e-9)
@@ -128,7 +128,8 @@ def test_early_stopping_prevents_copies():
         rows = drifter.fit(train).sample(len(test))
         return closest_record_ratio(*map(scaler.transform, (rows, test, train)))
 
-    assert dcr(False) < 0.75 < dcr(True)  # 0.70 and 0.86
+    assert dcr(False) < 0.75
+    assert dcr(True) > 0.9  # 0.70 and 1.0
 
 
 def test_verbose_prints_every_step(capsys):
@@ -356,8 +357,12 @@ def test_score_is_minus_the_residual_velocity_against_the_rows():
     assert drifter.score(test) < 0
     assert drifter.score(test) > drifter.score(test + 1)
     # On the training rows, at the rate bandwidth, it is what the fit ended with.
+    drifter.set_params(early_stopping=False).fit(train)
     expected = -drifter.residual_velocity_ / drifter.bandwidth_
     assert_allclose(drifter.score(train), expected, rtol=1e-9)
+    raw = clone(drifter).set_params(standardize=False, start=drifter.particles_)
+    raw.set_params(tol=1e9, annealing=0).fit(train)
+    assert_allclose(raw.score(test), drifter.score(test), rtol=1e-9)
 
 
 def test_score_has_one_reference_for_all_candidates():

@@ -47,17 +47,23 @@ def test_evolve_stops_by_residual_velocity_but_not_before_the_last_bandwidth():
     assert (still.stopped_by, len(still.trajectory)) == ("tol", 0)
 
 
-def test_evolve_stops_by_closeness():
+def test_evolve_stops_by_closeness_even_while_annealing():
     flow = evolve(
         np.ones((3, 1)),
         contraction,
-        np.ones(10),
+        np.geomspace(9, 1, 10),
         1.0,
         tol=0,
         is_close=lambda x: x.max() < 0.2,
     )
     assert flow.stopped_by == "closeness"
     assert_allclose(flow.particles, 0.125)
+
+
+def test_a_start_that_is_close_already_is_annealed_all_the_same():
+    bandwidths = annealing_schedule(8, 1, 3, 9)
+    flow = evolve(np.ones((3, 1)), contraction, bandwidths, 1.0, 0, lambda x: True)
+    assert (flow.stopped_by, len(flow.trajectory)) == ("closeness", 3)
 
 
 def test_evolve_reports_and_refuses_to_diverge():

@@ -124,6 +124,8 @@ def test_a_kernel_of_ones_own():
     assert_allclose(kernel.profile(RADII), 0.5 / np.cosh(RADII))
     # The integral of sech over the line is pi.
     assert_allclose(np.exp(kernel.log_normalizer(1)), 2 / np.pi, rtol=1e-8)
+    # The pull is written as 0 / 0 at the origin; its limit there is 1.
+    assert_allclose(kernel.laplacian_at_zero(1), -1 / np.pi, rtol=1e-7)
     with pytest.raises(NotImplementedError, match=r"define sharp\(\)"):
         kernel.sharp()
     with pytest.raises(NotImplementedError, match="must define log_profile"):
