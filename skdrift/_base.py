@@ -41,8 +41,8 @@ _MAX_PARTICLES = 10_000
 _PARTICLES_PER_SAMPLE = {"full": 1, "leave-one-out": 3}
 
 
-def _initial_bandwidth(n, d):
-    """First bandwidth of the annealing: every particle sees the whole of the data."""
+def _overview(n, d):
+    """Bandwidth at which every particle sees the whole of the data."""
     return 1.5 * np.sqrt(d / 2)
 
 
@@ -53,6 +53,49 @@ class _Fitted(NamedTuple):
     scaling: Scaling
     particles: np.ndarray
     trajectory: tuple
+    start: object
+    leave_one_out: bool
+
+
+def _fresh_start(start, n, table, scaling, random_state):
+    """Independent draws from the start distribution, in internal units."""
+    if _is_array(start):
+        # A smoothed bootstrap of the rows the user gave.
+        rows = scaling.to_internal(_check_start(start, "array", table))
+        noise = rows.std(axis=0) * scott(max(len(rows), 2), rows.shape[1])
+        weight = np.full(len(rows), 1 / len(rows))
+        return starts.resampled(n, rows, weight, noise, random_state)
+    if callable(start):
+        rows = _check_start(start(n, random_state), "callable", table)
+        if len(rows) != n:
+            raise ValueError(
+                f"The 'start' callable returned {len(rows)} rows for n_samples={n}; "
+                "it must return n_samples rows."
+            )
+        return scaling.to_internal(rows)
+    if start == "resample":
+        noise = starts.RESAMPLING_NOISE * table.std
+        return starts.resampled(n, table.rows, table.weight, noise, random_state)
+    return starts.matched_gaussian(n, table.rows, table.weight, random_state)
+
+
+def _is_array(start):
+    return not (isinstance(start, str) or callable(start))
+
+
+def _check_start(start, kind, table):
+    try:
+        rows = check_array(start, dtype=table.rows.dtype, input_name="start")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The 'start' {kind} must give a 2-D array of finite numbers: {error}"
+        ) from error
+    if rows.shape[1] != table.rows.shape[1]:
+        raise ValueError(
+            f"The 'start' {kind} has {rows.shape[1]} columns but X has "
+            f"{table.rows.shape[1]}; they must be equal."
+        )
+    return rows
 
 
 class BaseDrifter(
@@ -139,7 +182,9 @@ class BaseDrifter(
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights; weight 2 is the row twice, weight 0 is no row.
+            Nonnegative weights. If all are integers they count: weight 2 is the row
+            twice, weight 0 is no row. Otherwise only their ratios matter, and the
+            data are as many samples as there are rows.
 
         Returns
         -------
@@ -165,16 +210,18 @@ class BaseDrifter(
         table, scaling = make_table(
             X, self._check_weight(sample_weight, X), self.standardize
         )
+        self._check_units(table)
         kernel = clone(get_kernel(self.kernel))
+        leave_one_out = self.self_interaction == "leave-one-out"
         random_state = check_random_state(self.random_state)
         start = self._fitted_start(table, scaling, random_state)
         bandwidth = self._check_bandwidth(table)
-        initial = table.bandwidth(_initial_bandwidth)
+        initial = max(table.bandwidth(_overview), 2 * bandwidth)
         n, m = len(start), len(table.rows)
-        engine = self._get_engine(n * (n + m) * self.max_iter)
+        engine = get_engine(self.engine, n * (n + m) * self.max_iter)
         flow = evolve(
             start,
-            self._field(engine, table, kernel).on_particles,
+            self._field(engine, table, kernel, leave_one_out).on_particles,
             annealing_schedule(initial, bandwidth, self.annealing, self.max_iter),
             self.step_size,
             self.tol,
@@ -192,13 +239,16 @@ class BaseDrifter(
         self.n_iter_ = len(flow.trajectory)
         self.residual_velocity_ = float(flow.history["residual_velocity"][-1])
         self.stopped_by_ = flow.stopped_by
-        self._fitted = _Fitted(table, scaling, flow.particles, flow.trajectory)
+        self._fitted = _Fitted(
+            table, scaling, flow.particles, flow.trajectory, self.start, leave_one_out
+        )
         if flow.stopped_by == "max_iter":
             warnings.warn(
                 f"The particles still drift after max_iter={self.max_iter} steps: the "
                 f"residual velocity is {self.residual_velocity_ / bandwidth:.2g} "
-                f"bandwidths per step, above tol={self.tol}. Raise max_iter or the "
-                "bandwidth.",
+                f"bandwidths per step, above tol={self.tol}. If it still falls (see "
+                "history_), raise max_iter; if not, reduce step_size or take more "
+                "particles.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -225,17 +275,25 @@ class BaseDrifter(
             return table.bandwidth(rules[self.bandwidth])
         return float(self.bandwidth)
 
-    def _get_engine(self, n_pairs):
-        return get_engine(self.engine, n_pairs)
+    def _check_units(self, table):
+        """Squares of distances must neither over- nor underflow."""
+        limit = np.finfo(table.rows.dtype).max ** 0.25
+        if not 1 / limit < table.mean_std < limit:
+            raise ValueError(
+                f"The columns of X have a standard deviation of {table.mean_std:.2g}, "
+                f"too far from 1 for standardize=False in {table.rows.dtype}; change "
+                "the units or take standardize=True."
+            )
 
-    def _field(self, engine, table, kernel):
-        return DriftField(
-            self._profiles(kernel),
-            engine,
-            table.rows,
-            table.log_weight,
-            leave_one_out=self.self_interaction == "leave-one-out",
-        )
+    def _field(self, engine, table, kernel, leave_one_out):
+        profiles = self._profiles(kernel)
+        return DriftField(profiles, engine, table.rows, table.log_weight, leave_one_out)
+
+    def _fitted_field(self, n_pairs):
+        """The field that `fit` used, on the engine that suits the work at hand."""
+        table, leave_one_out = self._fitted.table, self._fitted.leave_one_out
+        engine = get_engine(self.engine, n_pairs)
+        return self._field(engine, table, self.kernel_, leave_one_out)
 
     def _report(self, step, bandwidth, residual):
         print(
@@ -248,8 +306,8 @@ class BaseDrifter(
     def _fitted_start(self, table, scaling, random_state):
         """The ensemble that `fit` evolves, in internal units."""
         n = self.n_particles
-        if self._start_is_array():
-            start = self._check_start(self.start, "array", table)
+        if _is_array(self.start):
+            start = _check_start(self.start, "array", table)
             if n is not None and n != len(start):
                 raise ValueError(
                     f"The 'start' parameter has {len(start)} rows but 'n_particles' is "
@@ -260,44 +318,11 @@ class BaseDrifter(
             if n is None:
                 n = _PARTICLES_PER_SAMPLE[self.self_interaction] * table.n_samples
                 n = int(np.clip(n, _MIN_PARTICLES, _MAX_PARTICLES))
-            start = self._fresh_start(n, table, scaling, random_state)
+            start = _fresh_start(self.start, n, table, scaling, random_state)
         if self.self_interaction == "leave-one-out" and len(start) < 2:
             raise ValueError(
                 "The 'n_particles' must be at least 2 with "
                 f"self_interaction='leave-one-out'; got {len(start)}."
-            )
-        return start
-
-    def _fresh_start(self, n, table, scaling, random_state):
-        """Independent draws from the start distribution, in internal units."""
-        if self._start_is_array():
-            # A smoothed bootstrap of the rows the user gave.
-            rows = scaling.to_internal(self._check_start(self.start, "array", table))
-            noise = rows.std(axis=0) * scott(max(len(rows), 2), rows.shape[1])
-            weight = np.full(len(rows), 1 / len(rows))
-            return starts.resampled(n, rows, weight, noise, random_state)
-        if callable(self.start):
-            start = self._check_start(self.start(n, random_state), "callable", table)
-            if len(start) != n:
-                raise ValueError(
-                    f"The 'start' callable returned {len(start)} rows for "
-                    f"n_samples={n}; it must return n_samples rows."
-                )
-            return scaling.to_internal(start)
-        if self.start == "resample":
-            noise = starts.RESAMPLING_NOISE * table.std
-            return starts.resampled(n, table.rows, table.weight, noise, random_state)
-        return starts.matched_gaussian(n, table.rows, table.weight, random_state)
-
-    def _start_is_array(self):
-        return not (isinstance(self.start, str) or callable(self.start))
-
-    def _check_start(self, start, kind, table):
-        start = check_array(start, dtype=table.rows.dtype, input_name="start")
-        if start.shape[1] != table.rows.shape[1]:
-            raise ValueError(
-                f"The 'start' {kind} has {start.shape[1]} columns but X has "
-                f"{table.rows.shape[1]}; they must be equal."
             )
         return start
 
@@ -329,6 +354,8 @@ class BaseDrifter(
         ------
         TypeError, ValueError
             If `n_samples` is not a positive integer.
+        FloatingPointError
+            If a fresh ensemble diverges.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -338,16 +365,16 @@ class BaseDrifter(
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         random_state = np.random.RandomState(seed)
 
-        table, scaling, particles, _ = self._fitted
-        n_ensembles = max(1, round(n_samples / len(particles)))
-        n = max(len(particles), -(-n_samples // n_ensembles))
+        table, scaling = self._fitted.table, self._fitted.scaling
+        n_particles = len(self._fitted.particles)
+        n_ensembles = max(1, round(n_samples / n_particles))
+        n = max(n_particles, -(-n_samples // n_ensembles))
         n_pairs = n_ensembles * n * (n + len(table.rows)) * self.n_iter_
-        velocity = self._field(
-            self._get_engine(n_pairs), table, self.kernel_
-        ).on_particles
+        velocity = self._fitted_field(n_pairs).on_particles
         ensembles = [
             self._evolve_through(
-                velocity, self._fresh_start(n, table, scaling, random_state)
+                velocity,
+                _fresh_start(self._fitted.start, n, table, scaling, random_state),
             )
             for _ in range(n_ensembles)
         ]
@@ -390,9 +417,9 @@ class BaseDrifter(
             The rows at the end of the flow.
         """
         z = self._check_rows(X)
-        table, scaling, particles, trajectory = self._fitted
+        table, scaling, particles, trajectory, *_ = self._fitted
         n_pairs = len(z) * (len(table.rows) + len(particles)) * self.n_iter_
-        field = self._field(self._get_engine(n_pairs), table, self.kernel_)
+        field = self._fitted_field(n_pairs)
         for (h, step), positions in zip(self._fitted_steps(), trajectory, strict=True):
             z = z + step * field.at(z, positions, h)
         return scaling.to_data(z)
@@ -413,9 +440,9 @@ class BaseDrifter(
             leave-one-out and at a particle's own place.
         """
         z = self._check_rows(X)
-        table, scaling, particles, _ = self._fitted
+        table, scaling, particles, *_ = self._fitted
         n_pairs = len(z) * (len(table.rows) + len(particles))
-        field = self._field(self._get_engine(n_pairs), table, self.kernel_)
+        field = self._fitted_field(n_pairs)
         v = field.at(z, particles, self.bandwidth_)
         return (scaling.scale * v).astype(v.dtype, copy=False)
 
@@ -441,11 +468,11 @@ class BaseDrifter(
             If the kernel has no finite integral in this dimension.
         """
         z = self._check_rows(X)
-        _, scaling, particles, _ = self._fitted
+        _, scaling, particles, *_ = self._fitted
         d = self.n_features_in_
         log_volume = d * np.log(self.bandwidth_) + np.log(scaling.scale).sum()
         log_constant = float(self.kernel_.log_normalizer(d) - log_volume)
-        engine = self._get_engine(len(z) * len(particles))
+        engine = get_engine(self.engine, len(z) * len(particles))
         density = engine.bind(particles).reduce(
             z, Profiles(self.kernel_.log_profile), self.bandwidth_
         )
@@ -473,19 +500,19 @@ class BaseDrifter(
             Dimensionless, at most 0; greater is better.
         """
         z = self._check_rows(X)
-        table, _, particles, _ = self._fitted
+        table, _, particles, *_ = self._fitted
         std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
         h = table.bandwidth(conservative_rate) / table.mean_std
         n = len(particles)
-        engine = self._get_engine(n * (n + len(z)))
+        engine = get_engine(self.engine, n * (n + len(z)))
         field = DriftField(conservative(Gaussian()), engine, z / std)
         return -root_mean_square(field.on_particles(particles / std, h)) / h
 
     def _check_rows(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        rows = self._fitted.table.rows
-        return self._fitted.scaling.to_internal(X.astype(rows.dtype, copy=False))
+        dtype = self._fitted.table.rows.dtype
+        X = validate_data(self, X, dtype=dtype, reset=False)
+        return self._fitted.scaling.to_internal(X)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_fitted")

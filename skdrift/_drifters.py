@@ -45,8 +45,9 @@ class ConservativeDrifter(BaseDrifter):
         Whether distances are measured in standard deviations of each column. If
         not, in data units.
     annealing : int, default=30
-        Steps in which the bandwidth falls exponentially from
-        ``1.5 sqrt(d/2)`` standard deviations to its final value; 0 for none.
+        Steps in which the bandwidth falls exponentially to its final value, from
+        ``1.5 sqrt(d/2)`` standard deviations or twice that value, whichever is
+        larger; 0 for none.
     step_size : float, default=1.0
         Fraction of the velocity, a displacement, that one step takes.
     max_iter : int, default=200
@@ -56,8 +57,9 @@ class ConservativeDrifter(BaseDrifter):
         most this many bandwidths per step.
     early_stopping : bool, default=True
         Stop as well once the particles are as close to their nearest data row (in
-        the median) as data rows are to theirs: going on would copy the data. This
-        may happen during the annealing, but then only if the start was farther away.
+        the median) as data rows are to theirs: going on would copy the data. With
+        more than two columns it may end the annealing, if the start was farther away
+        and the particles are closer by 5 %.
     engine : {"auto", "numpy", "keops"}, default="auto"
         What computes the sums: NumPy, or KeOps (GPU if there is one, otherwise
         CPU; compiles for some seconds at first use). ``"auto"`` takes KeOps for
@@ -79,7 +81,8 @@ class ConservativeDrifter(BaseDrifter):
     scale_ : ndarray of shape (n_features,)
         Unit of length of each column: its standard deviation, or 1.
     residual_velocity_ : float
-        Root mean square velocity of the final ensemble, in units of ``scale_``.
+        Root mean square velocity of the final ensemble at the last bandwidth in
+        ``history_``, in units of ``scale_``.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
@@ -204,8 +207,9 @@ class LaplaceDrifter(BaseDrifter):
         Whether distances are measured in standard deviations of each column. If
         not, in data units.
     annealing : int, default=30
-        Steps in which the bandwidth falls exponentially from
-        ``1.5 sqrt(d/2)`` standard deviations to its final value; 0 for none.
+        Steps in which the bandwidth falls exponentially to its final value, from
+        ``1.5 sqrt(d/2)`` standard deviations or twice that value, whichever is
+        larger; 0 for none.
     step_size : float, default=1.0
         Fraction of the velocity, a displacement, that one step takes.
     max_iter : int, default=200
@@ -215,8 +219,9 @@ class LaplaceDrifter(BaseDrifter):
         most this many bandwidths per step.
     early_stopping : bool, default=True
         Stop as well once the particles are as close to their nearest data row (in
-        the median) as data rows are to theirs: going on would copy the data. This
-        may happen during the annealing, but then only if the start was farther away.
+        the median) as data rows are to theirs: going on would copy the data. With
+        more than two columns it may end the annealing, if the start was farther away
+        and the particles are closer by 5 %.
     engine : {"auto", "numpy", "keops"}, default="auto"
         What computes the sums: NumPy, or KeOps (GPU if there is one, otherwise
         CPU; compiles for some seconds at first use). ``"auto"`` takes KeOps for
@@ -238,7 +243,8 @@ class LaplaceDrifter(BaseDrifter):
     scale_ : ndarray of shape (n_features,)
         Unit of length of each column: its standard deviation, or 1.
     residual_velocity_ : float
-        Root mean square velocity of the final ensemble, in units of ``scale_``.
+        Root mean square velocity of the final ensemble at the last bandwidth in
+        ``history_``, in units of ``scale_``.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)

@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Relative weights up to this are no weight: their logarithms would overflow.
+_NO_WEIGHT = 1e-290
 
-def distinct_rows(X, weight):
-    """Merge equal rows and add up their weights.
+
+def distinct_rows(X, *columns):
+    """Merge equal rows and add up what belongs to them.
 
     A row of weight 2 and the row twice become the very same table, in the same
     order, so everything computed from it agrees to the last bit.
@@ -14,20 +17,19 @@ def distinct_rows(X, weight):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-    weight : ndarray of shape (n_samples,)
-        Nonnegative, not all zero. Rows of weight zero are dropped.
+    *columns : ndarray of shape (n_samples,)
+        Numbers to be added up over equal rows.
 
     Returns
     -------
     rows : ndarray of shape (n_rows, n_features)
         Distinct rows in lexicographic order.
-    weight : ndarray of shape (n_rows,)
+    *sums : ndarray of shape (n_rows,)
     """
-    X, weight = X[weight > 0], weight[weight > 0]
     order = np.lexsort(X.T[::-1])
     X = X[order]
-    is_first = np.append(True, np.any(X[1:] != X[:-1], axis=1))
-    return X[is_first], np.add.reduceat(weight[order], np.flatnonzero(is_first))
+    first = np.flatnonzero(np.append(True, np.any(X[1:] != X[:-1], axis=1)))
+    return X[first], *(np.add.reduceat(c[order], first) for c in columns)
 
 
 class Scaling(NamedTuple):
@@ -51,23 +53,25 @@ class Table(NamedTuple):
     rows : ndarray of shape (n_rows, n_features)
     weight : ndarray of shape (n_rows,)
         Sums to 1.
-    n_samples : float
-        How many samples the rows stand for: their total weight, but no less than
-        their number, so that weights may be normalised.
+    count : ndarray of shape (n_rows,)
+        How many samples each row stands for: its integer weight, or, if not all
+        weights are integers, the number of times it was given.
     std : ndarray of shape (n_features,)
         Standard deviation of every column in internal units; 0 where constant.
     """
 
     rows: np.ndarray
     weight: np.ndarray
-    n_samples: float
+    count: np.ndarray
     std: np.ndarray
 
     @property
     def mean_std(self):
         """Root mean square of the standard deviations of the varying columns."""
         std = self.std[self.std > 0]
-        return float(np.sqrt(np.mean(std**2))) if len(std) else 1.0
+        if not len(std):
+            return 1.0
+        return float(std.max() * np.sqrt(np.mean((std / std.max()) ** 2)))
 
     def bandwidth(self, rule):
         """Bandwidth of a rule ``rule(n, d)``, d varying columns, in internal units."""
@@ -79,9 +83,9 @@ class Table(NamedTuple):
         return np.log(self.weight)
 
     @property
-    def count(self):
-        """How many samples each row stands for."""
-        return self.weight * self.n_samples
+    def n_samples(self):
+        """How many samples the rows stand for."""
+        return float(self.count.sum())
 
 
 def make_table(X, sample_weight, standardize):
@@ -99,8 +103,13 @@ def make_table(X, sample_weight, standardize):
     table : Table
     scaling : Scaling
     """
-    rows, weight = distinct_rows(X, sample_weight)
-    n_samples = float(max(weight.sum(), len(rows)))
+    # Integers count samples; other weights are relative, on whatever scale. (Floats
+    # beyond the first bound are all integers, and count nothing.)
+    is_count = sample_weight.max() < 2**53 and np.all(sample_weight % 1 == 0)
+    count = sample_weight if is_count else np.ones(len(X))
+    weight = sample_weight / sample_weight.max()
+    kept = weight > _NO_WEIGHT
+    rows, weight, count = distinct_rows(X[kept], weight[kept], count[kept])
     weight = weight / weight.sum()
 
     rows_64 = rows.astype(np.float64, copy=False)
@@ -113,5 +122,5 @@ def make_table(X, sample_weight, standardize):
     scale = np.where(std > 0, std, 1.0) if standardize else np.ones_like(std)
 
     scaling = Scaling(mean, scale)
-    table = Table(scaling.to_internal(rows), weight, n_samples, std / scale)
+    table = Table(scaling.to_internal(rows), weight, count, std / scale)
     return table, scaling

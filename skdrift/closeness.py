@@ -1,10 +1,13 @@
 """When to stop: before the particles copy the data."""
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial import KDTree
+from sklearn.metrics import pairwise_distances_chunked
 
 # Rows and particles that are looked at; more would not sharpen the median.
 _MAX_PROBES = 2000
+# Up to this many columns a tree finds neighbours faster than products do.
+_TREE_MAX_FEATURES = 8
 
 
 class ClosestRecord:
@@ -29,23 +32,39 @@ class ClosestRecord:
     """
 
     def __init__(self, rows, count):
-        self._neighbors = NearestNeighbors(n_neighbors=1).fit(rows)
+        self._rows = rows
+        self._tree = KDTree(rows) if rows.shape[1] <= _TREE_MAX_FEATURES else None
         self.reference = 0.0
         if len(rows) > 1:
             probes = _every(rows)
-            distances, _ = self._neighbors.kneighbors(rows[probes], n_neighbors=2)
-            to_other = np.where(count[probes] >= 2, 0.0, distances[:, 1])
+            to_other = self._distances(rows[probes], 2)
+            to_other[count[probes] >= 2] = 0
             self.reference = _weighted_median(to_other, count[probes])
+
+    def _distances(self, x, k):
+        """Distance of every x to its k-th nearest row."""
+        if self._tree is not None:
+            return self._tree.query(x, [k])[0][:, 0]
+        chunks = pairwise_distances_chunked(
+            x, self._rows, reduce_func=lambda d, _: np.partition(d, k - 1)[:, k - 1]
+        )
+        return np.concatenate(list(chunks))
 
     def ratio(self, particles):
         """Median distance of a particle to its nearest row, over the reference."""
-        distances, _ = self._neighbors.kneighbors(particles[_every(particles)])
-        median = float(np.median(distances))
+        median = float(np.median(self._distances(particles[_every(particles)], 1)))
         return median / self.reference if self.reference > 0 else np.inf
 
-    def __call__(self, particles):
-        """Whether the particles are as close to the data as the data to themselves."""
-        return self.ratio(particles) <= 1
+    def __call__(self, particles, annealed=True):
+        """Whether the particles are as close to the data as the data to themselves.
+
+        While the bandwidth still falls they must be clearly closer, and in one or
+        two columns it is never the case: there the rows of any dense cloud are near
+        one another, whatever its law.
+        """
+        if annealed:
+            return self.ratio(particles) <= 1
+        return particles.shape[1] > 2 and self.ratio(particles) <= 0.95
 
 
 def _every(rows):

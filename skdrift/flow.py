@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Residual velocities above this many times the first one never came back.
+_DIVERGED = 1e3
+
 
 class Flow(NamedTuple):
     """Result of :func:`evolve`.
@@ -98,8 +101,9 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
     is_close : callable, default=None
-        ``is_close(particles)``: a further reason to stop, at any bandwidth. Before
-        the final bandwidth is reached it counts only if the start was not close.
+        ``is_close(particles, annealed)``: a further reason to stop, after at least
+        one step. Before the final bandwidth is reached (`annealed` is False) it
+        counts only if the start was not close.
     report : callable, default=None
         Called with ``(step, bandwidth, residual_velocity)``.
 
@@ -110,27 +114,27 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
     Raises
     ------
     FloatingPointError
-        If the velocity is not finite.
+        If the velocity is not finite, or a thousand times what it was at first.
     """
     x, trajectory, residuals = start, [], []
-    is_close = is_close or (lambda x: False)
-    was_close = is_close(start)
+    is_close = is_close or (lambda x, annealed: False)
+    was_close = is_close(start, False)
     n_steps = len(bandwidths) - 1
     n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
     for t, h in enumerate(bandwidths):
         v = velocity(x, h)
         residuals.append(root_mean_square(v))
-        if not np.isfinite(residuals[-1]):
+        if not residuals[-1] <= _DIVERGED * max(residuals[0], bandwidths[0]):
             raise FloatingPointError(
-                f"The particles diverged at step {t}. Use a larger bandwidth, a "
-                "smaller step_size, or self_interaction='full'."
+                f"The particles diverged by step {t}. Use a smaller step_size, more "
+                "particles, a larger bandwidth, or self_interaction='full'."
             )
         if report is not None:
             report(t, h, residuals[-1])
         annealed, stopped_by = t >= n_annealing, None
         if annealed and residuals[-1] <= tol * h:
             stopped_by = "tol"
-        elif (annealed or not was_close) and is_close(x):
+        elif t > 0 and (annealed or not was_close) and is_close(x, annealed):
             stopped_by = "closeness"
         elif t == n_steps:
             stopped_by = "max_iter"

@@ -16,6 +16,7 @@ Everything else follows from these two.
 """
 
 from math import factorial
+from numbers import Real
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
@@ -28,8 +29,9 @@ class Kernel(BaseEstimator):
     """Base class of the radial kernels; subclass it to write one of your own.
 
     A subclass defines :meth:`log_profile` and :meth:`pull`, both elementwise and
-    written with NumPy functions and arithmetic, so that every engine can
-    evaluate them. Parameters go through ``__init__`` unchanged, as in any
+    written with arithmetic, powers and the NumPy functions abs, sqrt, square, exp,
+    expm1, log, log1p, tanh, sin, cos and arctan, so that every engine can evaluate
+    them. Parameters go through ``__init__`` unchanged, as in any
     scikit-learn estimator; this makes them tunable as ``kernel__<name>``.
 
     Examples
@@ -99,6 +101,24 @@ class Kernel(BaseEstimator):
         raise NotImplementedError(
             f"{type(self).__name__} states no sharp companion; define sharp()"
         )
+
+    def log_spectrum(self, u2, n_features):
+        """Log of the Fourier transform of ``k(|z|)`` in R^d, where it is known.
+
+        Parameters
+        ----------
+        u2 : array
+            Squared scaled frequencies ``h^2 |xi|^2``.
+        n_features : int
+            The dimension d.
+
+        Returns
+        -------
+        array or None
+            ``log int k(|z|) exp(-i u.z) dz``, of the same shape; None if the kernel
+            does not state it.
+        """
+        return None
 
     def log_normalizer(self, n_features):
         """Log of the constant that makes ``c k(|z|)`` a density in R^d.
@@ -185,6 +205,10 @@ class Gaussian(Kernel):
         """Return the kernel itself; see :meth:`Kernel.sharp`."""
         return self
 
+    def log_spectrum(self, u2, n_features):
+        """Log of a Gaussian; see :meth:`Kernel.log_spectrum`."""
+        return -0.5 * u2 - self.log_normalizer(n_features)
+
     def log_normalizer(self, n_features):
         """Closed form; see :meth:`Kernel.log_normalizer`."""
         return -0.5 * n_features * np.log(2.0 * np.pi)
@@ -241,14 +265,18 @@ class Matern(Kernel):
         log_moments = gammaln(n_features + powers) + np.log(coefficients)
         return float(-_log_sphere_area(n_features) - logsumexp(log_moments))
 
+    def log_spectrum(self, u2, n_features):
+        """Power ``(1 + u^2)^-(nu + d/2)``; see :meth:`Kernel.log_spectrum`."""
+        decay = -(self.nu + 0.5 * n_features) * np.log1p(u2)
+        return decay - self.log_normalizer(n_features)
+
     def _order(self):
-        p = self.nu - 0.5
-        if not (p >= 0 and p == int(p)):
+        if not (isinstance(self.nu, Real) and self.nu in np.arange(0.5, 50)):
             raise ValueError(
-                "The 'nu' parameter of Matern must be 0.5, 1.5, 2.5, ...; "
+                "The 'nu' parameter of Matern must be 0.5, 1.5, 2.5, ... 49.5; "
                 f"got {self.nu!r} instead."
             )
-        return int(p)
+        return int(self.nu)
 
 
 def _reverse_bessel(p):
@@ -324,7 +352,7 @@ class RationalQuadratic(Kernel):
         return 0.0
 
     def _check_alpha(self):
-        if not (np.isfinite(self.alpha) and self.alpha > 0):
+        if not (isinstance(self.alpha, Real) and 0 < self.alpha < np.inf):
             raise ValueError(
                 f"The 'alpha' parameter of {type(self).__name__} must be a positive "
                 f"number; got {self.alpha!r} instead."

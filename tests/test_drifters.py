@@ -259,13 +259,21 @@ def test_weights_are_repeated_rows_to_the_last_bit(cls):
 
 
 @pytest.mark.parametrize("start", ["gaussian", "resample"])
-def test_normalised_weights_do_not_mean_one_particle(start):
-    weight = np.full(60, 1 / 60)
+@pytest.mark.parametrize("scale", [1 / 178, 0.7, 1e300, 1e-300])
+def test_weights_that_do_not_count_are_relative(start, scale):
+    weight = np.random.default_rng(0).uniform(1, 9, 178)
     drifter = ConservativeDrifter(start=start, random_state=0)
-    normalised = clone(drifter).fit(WINE[:60], sample_weight=weight)
-    plain = clone(drifter).fit(WINE[:60])
-    assert normalised.particles_.shape == (64, 13)
-    assert_allclose(normalised.particles_, plain.particles_, rtol=1e-6)
+    plain = clone(drifter).fit(WINE, sample_weight=weight)
+    scaled = clone(drifter).fit(WINE, sample_weight=scale * weight)
+    assert plain.particles_.shape == scaled.particles_.shape == (178, 13)
+    assert_allclose(scaled.particles_, plain.particles_, rtol=1e-6)
+
+
+def test_weights_of_any_size_beside_one_another():
+    weight = np.append(np.ones(170), np.full(8, 5e-324))
+    drifter = ConservativeDrifter(random_state=0).fit(WINE, sample_weight=weight)
+    assert np.isfinite(drifter.sample(3)).all()
+    assert np.isfinite(drifter.score(WINE))
 
 
 def test_heavy_rows_attract_more_particles():
@@ -404,6 +412,17 @@ def test_last_step_of_a_pipeline():
     assert pipeline.set_params(conservativedrifter__bandwidth=0.5)
 
 
+def test_parameters_set_after_fit_do_not_change_the_fitted_flow():
+    drifter = ConservativeDrifter(random_state=0).fit(WINE)
+    rows, density = drifter.sample(4), drifter.score_samples(WINE)
+    drifter.set_params(kernel="laplace", self_interaction="leave-one-out", bandwidth=9)
+    drifter.set_params(start="resample", standardize=False, step_size=0.1)
+    assert_array_equal(drifter.sample(4), rows)
+    assert_array_equal(drifter.score_samples(WINE), density)
+    with pytest.raises(ValueError, match="'engine' parameter must be one of"):
+        drifter.set_params(engine="cuda").sample(4)
+
+
 # -- unusual data --------------------------------------------------------------------
 
 
@@ -458,6 +477,29 @@ def test_extreme_units(cls, factor):
     X = WINE[:, :3]
     rows = cls(random_state=0).fit(X * factor).sample(50) / factor
     assert_allclose(rows, cls(random_state=0).fit(X).sample(50), rtol=1e-6)
+
+
+@both
+@pytest.mark.parametrize("factor", [1e-300, 1e300])
+def test_units_too_extreme_for_raw_distances(cls, factor):
+    drifter = cls(standardize=False)
+    with pytest.raises(ValueError, match="too far from 1 for standardize=False"):
+        drifter.fit(WINE[:, :3] * factor)
+
+
+def test_a_divergent_flow_is_an_error_not_a_sample():
+    drifter = ConservativeDrifter(step_size=5.0, random_state=0)
+    with pytest.raises(FloatingPointError, match="smaller step_size"):
+        drifter.fit(make_moons(150, noise=0.07, random_state=0)[0])
+    with pytest.raises(NotFittedError):
+        drifter.sample()
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_queries_that_do_not_fit_the_fitted_precision():
+    drifter = ConservativeDrifter(random_state=0).fit(WINE[:, :2].astype(np.float32))
+    with pytest.raises(ValueError, match="too large for dtype"):
+        drifter.transform([[1e39, 0.0]])
 
 
 def test_float32_stays_float32(fitted):
@@ -540,7 +582,9 @@ def test_bad_data(cls, X, message):
         ({"annealing": -1}, "'annealing' parameter"),
         ({"start": "noise"}, "'start' parameter"),
         ({"start": np.zeros((5, 2))}, "'start' array has 2 columns but X has 13"),
-        ({"start": NAN}, "start contains NaN"),
+        ({"start": NAN}, "'start' array .* contains NaN"),
+        ({"start": [0.0, 0.0]}, "'start' array .* 1D array"),
+        ({"start": lambda n, random_state: None}, "'start' callable"),
         (
             {"start": WINE[:5], "n_particles": 6},
             "'start' parameter has 5 rows but 'n_particles' is 6",

@@ -164,6 +164,28 @@ def test_merging_with_nothing_changes_nothing():
 # -- KeOps ---------------------------------------------------------------------------
 
 
+class Student(Kernel):
+    """A user's kernel: powers, in-place arithmetic, a pull that is a constant / x."""
+
+    def log_profile(self, r2):
+        base = 1 + r2**1.0 / 3
+        base *= 2.0
+        return -1.5 * np.log(base) + 0.0 * r2**3
+
+    def pull(self, r2):
+        return (1 + r2 / 3) ** -1
+
+
+class Cone(Kernel):
+    """A kernel whose pull is written as a plain number: k = exp(-r^2)."""
+
+    def log_profile(self, r2):
+        return -(r2**1)
+
+    def pull(self, r2):
+        return 2.0
+
+
 class Sech(Kernel):
     """A user's kernel: logarithms, a ufunc KeOps lacks, an undefined pull at 0."""
 
@@ -184,6 +206,8 @@ class Sech(Kernel):
         (get_kernel("laplace"), "conservative", np.float32, 2e-5),
         (get_kernel("matern52"), "conservative", np.float64, 1e-12),
         (Sech(), "conservative", np.float64, 1e-12),
+        (Student(), "conservative", np.float64, 1e-12),
+        (Cone(), "conservative", np.float64, 1e-12),
     ],
 )
 def test_keops_engine_against_numpy(kernel, field, dtype, tolerance):
@@ -250,6 +274,27 @@ def test_keops_is_quiet():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@needs_keops
+@pytest.mark.parametrize("damage", ["garbage", ""])
+def test_a_damaged_keops_cache_is_explained(tmp_path, damage):
+    code = (
+        "import numpy as np; from skdrift import ConservativeDrifter\n"
+        "X = np.random.default_rng(0).standard_normal((30, 3))\n"
+        "try: ConservativeDrifter(engine='keops', random_state=0).fit(X)\n"
+        "except RuntimeError as error: print(error)"
+    )
+    environment = {**os.environ, "KEOPS_CACHE_FOLDER": str(tmp_path)}
+    arguments = {"capture_output": True, "text": True, "env": environment}
+    subprocess.run([sys.executable, "-c", "import pykeops.numpy"], **arguments)
+    caches = list(tmp_path.rglob("*_cache.pkl"))
+    assert caches
+    for file in caches:
+        file.write_text(damage or "\x80")
+    run = subprocess.run([sys.executable, "-c", code], **arguments)
+    assert "KeOps failed" in run.stdout
+    assert "KEOPS_CACHE_FOLDER" in run.stdout
 
 
 # -- choice --------------------------------------------------------------------------

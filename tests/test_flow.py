@@ -54,7 +54,7 @@ def test_evolve_stops_by_closeness_even_while_annealing():
         np.geomspace(9, 1, 10),
         1.0,
         tol=0,
-        is_close=lambda x: x.max() < 0.2,
+        is_close=lambda x, annealed: x.max() < 0.2,
     )
     assert flow.stopped_by == "closeness"
     assert_allclose(flow.particles, 0.125)
@@ -62,13 +62,16 @@ def test_evolve_stops_by_closeness_even_while_annealing():
 
 def test_a_start_that_is_close_already_is_annealed_all_the_same():
     bandwidths = annealing_schedule(8, 1, 3, 9)
-    flow = evolve(np.ones((3, 1)), contraction, bandwidths, 1.0, 0, lambda x: True)
+    flow = evolve(np.ones((3, 1)), contraction, bandwidths, 1.0, 0, lambda *_: True)
     assert (flow.stopped_by, len(flow.trajectory)) == ("closeness", 3)
+    # Nor does it end a flow before its first step.
+    flow = evolve(np.ones((3, 1)), contraction, np.ones(9), 1.0, 0, lambda *_: True)
+    assert (flow.stopped_by, len(flow.trajectory)) == ("closeness", 1)
 
 
 def test_evolve_reports_and_refuses_to_diverge():
     seen = []
-    with pytest.raises(FloatingPointError, match="diverged at step 1"):
+    with pytest.raises(FloatingPointError, match="diverged by step 1"):
         evolve(
             np.ones((2, 1)),
             lambda x, h: np.where(x > 1, np.nan, 1.0),
@@ -78,6 +81,8 @@ def test_evolve_reports_and_refuses_to_diverge():
             report=lambda *state: seen.append(state),
         )
     assert seen == [(0, 1.0, 1.0)]
+    with pytest.raises(FloatingPointError, match="smaller step_size"):
+        evolve(np.ones((2, 1)), lambda x, h: -7 * x, np.ones(90), 1.0, tol=0)
 
 
 def test_root_mean_square_is_over_rows():

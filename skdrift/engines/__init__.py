@@ -42,8 +42,13 @@ def get_engine(name, n_pairs):
     Raises
     ------
     ValueError
-        If the engine asked for cannot run on this machine.
+        If there is no such engine, or it cannot run on this machine.
     """
+    if name not in {"auto", *_ENGINES}:
+        raise ValueError(
+            f"The 'engine' parameter must be one of {['auto', *_ENGINES]}; "
+            f"got {name!r} instead."
+        )
     if name == "auto":
         repays = n_pairs >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
         available = repays and KeopsEngine.unavailable_reason() is None

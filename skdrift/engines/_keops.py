@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from functools import reduce
+from pickle import UnpicklingError
 
 import numpy as np
 
@@ -58,17 +59,18 @@ class _KeopsSources:
         queries = np.ascontiguousarray(queries - self.centre, dtype=dtype)
         if deleted is None:
             deleted = np.full(len(queries), -1)
-        formula = _fused_formula(
-            queries,
-            self.sources,
-            self.log_weights,
-            _exact_labels(deleted, dtype),
-            self.labels,
-            np.array([bandwidth**-2], dtype=dtype),
-            profiles,
-        )
-        with _compilation_lock():
-            shift, z, *pulled = _evaluate(formula).T
+        with _lock_unless_compiled(profiles, dtype, queries.shape[1]):
+            formula = _fused_formula(
+                queries,
+                self.sources,
+                self.log_weights,
+                _exact_labels(deleted, dtype),
+                self.labels,
+                np.array([bandwidth**-2], dtype=dtype),
+                profiles,
+            )
+            with _explained():
+                shift, z, *pulled = formula().T
         # A shift this low stands for a query whose only source is deleted.
         empty = shift < 0.5 * _deleted_log_weight(dtype)
         z[empty] = 1
@@ -99,14 +101,16 @@ def _fused_formula(x, y, log_weights, label_i, label_j, inverse_h2, profiles):
     return lambda: log_k.reduction("Max_SumShiftExpWeight", other=terms, axis=1)
 
 
-def _evaluate(formula):
+@contextmanager
+def _explained():
     try:
-        return formula()
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        yield
+    except (ImportError, OSError, EOFError, UnpicklingError, RuntimeError) as error:
         raise RuntimeError(
-            "KeOps could not compile or run the reduction. Check the C++ compiler "
-            "and the Python headers, clear its cache with pykeops.clean_pykeops(), "
-            "or choose engine='numpy'."
+            f"KeOps failed ({type(error).__name__}: {error}). Its cache folder may "
+            "not be writable or be damaged (the environment variable "
+            "KEOPS_CACHE_FOLDER names another), or the C++ compiler or the Python "
+            "headers do not work. Or choose engine='numpy'."
         ) from error
 
 
@@ -124,14 +128,29 @@ def _import_keops():
     # Both are read at import, by the two packages that KeOps consists of.
     os.environ.setdefault("PYKEOPS_VERBOSE", "0")
     os.environ.setdefault("KEOPS_VERBOSE", "0")
-    import pykeops.numpy
-
+    with _explained():
+        import pykeops.numpy
     return pykeops.numpy
 
 
+_compiled = set()
+
+
 @contextmanager
-def _compilation_lock():
+def _lock_unless_compiled(profiles, dtype, n_features):
     """Let one process at a time compile: KeOps itself has no lock on its cache."""
+    kernel = getattr(profiles.log_normalizer, "__self__", None)
+    key = (repr(kernel), profiles.pull is None, str(dtype), n_features)
+    if key in _compiled:
+        yield
+        return
+    with _file_lock():
+        yield
+    _compiled.add(key)
+
+
+@contextmanager
+def _file_lock():
     try:
         import fcntl
     except ImportError:  # not a POSIX system
@@ -176,6 +195,13 @@ _UFUNCS = {
 _NEEDS_ONE = {np.log1p, np.expm1, np.tanh}
 
 
+def _power(base, exponent):
+    """A power of a nonnegative base, through products where it can be."""
+    if exponent in range(1, 9):
+        return reduce(operator.mul, [base] * int(exponent))
+    return np.exp(exponent * np.log(base))
+
+
 class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     """A KeOps tensor that NumPy functions apply to.
 
@@ -187,10 +213,11 @@ class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         self.constant = constant
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        if method != "__call__" or kwargs:
+        # The only keyword is `out`, of an in-place operator: a new symbol will do.
+        if method != "__call__" or kwargs.keys() - {"out"}:
             return NotImplemented
-        if ufunc is np.power and isinstance(inputs[1], int):
-            result = reduce(operator.mul, [self.lazy] * inputs[1])
+        if ufunc is np.power:
+            result = _lazy(_power(*inputs), self.constant)
         elif ufunc in _UFUNCS:
             arguments = [_lazy(a, self.constant) for a in inputs]
             if ufunc in _NEEDS_ONE:

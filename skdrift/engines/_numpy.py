@@ -18,8 +18,8 @@ _TILE_BUFFERS = 6
 class NumpyEngine:
     """Tiles of broadcasting and BLAS, in the precision of the sources.
 
-    Memory beyond the result stays below scikit-learn's ``working_memory``
-    setting.
+    Tiles of pairs stay below scikit-learn's ``working_memory`` setting; besides
+    them and the result there are copies of the sources and the queries.
     """
 
     name = "numpy"
@@ -126,9 +126,8 @@ class _NumpySources:
         else:
             with np.errstate(divide="ignore", invalid="ignore"):
                 pull = profiles.pull(r2)
-                if not np.isfinite(profiles.pull(np.zeros(1))[0]):
-                    # A coincident point pulls nowhere.
-                    np.copyto(pull, 0, where=r2 == 0)
+                if not np.all(np.isfinite(profiles.pull(np.zeros(1)))):
+                    pull = np.where(r2 == 0, 0, pull)  # coincident: pulls nowhere
             k *= pull
             pulled = k.sum(axis=1)
         with np.errstate(divide="ignore"):
