@@ -27,8 +27,8 @@ from . import starts
 from ._table import Scaling, Table, make_table
 from .bandwidth import conservative_rate, scott, silverman
 from .closeness import ClosestRecord
-from .engines import ENGINE_NAMES, Profiles, get_engine
-from .fields import DriftField, conservative
+from .engines import ENGINE_NAMES, Work, get_engine
+from .fields import DriftField, conservative, displacement
 from .flow import annealing_schedule, evolve, root_mean_square
 from .kernels import KERNEL_NAMES, Gaussian, Kernel, get_kernel
 
@@ -218,10 +218,10 @@ class BaseDrifter(
         bandwidth = self._check_bandwidth(table)
         initial = max(table.bandwidth(_overview), 2 * bandwidth)
         n, m = len(start), len(table.rows)
-        engine = get_engine(self.engine, n * (n + m) * self.max_iter)
+        field = self._field(table, kernel, leave_one_out, n, n + m, self.max_iter)
         flow = evolve(
             start,
-            self._field(engine, table, kernel, leave_one_out).on_particles,
+            field.on_particles,
             annealing_schedule(initial, bandwidth, self.annealing, self.max_iter),
             self.step_size,
             self.tol,
@@ -229,7 +229,7 @@ class BaseDrifter(
             self._report if self.verbose else None,
         )
 
-        self.engine_ = engine.name
+        self.engine_ = field.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
         self.scale_ = scaling.scale
@@ -285,15 +285,21 @@ class BaseDrifter(
                 "the units or take standardize=True."
             )
 
-    def _field(self, engine, table, kernel, leave_one_out):
+    def _field(self, table, kernel, leave_one_out, n_queries, n_sources, n_steps):
+        """The field, on the engine that suits so many queries, sources and steps."""
         profiles = self._profiles(kernel)
+        d = table.rows.shape[1]
+        engine = get_engine(
+            self.engine, Work(n_queries, n_sources, d, n_steps, profiles)
+        )
         return DriftField(profiles, engine, table.rows, table.log_weight, leave_one_out)
 
-    def _fitted_field(self, n_pairs):
-        """The field that `fit` used, on the engine that suits the work at hand."""
+    def _fitted_field(self, n_queries, n_particles, n_steps):
         table, leave_one_out = self._fitted.table, self._fitted.leave_one_out
-        engine = get_engine(self.engine, n_pairs)
-        return self._field(engine, table, self.kernel_, leave_one_out)
+        n_sources = n_particles + len(table.rows)
+        return self._field(
+            table, self.kernel_, leave_one_out, n_queries, n_sources, n_steps
+        )
 
     def _report(self, step, bandwidth, residual):
         print(
@@ -369,11 +375,10 @@ class BaseDrifter(
         n_particles = len(self._fitted.particles)
         n_ensembles = max(1, round(n_samples / n_particles))
         n = max(n_particles, -(-n_samples // n_ensembles))
-        n_pairs = n_ensembles * n * (n + len(table.rows)) * self.n_iter_
-        velocity = self._fitted_field(n_pairs).on_particles
+        field = self._fitted_field(n, n, n_ensembles * self.n_iter_)
         ensembles = [
             self._evolve_through(
-                velocity,
+                field.on_particles,
                 _fresh_start(self._fitted.start, n, table, scaling, random_state),
             )
             for _ in range(n_ensembles)
@@ -417,12 +422,11 @@ class BaseDrifter(
             The rows at the end of the flow.
         """
         z = self._check_rows(X)
-        table, scaling, particles, trajectory, *_ = self._fitted
-        n_pairs = len(z) * (len(table.rows) + len(particles)) * self.n_iter_
-        field = self._fitted_field(n_pairs)
+        trajectory = self._fitted.trajectory
+        field = self._fitted_field(len(z), len(self._fitted.particles), self.n_iter_)
         for (h, step), positions in zip(self._fitted_steps(), trajectory, strict=True):
             z = z + step * field.at(z, positions, h)
-        return scaling.to_data(z)
+        return self._fitted.scaling.to_data(z)
 
     def velocity(self, X):
         """Final drifting field at given points.
@@ -440,11 +444,10 @@ class BaseDrifter(
             leave-one-out and at a particle's own place.
         """
         z = self._check_rows(X)
-        table, scaling, particles, *_ = self._fitted
-        n_pairs = len(z) * (len(table.rows) + len(particles))
-        field = self._fitted_field(n_pairs)
+        particles = self._fitted.particles
+        field = self._fitted_field(len(z), len(particles), 1)
         v = field.at(z, particles, self.bandwidth_)
-        return (scaling.scale * v).astype(v.dtype, copy=False)
+        return (self._fitted.scaling.scale * v).astype(v.dtype, copy=False)
 
     def score_samples(self, X):
         """Log-density of the fitted model: the kernel density of the particles.
@@ -472,9 +475,12 @@ class BaseDrifter(
         d = self.n_features_in_
         log_volume = d * np.log(self.bandwidth_) + np.log(scaling.scale).sum()
         log_constant = float(self.kernel_.log_normalizer(d) - log_volume)
-        engine = get_engine(self.engine, len(z) * len(particles))
-        density = engine.bind(particles).reduce(
-            z, Profiles(self.kernel_.log_profile), self.bandwidth_
+        profiles = displacement(self.kernel_)
+        work = Work(len(z), len(particles), d, 1, profiles)
+        density = (
+            get_engine(self.engine, work)
+            .bind(particles)
+            .reduce(z, profiles, self.bandwidth_)
         )
         return density.log_z + log_constant
 
@@ -503,9 +509,9 @@ class BaseDrifter(
         table, _, particles, *_ = self._fitted
         std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
         h = table.bandwidth(conservative_rate) / table.mean_std
-        n = len(particles)
-        engine = get_engine(self.engine, n * (n + len(z)))
-        field = DriftField(conservative(Gaussian()), engine, z / std)
+        n, profiles = len(particles), conservative(Gaussian())
+        work = Work(n, n + len(z), self.n_features_in_, 1, profiles)
+        field = DriftField(profiles, get_engine(self.engine, work), z / std)
         return -root_mean_square(field.on_particles(particles / std, h)) / h
 
     def _check_rows(self, X):

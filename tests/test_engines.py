@@ -11,7 +11,15 @@ from oracles import brute_force
 from sklearn import config_context
 
 from skdrift import engines
-from skdrift.engines import KeopsEngine, NumpyEngine, Reduction, get_engine, merge
+from skdrift.engines import (
+    KeopsEngine,
+    NufftEngine,
+    NumpyEngine,
+    Reduction,
+    Work,
+    get_engine,
+    merge,
+)
 from skdrift.fields import conservative, displacement
 from skdrift.kernels import Kernel, Matern, get_kernel
 
@@ -299,28 +307,37 @@ def test_a_damaged_keops_cache_is_explained(tmp_path, damage):
 
 # -- choice --------------------------------------------------------------------------
 
+GAUSSIAN, LAPLACE = (displacement(get_kernel(k)) for k in ("gaussian", "laplace"))
+
 
 @pytest.mark.parametrize(
-    ("n_pairs", "gpus", "reason", "expected"),
+    ("work", "gpus", "missing", "expected"),
     [
-        (1e6, 1, None, "numpy"),
-        (1e12, 0, None, "numpy"),
-        (1e12, 1, None, "keops"),
-        (1e12, 1, "no compiler", "numpy"),
+        (Work(10**3, 10**3, 9, 100, GAUSSIAN), 1, (), "numpy"),
+        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, (), "numpy"),
+        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 1, (), "keops"),
+        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 1, ("keops",), "numpy"),
+        (Work(10**4, 10**4, 2, 100, GAUSSIAN), 1, (), "nufft"),
+        (Work(10**4, 10**4, 2, 1, GAUSSIAN), 0, ("nufft",), "numpy"),
+        (Work(10**4, 10**4, 3, 1, GAUSSIAN), 0, (), "numpy"),
+        (Work(10**5, 10**5, 3, 1, GAUSSIAN), 0, (), "nufft"),
+        (Work(10**5, 10**5, 2, 100, LAPLACE), 1, (), "keops"),
     ],
 )
-def test_auto_takes_keops_for_large_work_on_a_gpu(
-    monkeypatch, n_pairs, gpus, reason, expected
-):
+def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
     monkeypatch.setattr(engines, "_gpu_count", lambda: gpus)
-    monkeypatch.setattr(KeopsEngine, "unavailable_reason", staticmethod(lambda: reason))
-    assert get_engine("auto", n_pairs).name == expected
+    for engine in (KeopsEngine, NufftEngine):
+        reason = "not there" if engine.name in missing else None
+        monkeypatch.setattr(
+            engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)
+        )
+    assert get_engine("auto", work).name == expected
 
 
 def test_without_a_compiler_the_error_says_what_to_do():
     code = (
         "from skdrift.engines import get_engine\n"
-        "try: get_engine('keops', 1)\n"
+        "try: get_engine('keops', None)\n"
         "except ValueError as error: print(error)"
     )
     environment = {**os.environ, "PATH": "", "CXX": ""}

@@ -10,56 +10,90 @@ import ctypes
 from functools import cache
 
 from ._keops import KeopsEngine
+from ._nufft import NufftEngine
 from ._numpy import NumpyEngine
-from ._reduction import Profiles, Reduction, merge
+from ._reduction import Engine, Profiles, Reduction, Work, merge
 
-__all__ = ["KeopsEngine", "NumpyEngine", "Profiles", "Reduction", "get_engine", "merge"]
+__all__ = [
+    "Engine",
+    "KeopsEngine",
+    "NufftEngine",
+    "NumpyEngine",
+    "Profiles",
+    "Reduction",
+    "Work",
+    "get_engine",
+    "merge",
+]
 
-_ENGINES = {engine.name: engine for engine in (NumpyEngine, KeopsEngine)}
+_ENGINES = {engine.name: engine for engine in (NumpyEngine, KeopsEngine, NufftEngine)}
 ENGINE_NAMES = tuple(_ENGINES)
 
+# Pairs of one step from which sums are left to transforms, by number of columns. In
+# one and two they are faster from 1e7 on; below a few seconds, all pairs are exact. In
+# three columns their grid alone costs as much as 1e8 pairs.
+_NUFFT_MIN_PAIRS = {1: 1e8, 2: 1e8, 3: 5e8}
 # Pairs, summed over steps, from which a GPU repays the compilation: NumPy needs
 # about as many seconds for them on two cores. Without a GPU NumPy is the faster.
 _KEOPS_MIN_PAIRS = 5e9
 
 
-def get_engine(name, n_pairs):
+def get_engine(name, work):
     """Return the engine that a name stands for; the one place where it is chosen.
 
     Parameters
     ----------
-    name : {"auto", "numpy", "keops"}
-        With ``"auto"``, KeOps if it is available, there is a GPU, and the work
-        repays the compilation (from 5e9 pairs); NumPy otherwise.
-    n_pairs : float
-        Pairs of query and source to be evaluated, summed over all steps.
+    name : {"auto", "numpy", "keops", "nufft"}
+        With ``"auto"`` the first of these that the machine has, that can do the work,
+        and that is worth it: NUFFT (up to two columns from 1e8 pairs of query and
+        source, three columns from 5e8), KeOps (on a GPU, from 5e9 pairs summed over
+        all steps), NumPy.
+    work : Work
+        What is to be done.
 
     Returns
     -------
-    object
-        An engine, with a ``name`` and a method ``bind(sources, log_weights)``.
+    Engine
 
     Raises
     ------
     ValueError
-        If there is no such engine, or it cannot run on this machine.
+        If there is no such engine, it cannot run on this machine, or it cannot do
+        this work.
     """
-    if name not in {"auto", *_ENGINES}:
+    if name == "auto":
+        name = next(n for n in ("nufft", "keops", "numpy") if _is_worth_it(n, work))
+    if name not in _ENGINES:
         raise ValueError(
             f"The 'engine' parameter must be one of {['auto', *_ENGINES]}; "
             f"got {name!r} instead."
         )
-    if name == "auto":
-        repays = n_pairs >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
-        available = repays and KeopsEngine.unavailable_reason() is None
-        name = "keops" if available else "numpy"
-    reason = _ENGINES[name].unavailable_reason()
+    engine = _ENGINES[name]
+    reason = engine.unavailable_reason()
     if reason is not None:
         raise ValueError(
             f"The 'engine' parameter is {name!r}, which is not available here: "
             f"{reason}; or choose engine='auto'."
         )
-    return _ENGINES[name]()
+    reason = engine.unsuitable_reason(work)
+    if reason is not None:
+        raise ValueError(
+            f"The 'engine' parameter is {name!r}, which cannot be used here: {reason}; "
+            "choose engine='auto', 'numpy' or 'keops'."
+        )
+    return engine()
+
+
+def _is_worth_it(name, work):
+    pairs = work.n_queries * work.n_sources
+    if name == "nufft":
+        worth = pairs >= _NUFFT_MIN_PAIRS.get(work.n_features, float("inf"))
+    elif name == "keops":
+        worth = pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
+    else:
+        return True
+    engine = _ENGINES[name]
+    return worth and not (engine.unavailable_reason() or engine.unsuitable_reason(work))
 
 
 @cache

@@ -17,10 +17,10 @@ from pickle import UnpicklingError
 
 import numpy as np
 
-from ._reduction import Reduction
+from ._reduction import Engine, Reduction
 
 
-class KeopsEngine:
+class KeopsEngine(Engine):
     """Fused reductions by KeOps, quiet and imported at first use."""
 
     name = "keops"

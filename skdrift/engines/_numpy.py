@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import get_config
 
-from ._reduction import Reduction, merge
+from ._reduction import Engine, Reduction, merge
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
@@ -15,7 +15,7 @@ _TILE_SOURCES = 1024
 _TILE_BUFFERS = 6
 
 
-class NumpyEngine:
+class NumpyEngine(Engine):
     """Tiles of broadcasting and BLAS, in the precision of the sources.
 
     Tiles of pairs stay below scikit-learn's ``working_memory`` setting; besides
@@ -23,11 +23,6 @@ class NumpyEngine:
     """
 
     name = "numpy"
-
-    @staticmethod
-    def unavailable_reason():
-        """Return None: this engine runs everywhere."""
-        return None
 
     def bind(self, sources, log_weights=None):
         """Prepare sources for many reductions.

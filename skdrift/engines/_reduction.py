@@ -28,6 +28,44 @@ class Profiles(NamedTuple):
     pull: Callable | None = None
 
 
+class Work(NamedTuple):
+    """How much is to be reduced, for the choice of an engine.
+
+    Attributes
+    ----------
+    n_queries, n_sources, n_features : int
+        Sizes of one reduction (of both terms of a field together).
+    n_steps : int
+        How many times it will be done.
+    profiles : Profiles
+        What is to be summed.
+    """
+
+    n_queries: int
+    n_sources: int
+    n_features: int
+    n_steps: int
+    profiles: Profiles
+
+
+class Engine:
+    """Defaults of what an engine says of itself.
+
+    An engine has a `name`, and ``bind(sources, log_weights)``, which returns an
+    object with ``reduce(queries, profiles, bandwidth, deleted)``.
+    """
+
+    @staticmethod
+    def unavailable_reason():
+        """Say why the engine cannot run on this machine, or return None."""
+        return None
+
+    @staticmethod
+    def unsuitable_reason(work):
+        """Say why the engine cannot do this work, or return None."""
+        return None
+
+
 class Reduction(NamedTuple):
     """Result of a reduction over one set of sources.
 
