@@ -60,12 +60,12 @@ class ConservativeDrifter(BaseDrifter):
         the median) as data rows are to theirs: going on would copy the data. With
         more than two columns it may end the annealing, if the start was farther away
         and the particles are closer by 5 %.
-    engine : {"auto", "numpy", "keops", "nufft"}, default="auto"
-        What computes the sums: NumPy; KeOps (GPU if there is one, otherwise CPU;
-        compiles for some seconds at first use); FINUFFT (up to three columns, within
-        1e-6 bandwidths, for kernels whose spectrum decays fast: the Gaussian).
-        ``"auto"`` takes one of the last two where it is there and the work is large
-        enough to be worth it.
+    engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
+        What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
+        if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
+        bandwidths, for kernels whose spectrum decays fast: the Gaussian). Numba and
+        KeOps compile for some seconds at first use. ``"auto"`` takes NumPy unless
+        another is installed and the work is large enough to be worth it.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
@@ -224,12 +224,12 @@ class LaplaceDrifter(BaseDrifter):
         the median) as data rows are to theirs: going on would copy the data. With
         more than two columns it may end the annealing, if the start was farther away
         and the particles are closer by 5 %.
-    engine : {"auto", "numpy", "keops", "nufft"}, default="auto"
-        What computes the sums: NumPy; KeOps (GPU if there is one, otherwise CPU;
-        compiles for some seconds at first use); FINUFFT (up to three columns, within
-        1e-6 bandwidths, for kernels whose spectrum decays fast: the Gaussian).
-        ``"auto"`` takes one of the last two where it is there and the work is large
-        enough to be worth it.
+    engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
+        What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
+        if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
+        bandwidths, for kernels whose spectrum decays fast: the Gaussian). Numba and
+        KeOps compile for some seconds at first use. ``"auto"`` takes NumPy unless
+        another is installed and the work is large enough to be worth it.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0

@@ -14,6 +14,7 @@ from skdrift import engines
 from skdrift.engines import (
     KeopsEngine,
     NufftEngine,
+    NumbaEngine,
     NumpyEngine,
     Reduction,
     Work,
@@ -314,9 +315,10 @@ GAUSSIAN, LAPLACE = (displacement(get_kernel(k)) for k in ("gaussian", "laplace"
     ("work", "gpus", "missing", "expected"),
     [
         (Work(10**3, 10**3, 9, 100, GAUSSIAN), 1, (), "numpy"),
-        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, (), "numpy"),
+        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, (), "numba"),
+        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, ("numba",), "numpy"),
         (Work(10**6, 10**6, 9, 100, GAUSSIAN), 1, (), "keops"),
-        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 1, ("keops",), "numpy"),
+        (Work(10**6, 10**6, 9, 100, GAUSSIAN), 1, ("keops",), "numba"),
         (Work(10**4, 10**4, 2, 100, GAUSSIAN), 1, (), "nufft"),
         (Work(10**4, 10**4, 2, 1, GAUSSIAN), 0, ("nufft",), "numpy"),
         (Work(10**4, 10**4, 3, 1, GAUSSIAN), 0, (), "numpy"),
@@ -326,7 +328,7 @@ GAUSSIAN, LAPLACE = (displacement(get_kernel(k)) for k in ("gaussian", "laplace"
 )
 def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
     monkeypatch.setattr(engines, "_gpu_count", lambda: gpus)
-    for engine in (KeopsEngine, NufftEngine):
+    for engine in (KeopsEngine, NufftEngine, NumbaEngine):
         reason = "not there" if engine.name in missing else None
         monkeypatch.setattr(
             engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)

@@ -11,6 +11,7 @@ from functools import cache
 
 from ._keops import KeopsEngine
 from ._nufft import NufftEngine
+from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
 from ._reduction import Engine, Profiles, Reduction, Work, merge
 
@@ -18,6 +19,7 @@ __all__ = [
     "Engine",
     "KeopsEngine",
     "NufftEngine",
+    "NumbaEngine",
     "NumpyEngine",
     "Profiles",
     "Reduction",
@@ -26,16 +28,22 @@ __all__ = [
     "merge",
 ]
 
-_ENGINES = {engine.name: engine for engine in (NumpyEngine, KeopsEngine, NufftEngine)}
+# In the order in which "auto" asks them.
+_ENGINES = {
+    engine.name: engine
+    for engine in (NufftEngine, KeopsEngine, NumbaEngine, NumpyEngine)
+}
 ENGINE_NAMES = tuple(_ENGINES)
 
 # Pairs of one step from which sums are left to transforms, by number of columns. In
 # one and two they are faster from 1e7 on; below a few seconds, all pairs are exact. In
 # three columns their grid alone costs as much as 1e8 pairs.
 _NUFFT_MIN_PAIRS = {1: 1e8, 2: 1e8, 3: 5e8}
-# Pairs, summed over steps, from which a GPU repays the compilation: NumPy needs
-# about as many seconds for them on two cores. Without a GPU NumPy is the faster.
+# Pairs, summed over steps, from which compiled code repays its compilation, which
+# takes as long as NumPy needs for about as many on two cores; KeOps on a GPU only, as
+# on a CPU it is no faster than NumPy.
 _KEOPS_MIN_PAIRS = 5e9
+_NUMBA_MIN_PAIRS = 1e10
 
 
 def get_engine(name, work):
@@ -43,11 +51,11 @@ def get_engine(name, work):
 
     Parameters
     ----------
-    name : {"auto", "numpy", "keops", "nufft"}
+    name : {"auto", "numpy", "numba", "keops", "nufft"}
         With ``"auto"`` the first of these that the machine has, that can do the work,
         and that is worth it: NUFFT (up to two columns from 1e8 pairs of query and
         source, three columns from 5e8), KeOps (on a GPU, from 5e9 pairs summed over
-        all steps), NumPy.
+        all steps), Numba (from 1e10 such pairs), NumPy.
     work : Work
         What is to be done.
 
@@ -62,7 +70,7 @@ def get_engine(name, work):
         this work.
     """
     if name == "auto":
-        name = next(n for n in ("nufft", "keops", "numpy") if _is_worth_it(n, work))
+        name = next(engine for engine in _ENGINES if _is_worth_it(engine, work))
     if name not in _ENGINES:
         raise ValueError(
             f"The 'engine' parameter must be one of {['auto', *_ENGINES]}; "
@@ -79,7 +87,7 @@ def get_engine(name, work):
     if reason is not None:
         raise ValueError(
             f"The 'engine' parameter is {name!r}, which cannot be used here: {reason}; "
-            "choose engine='auto', 'numpy' or 'keops'."
+            "choose engine='auto', 'numpy', 'numba' or 'keops'."
         )
     return engine()
 
@@ -90,6 +98,8 @@ def _is_worth_it(name, work):
         worth = pairs >= _NUFFT_MIN_PAIRS.get(work.n_features, float("inf"))
     elif name == "keops":
         worth = pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
+    elif name == "numba":
+        worth = pairs * work.n_steps >= _NUMBA_MIN_PAIRS
     else:
         return True
     engine = _ENGINES[name]
