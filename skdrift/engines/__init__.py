@@ -43,7 +43,7 @@ _NUFFT_MIN_PAIRS = {1: 1e8, 2: 1e8, 3: 5e8}
 # takes as long as NumPy needs for about as many on two cores; KeOps on a GPU only, as
 # on a CPU it is no faster than NumPy.
 _KEOPS_MIN_PAIRS = 5e9
-_NUMBA_MIN_PAIRS = 1e10
+_NUMBA_MIN_PAIRS = 3e9
 
 
 def get_engine(name, work):
@@ -55,7 +55,7 @@ def get_engine(name, work):
         With ``"auto"`` the first of these that the machine has, that can do the work,
         and that is worth it: NUFFT (up to two columns from 1e8 pairs of query and
         source, three columns from 5e8), KeOps (on a GPU, from 5e9 pairs summed over
-        all steps), Numba (from 1e10 such pairs), NumPy.
+        all steps), Numba (from 3e9 such pairs), NumPy.
     work : Work
         What is to be done.
 
