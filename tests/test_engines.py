@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from oracles import brute_force
+from oracles import Sech, brute_force
 from sklearn import config_context
 
 from skdrift import engines
@@ -193,18 +193,6 @@ class Cone(Kernel):
 
     def pull(self, r2):
         return 2.0
-
-
-class Sech(Kernel):
-    """A user's kernel: logarithms, a ufunc KeOps lacks, an undefined pull at 0."""
-
-    def log_profile(self, r2):
-        r = np.sqrt(r2)
-        return -r - np.log1p(np.exp(-2 * r))
-
-    def pull(self, r2):
-        r = np.sqrt(r2)
-        return np.tanh(r) / r
 
 
 @needs_keops

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from oracles import Sech
 from scipy.integrate import quad
 from sklearn.base import clone
 
@@ -111,15 +112,6 @@ def test_bad_parameters():
 
 
 def test_a_kernel_of_ones_own():
-    class Sech(Kernel):
-        def log_profile(self, r2):
-            r = np.sqrt(r2)
-            return -r - np.log1p(np.exp(-2 * r))
-
-        def pull(self, r2):
-            r = np.sqrt(r2)
-            return np.tanh(r) / r
-
     kernel = clone(Sech())
     assert_allclose(kernel.profile(RADII), 0.5 / np.cosh(RADII))
     # The integral of sech over the line is pi.

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import brute_force
+from oracles import Sech, brute_force
 
 from skdrift.engines import NumpyEngine, Profiles
 from skdrift.engines import _numba as module
@@ -267,18 +267,6 @@ class Student(Kernel):
 
     def pull(self, r2):
         return (self.dof + 1) * (self.dof + r2) ** -1
-
-
-class Sech(Kernel):
-    """Compiles: no parameter, a pull that is undefined at 0."""
-
-    def log_profile(self, r2):
-        r = np.sqrt(r2)
-        return -r - np.log1p(np.exp(-2 * r))
-
-    def pull(self, r2):
-        r = np.sqrt(r2)
-        return np.tanh(r) / r
 
 
 class Helped(Kernel):
