@@ -27,7 +27,7 @@ from . import starts
 from ._table import Scaling, Table, make_table
 from .bandwidth import conservative_rate, scott, silverman
 from .closeness import ClosestRecord
-from .engines import ENGINE_NAMES, Work, get_engine
+from .engines import ENGINE_NAMES, Work, get_engine, passed_over
 from .fields import DriftField, conservative, displacement
 from .flow import annealing_schedule, evolve, root_mean_square
 from .kernels import KERNEL_NAMES, Gaussian, Kernel, get_kernel
@@ -218,7 +218,10 @@ class BaseDrifter(
         bandwidth = self._check_bandwidth(table)
         initial = max(table.bandwidth(_overview), 2 * bandwidth)
         n, m = len(start), len(table.rows)
-        field = self._field(table, kernel, leave_one_out, n, n + m, self.max_iter)
+        work = self._work(table, kernel, n, n + m, self.max_iter)
+        field = self._field(table, leave_one_out, work)
+        if self.verbose:
+            self._report_choice(field.engine.name, work, m)
         flow = evolve(
             start,
             field.on_particles,
@@ -255,9 +258,9 @@ class BaseDrifter(
         return self
 
     def _forget(self):
+        vars(self).pop("_fitted", None)  # first, should this be interrupted as well
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
-        vars(self).pop("_fitted", None)
 
     def _check_weight(self, sample_weight, X):
         weight = _check_sample_weight(
@@ -285,20 +288,31 @@ class BaseDrifter(
                 "the units or take standardize=True."
             )
 
-    def _field(self, table, kernel, leave_one_out, n_queries, n_sources, n_steps):
-        """The field, on the engine that suits so many queries, sources and steps."""
+    def _work(self, table, kernel, n_queries, n_sources, n_steps):
+        d, dtype = table.rows.shape[1], table.rows.dtype
         profiles = self._profiles(kernel)
-        d = table.rows.shape[1]
-        engine = get_engine(
-            self.engine, Work(n_queries, n_sources, d, n_steps, profiles)
+        return Work(n_queries, n_sources, d, n_steps, profiles, dtype)
+
+    def _field(self, table, leave_one_out, work):
+        """The field, on the engine that suits the work."""
+        engine = get_engine(self.engine, work)
+        return DriftField(
+            work.profiles, engine, table.rows, table.log_weight, leave_one_out
         )
-        return DriftField(profiles, engine, table.rows, table.log_weight, leave_one_out)
 
     def _fitted_field(self, n_queries, n_particles, n_steps):
         table, leave_one_out = self._fitted.table, self._fitted.leave_one_out
         n_sources = n_particles + len(table.rows)
-        return self._field(
-            table, self.kernel_, leave_one_out, n_queries, n_sources, n_steps
+        work = self._work(table, self.kernel_, n_queries, n_sources, n_steps)
+        return self._field(table, leave_one_out, work)
+
+    def _report_choice(self, engine, work, n_rows):
+        lacking = passed_over(engine, work) if self.engine == "auto" else {}
+        print(
+            f"[{type(self).__name__}] engine {engine}, {work.n_queries} particles, "
+            f"{n_rows} distinct rows, {work.n_features} columns",
+            *(f"not {name}: {reason}" for name, reason in lacking.items()),
+            sep="; ",
         )
 
     def _report(self, step, bandwidth, residual):
@@ -476,7 +490,7 @@ class BaseDrifter(
         log_volume = d * np.log(self.bandwidth_) + np.log(scaling.scale).sum()
         log_constant = float(self.kernel_.log_normalizer(d) - log_volume)
         profiles = displacement(self.kernel_)
-        work = Work(len(z), len(particles), d, 1, profiles)
+        work = Work(len(z), len(particles), d, 1, profiles, z.dtype)
         density = (
             get_engine(self.engine, work)
             .bind(particles)
@@ -510,7 +524,7 @@ class BaseDrifter(
         std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
         h = table.bandwidth(conservative_rate) / table.mean_std
         n, profiles = len(particles), conservative(Gaussian())
-        work = Work(n, n + len(z), self.n_features_in_, 1, profiles)
+        work = Work(n, n + len(z), self.n_features_in_, 1, profiles, z.dtype)
         field = DriftField(profiles, get_engine(self.engine, work), z / std)
         return -root_mean_square(field.on_particles(particles / std, h)) / h
 

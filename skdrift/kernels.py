@@ -102,21 +102,22 @@ class Kernel(BaseEstimator):
             f"{type(self).__name__} states no sharp companion; define sharp()"
         )
 
-    def log_spectrum(self, u2, n_features):
-        """Log of the Fourier transform of ``k(|z|)`` in R^d, where it is known.
+    def gaussian_mixture(self, least):
+        """Gaussians that add up to the kernel, where it is such a mixture.
+
+        Spectral sums need it: they take the Gaussians of the mixture to frequencies
+        and leave what the narrowest would add to sums over neighbours.
 
         Parameters
         ----------
-        u2 : array
-            Squared scaled frequencies ``h^2 |xi|^2``.
-        n_features : int
-            The dimension d.
+        least : float
+            Smallest ``t`` that is wanted.
 
         Returns
         -------
-        array or None
-            ``log int k(|z|) exp(-i u.z) dz``, of the same shape; None if the kernel
-            does not state it.
+        t, weight : ndarray of shape (n_gaussians,) or None
+            ``k(r) = sum weight exp(-r^2 / (4 t))``, for all r where Gaussians of
+            `t` below `least` have died out; None if the kernel is no such sum.
         """
         return None
 
@@ -205,9 +206,9 @@ class Gaussian(Kernel):
         """Return the kernel itself; see :meth:`Kernel.sharp`."""
         return self
 
-    def log_spectrum(self, u2, n_features):
-        """Log of a Gaussian; see :meth:`Kernel.log_spectrum`."""
-        return -0.5 * u2 - self.log_normalizer(n_features)
+    def gaussian_mixture(self, least):
+        """One Gaussian; see :meth:`Kernel.gaussian_mixture`."""
+        return np.array([0.5]), np.array([1.0])
 
     def log_normalizer(self, n_features):
         """Closed form; see :meth:`Kernel.log_normalizer`."""
@@ -265,10 +266,17 @@ class Matern(Kernel):
         log_moments = gammaln(n_features + powers) + np.log(coefficients)
         return float(-_log_sphere_area(n_features) - logsumexp(log_moments))
 
-    def log_spectrum(self, u2, n_features):
-        """Power ``(1 + u^2)^-(nu + d/2)``; see :meth:`Kernel.log_spectrum`."""
-        decay = -(self.nu + 0.5 * n_features) * np.log1p(u2)
-        return decay - self.log_normalizer(n_features)
+    def gaussian_mixture(self, least):
+        """Density proportional to ``t^(nu-1) exp(-t)``.
+
+        See :meth:`Kernel.gaussian_mixture`. The trapezoidal rule in log t is exact to
+        rounding, as the integrand dies out at both ends.
+        """
+        step = 0.25 / (1 + self.nu / 8)
+        log_t = np.arange(np.log(least), np.log(40.0 + 2 * self.nu), step)
+        t = np.exp(log_t)
+        log_weight = self.nu * log_t - t - gammaln(self.nu) + self.log_profile(0.0)
+        return t, step * np.exp(log_weight)
 
     def _order(self):
         if not (isinstance(self.nu, Real) and self.nu in np.arange(0.5, 50)):

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
 
 from skdrift.engines import NumpyEngine, Profiles
+from skdrift.engines import _compiled
 from skdrift.engines import _numba as module
 from skdrift.engines._numba import NumbaEngine
 from skdrift.fields import conservative, displacement
@@ -234,12 +235,12 @@ def test_an_outlier_costs_no_digits():
     [(np.float32, -126, 3e-7), (np.float64, -1022, 1e-15)],
 )
 def test_exponential_and_logarithm(dtype, least, tolerance):
-    module._compile()
+    _compiled.compile_all()
 
     @numba.njit
     def evaluate(t, v, power, log):
         for j in range(t.size):
-            power[j], log[j] = module._exp2(t[j]), module._log2(v[j])
+            power[j], log[j] = _compiled._exp2(t[j]), _compiled._log2(v[j])
 
     t = np.linspace(least + 1, 20, 100_001).astype(dtype)
     v = np.geomspace(1, 1e30, 100_001).astype(dtype)
@@ -383,8 +384,8 @@ from skdrift.kernels import Gaussian
 x = np.zeros((10, 2))
 result = NumbaEngine().bind(x).reduce(x, displacement(Gaussian()), 1.0)
 assert abs(result.log_z).max() < 1e-14
-from skdrift.engines import _numba
-print(sum(_numba._reduce_rows.stats.cache_hits.values()))
+from skdrift.engines import _compiled
+print(sum(_compiled.reduce_rows.stats.cache_hits.values()))
 """
 
 

@@ -7,7 +7,11 @@ one file with a class of the same shape as :class:`NumpyEngine`, and one line in
 """
 
 import ctypes
+import warnings
 from functools import cache
+from itertools import takewhile
+
+import numpy as np
 
 from ._keops import KeopsEngine
 from ._nufft import NufftEngine
@@ -26,6 +30,7 @@ __all__ = [
     "Work",
     "get_engine",
     "merge",
+    "passed_over",
 ]
 
 # In the order in which "auto" asks them.
@@ -49,6 +54,9 @@ _NUMBA_MIN_PAIRS = 3e9
 def get_engine(name, work):
     """Return the engine that a name stands for; the one place where it is chosen.
 
+    Any engine but NumPy makes a tiny reduction first: one that is installed may still
+    not run, and what it compiles for that it would compile anyway.
+
     Parameters
     ----------
     name : {"auto", "numpy", "numba", "keops", "nufft"}
@@ -68,9 +76,12 @@ def get_engine(name, work):
     ValueError
         If there is no such engine, it cannot run on this machine, or it cannot do
         this work.
+    RuntimeError
+        If the engine is there but fails. With ``"auto"`` that is a warning, and the
+        next one is taken.
     """
     if name == "auto":
-        name = next(engine for engine in _ENGINES if _is_worth_it(engine, work))
+        return _first_that_works(work)
     if name not in _ENGINES:
         raise ValueError(
             f"The 'engine' parameter must be one of {['auto', *_ENGINES]}; "
@@ -89,21 +100,85 @@ def get_engine(name, work):
             f"The 'engine' parameter is {name!r}, which cannot be used here: {reason}; "
             "choose engine='auto', 'numpy', 'numba' or 'keops'."
         )
+    error = _first_error(engine, work)
+    if error is not None:
+        raise RuntimeError(
+            f"The 'engine' parameter is {name!r}, which fails: {_in_words(error)}. "
+            "Repair or upgrade what it needs, or choose engine='auto'."
+        ) from error
     return engine()
+
+
+def passed_over(chosen, work):
+    """Say why ``"auto"`` did not choose a faster engine.
+
+    Parameters
+    ----------
+    chosen : str
+        Name of the engine that it chose.
+    work : Work
+        What is to be done.
+
+    Returns
+    -------
+    dict of str
+        What each faster engine lacks, by its name.
+    """
+    faster = takewhile(lambda name: name != chosen, _ENGINES)
+    wanted = [name for name in faster if _is_worth_it(name, work)]
+    reasons = {name: _obstacle(name, work) for name in wanted}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _first_that_works(work):
+    for name, engine in _ENGINES.items():
+        if _is_worth_it(name, work) and _obstacle(name, work) is None:
+            error = _first_error(engine, work)
+            if error is None:
+                return engine()
+            _warn_that_it_fails(name, _in_words(error))
 
 
 def _is_worth_it(name, work):
     pairs = work.n_queries * work.n_sources
     if name == "nufft":
-        worth = pairs >= _NUFFT_MIN_PAIRS.get(work.n_features, float("inf"))
-    elif name == "keops":
-        worth = pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
-    elif name == "numba":
-        worth = pairs * work.n_steps >= _NUMBA_MIN_PAIRS
-    else:
-        return True
+        return pairs >= _NUFFT_MIN_PAIRS.get(work.n_features, float("inf"))
+    if name == "keops":
+        return pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
+    if name == "numba":
+        return pairs * work.n_steps >= _NUMBA_MIN_PAIRS
+    return True
+
+
+def _obstacle(name, work):
     engine = _ENGINES[name]
-    return worth and not (engine.unavailable_reason() or engine.unsuitable_reason(work))
+    return engine.unavailable_reason() or engine.unsuitable_reason(work)
+
+
+def _first_error(engine, work):
+    """Error of a first reduction, of two points, or None."""
+    if engine is NumpyEngine:
+        return None  # always works: an error would be the kernel's own
+    points = np.eye(2, work.n_features, dtype=work.dtype)
+    try:
+        engine().bind(points).reduce(points, work.profiles, 1.0, np.arange(2))
+    except Exception as error:  # broken installations raise all kinds
+        return error
+    return None
+
+
+def _in_words(error):
+    return f"{type(error).__name__}: {error}".rstrip(".")
+
+
+@cache
+def _warn_that_it_fails(name, reason):
+    warnings.warn(
+        f"engine='auto' goes on without {name!r}, which fails: {reason}. Repair or "
+        "upgrade what it needs, or choose another engine by name.",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 @cache

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from functools import reduce
-from pickle import UnpicklingError
 
 import numpy as np
 
@@ -105,12 +104,13 @@ def _fused_formula(x, y, log_weights, label_i, label_j, inverse_h2, profiles):
 def _explained():
     try:
         yield
-    except (ImportError, OSError, EOFError, UnpicklingError, RuntimeError) as error:
+    except Exception as error:  # a damaged cache or compiler raises all kinds
         raise RuntimeError(
-            f"KeOps failed ({type(error).__name__}: {error}). Its cache folder may "
-            "not be writable or be damaged (the environment variable "
-            "KEOPS_CACHE_FOLDER names another), or the C++ compiler or the Python "
-            "headers do not work. Or choose engine='numpy'."
+            f"KeOps failed ({type(error).__name__}: {error}). Its cache folder may be "
+            "damaged (delete it: ~/.cache/keops<version>, or what the environment "
+            "variable KEOPS_CACHE_FOLDER names) or not writable, or the C++ compiler "
+            "or the Python headers do not work (pykeops.test_numpy_bindings() shows "
+            "what the compiler says)."
         ) from error
 
 

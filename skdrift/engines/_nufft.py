@@ -2,34 +2,62 @@
 
 A kernel sum is a convolution, hence a product of Fourier transforms: one transform
 takes the sources to frequencies, one takes the product with the kernel's spectrum to
-the queries. The cost is linear in queries plus sources, not in their product.
+the queries. The cost is linear in queries plus sources, not in their product. A kernel
+that is not smooth is split (see :mod:`._split`): what is left of it near the origin is
+summed over neighbours.
 
 The error of a spectral sum is absolute: relative to the kernel's peak it is the same
 everywhere, so in the tails, where the sum itself is small, the ratio ``D`` would be
-wrong. The few queries there are computed directly.
+wrong. The few queries there are summed over their neighbours, or over all sources.
 """
 
 import importlib.util
 import logging
 import math
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
+from ._laws import law_of
+from ._near import NearSources
+from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Reduction
+from ._reduction import Engine, Profiles, Reduction
+from ._split import Split, all_near, kernel_and_potential, mixture, splits
 
 _LOGGER = logging.getLogger("skdrift")
 
 _MAX_FEATURES = 3
-# Absolute error of the transforms and of every cut, relative to the kernel's peak.
-_ABSOLUTE_ERROR = 1e-13
-# Modes beyond which the grid would not fit a small machine's memory: the fine grid
-# of a transform is 2^d times larger, in complex double precision.
-_MAX_MODES = 2**22
+# Bounds of the absolute error of a sum, relative to the kernel's peak: what double
+# precision gives, and what is as cheap as less. Transforms get a tenth of it.
+_ERRORS = 1e-12, 1e-8
+# The same for neighbours, where nothing cancels.
+_NEAR_ERROR = 1e-15
+# Share of the queries that may be left to sums over neighbours, roughly.
+_LEFT_OVER = 0.05
+# Points of the grid of a transform (16 bytes each, three grids at a time), which is
+# finer than its modes by the second number in each column.
+_MAX_GRID_POINTS = 2**25
+_FINENESS = 2.0
+# In three columns it pays to be sparing with the grid, where the error allows it.
+_SPARING_FINENESS, _SPARING_ERROR = 1.25, 1e-9
+# Time for one point of the grid and for one pair of neighbours, in the same unit.
+_POINT_COST, _PAIR_COST = 20.0, 1.0
+# Share of all pairs beyond which neighbours are no fewer.
+_MAX_NEAR_SHARE = 0.3
+# Pairs from which sorting the sources repays itself.
+_NEAR_MIN_PAIRS = 2e8
+# Queries and sources that are looked at to plan the sums.
+_PROBES = 128, 1024
 
 
 class NufftEngine(Engine):
-    """Sums by FINUFFT in up to three columns, for kernels with a spectrum.
+    """Sums by FINUFFT in up to three columns, for mixtures of Gaussians.
+
+    These are the Gaussian and the Matérn kernels. For the latter, and for
+    neighbours in the tails, it needs Numba.
 
     Parameters
     ----------
@@ -56,11 +84,14 @@ class NufftEngine(Engine):
         d = work.n_features
         if d > _MAX_FEATURES:
             return f"it works in at most {_MAX_FEATURES} columns, and the data have {d}"
-        for kernel in _value_and_potential(work.profiles):
-            if kernel is None or kernel.log_spectrum(np.zeros(1), d) is None:
-                return "the spectrum of the kernel is not known"
-            if math.isinf(_cutoff_frequency(kernel, d)):
-                return f"the spectrum of the kernel {kernel!r} decays too slowly"
+        kernel, potential = kernel_and_potential(work.profiles)
+        if mixture(kernel, 1.0) is None or mixture(potential, 1.0) is None:
+            return "the kernel is not known to be a mixture of Gaussians"
+        if len(mixture(potential, 1.0)[0]) > 1 and NumbaEngine.unavailable_reason():
+            return (
+                f"the kernel {kernel!r} needs sums over neighbours, and for these "
+                f"{NumbaEngine.unavailable_reason()}"
+            )
         return None
 
     def bind(self, sources, log_weights=None):
@@ -70,105 +101,156 @@ class NufftEngine(Engine):
 
 class _NufftSources:
     def __init__(self, sources, log_weights, tolerance):
-        self.direct = NumpyEngine().bind(sources, log_weights)
-        self.sources = sources.astype(np.float64)
         m = len(sources)
+        self.given = sources, log_weights
+        self.sources = sources.astype(np.float64)
         self.weights = np.full(m, 1 / m) if log_weights is None else np.exp(log_weights)
         self.low, self.high = self.sources.min(axis=0), self.sources.max(axis=0)
         self.tolerance = tolerance
+        self.compiled = NumbaEngine.unavailable_reason() is None
+
+    @cached_property
+    def direct(self):
+        """The sources, for sums over all of them."""
+        engine = NumbaEngine() if self.compiled else NumpyEngine()
+        return engine.bind(*self.given)
+
+    @cached_property
+    def near(self):
+        """The sources, for sums over neighbours."""
+        return NearSources(self.sources, self.weights)
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
-        kernel, potential = _value_and_potential(profiles)
-        grid = _Grid.enclosing(self.low, self.high, kernel, potential, bandwidth)
-        if grid.n_modes > _MAX_MODES:
-            _LOGGER.info("nufft: a grid of %d modes is too large", grid.n_modes)
+        x = queries.astype(np.float64)
+        plan = self._plan(x, profiles, bandwidth)
+        if plan is None:
+            _LOGGER.info("nufft: the bandwidth does not suit it; all pairs are summed")
             return self.direct.reduce(queries, profiles, bandwidth, deleted)
 
-        x = queries.astype(np.float64)
-        log_z = np.full(len(x), -np.inf)
-        displacement = np.zeros_like(x)
-        near = np.flatnonzero(grid.holds(x))
-        peak = math.exp(kernel.log_profile(np.zeros(1))[0])
-        z, pulled = self._spectral_sums(x[near], kernel, potential, grid, bandwidth)
-        if deleted is not None:
-            z -= self.weights[deleted[near]] * peak
-        sure = z > _ABSOLUTE_ERROR / self.tolerance * peak
-        log_z[near[sure]] = np.log(z[sure])
-        displacement[near[sure]] = pulled[sure] / z[sure, None]
-
-        rest = np.ones(len(x), bool)
-        rest[near[sure]] = False
-        if rest.any():
-            gone = None if deleted is None else deleted[rest]
-            log_z[rest], displacement[rest] = self.direct.reduce(
-                queries[rest], profiles, bandwidth, gone
+        peak = math.exp(profiles.log_normalizer(np.zeros(1))[0])
+        own = np.zeros(len(x)) if deleted is None else peak * self.weights[deleted]
+        z, pulled = self._sums(x, plan)
+        z -= own
+        sure = z > plan.error / self.tolerance * peak
+        rest = np.flatnonzero(~sure)
+        if self.compiled and len(rest) * len(self.sources) > _NEAR_MIN_PAIRS:
+            split = all_near(profiles, _NEAR_ERROR)
+            z[rest], pulled[rest] = self._near_sums(x[rest], plan._replace(split=split))
+            z[rest] -= own[rest]
+            error = _NEAR_ERROR * np.maximum(peak, own[rest])
+            sure[rest] = z[rest] > error / self.tolerance
+        z[~sure] = 1
+        log_z, displacement = np.log(z), pulled / z[:, None]
+        if not sure.all():
+            gone = None if deleted is None else deleted[~sure]
+            log_z[~sure], displacement[~sure] = self.direct.reduce(
+                queries[~sure], profiles, bandwidth, gone
             )
         dtype = queries.dtype
         return Reduction(log_z.astype(dtype), displacement.astype(dtype))
 
-    def _spectral_sums(self, x, kernel, potential, grid, h):
+    def _plan(self, x, profiles, h):
+        """The cheapest way that memory allows, or None if that is to sum all pairs."""
+        d = x.shape[1]
+        r = _some_distances(x, self.sources) / h
+        n = np.where(r > 0, np.exp(profiles.log_normalizer(r**2)), 0)
+        peak = math.exp(profiles.log_normalizer(np.zeros(1))[0])
+        low_z = np.quantile(n.mean(axis=1), _LEFT_OVER) / peak
+        exponent = np.log10(np.clip(self.tolerance * low_z, *_ERRORS))
+        error = 10.0 ** math.floor(exponent + 1e-6)
+        plans = []
+        for split in splits(profiles, d, error):
+            near_share = np.mean((0 < r) & (r <= split.radius))
+            grid = _Grid.enclosing(self.low, self.high, split, h, error)
+            fits = grid.n_points <= _MAX_GRID_POINTS and near_share <= _MAX_NEAR_SHARE
+            if fits and (self.compiled or split.radius == 0):
+                n_near = near_share * len(x) * len(self.sources)
+                cost = _POINT_COST * grid.n_points + _PAIR_COST * n_near
+                plans.append((cost, _Plan(profiles, h, split, grid, error)))
+        return min(plans, key=lambda plan: plan[0])[1] if plans else None
+
+    def _sums(self, x, plan):
         """``sum_j w_j n(r_j)`` and ``sum_j w_j a(r_j) (y_j - x)`` at every x."""
+        z, pulled = np.zeros(len(x)), np.zeros(x.shape)
+        if plan.grid.n_points > 0:
+            held = plan.grid.holds(x)
+            z[held], pulled[held] = self._far_sums(x[held], plan)
+        if plan.split.radius > 0:
+            near_z, near_pulled = self._near_sums(x, plan)
+            z += near_z
+            pulled += near_pulled
+        return z, pulled
+
+    def _near_sums(self, x, plan):
+        law = law_of(plan.profiles, plan.bandwidth)
+        radius = plan.split.radius * plan.bandwidth
+        return self.near.sums(x, law, radius, plan.split.near)
+
+    def _far_sums(self, x, plan):
         import finufft
 
-        d = x.shape[1]
-        options = {"eps": _ABSOLUTE_ERROR / 10, "dtype": "complex128"}
+        grid, h, d = plan.grid, plan.bandwidth, x.shape[1]
+        options = {"eps": plan.error / 10, "upsampfac": grid.fineness}
+        options["dtype"] = "complex128"
         to_modes = finufft.Plan(1, grid.shape, isign=-1, **options)
         to_modes.setpts(*grid.angles(self.sources))
-        rho = to_modes.execute(self.weights.astype(np.complex128))
+        rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
 
-        xi = grid.frequencies()
-        u2 = h**2 * sum(component**2 for component in xi)
-        value = rho * grid.cell(h) * np.exp(kernel.log_spectrum(u2, d))
-        pull = value
-        if potential is not kernel:
-            pull = rho * grid.cell(h) * np.exp(potential.log_spectrum(u2, d))
-        sums = [value] + [h**2 * 1j * component * pull for component in xi]
-        # All sums are real, so two of them share one complex transform.
-        if len(sums) % 2:
-            sums.append(np.zeros_like(value))
-        pairs = np.stack(
-            [a + 1j * b for a, b in zip(sums[::2], sums[1::2], strict=True)]
-        )
-        to_queries = finufft.Plan(2, grid.shape, len(pairs), isign=1, **options)
+        value = rho * grid.spectrum(plan.split.normalizer, h)
+        pull = rho * grid.spectrum(plan.split.potential, h)
+        # A gradient multiplies by i xi. All sums are real: two share one transform.
+        xi = [h**2 * component for component in grid.frequencies()]
+        modes = np.zeros((1 if d == 1 else 2, *grid.shape), dtype=np.complex128)
+        modes[0] = value - xi[0] * pull
+        if d >= 2:
+            modes[1] = 1j * xi[1] * pull
+        if d == 3:
+            modes[1] -= xi[2] * pull
+        to_queries = finufft.Plan(2, grid.shape, len(modes), isign=1, **options)
         to_queries.setpts(*grid.angles(x))
-        result = to_queries.execute(pairs).reshape(len(pairs), -1)
-        real = np.stack([result.real, result.imag], axis=1).reshape(-1, len(x))
-        return real[0], real[1 : d + 1].T
+        result = to_queries.execute(modes).reshape(len(modes), -1)
+        sums = np.stack([result.real, result.imag], axis=1).reshape(-1, len(x))
+        return sums[0], sums[1 : d + 1].T
 
 
-def _value_and_potential(profiles):
-    """Kernel of the normaliser, and the one whose gradient is the pull.
+class _Plan(NamedTuple):
+    """How to sum."""
 
-    The pull of a profile is h^2 times the gradient of the sum of its companion: of
-    the sharp one for the kernel itself, of the kernel for its slope.
-    """
-    kernel = getattr(profiles.log_normalizer, "__self__", None)
-    if profiles.pull is not None or kernel is None:
-        return kernel, kernel
-    try:
-        return kernel, kernel.sharp()
-    except NotImplementedError:
-        return kernel, None
+    profiles: Profiles
+    bandwidth: float
+    split: Split
+    grid: "_Grid"
+    error: float  # of a sum, relative to the peak of the normaliser
+
+
+def _some_distances(x, y):
+    x, y = (a[:: -(-len(a) // n)] for a, n in zip((x, y), _PROBES, strict=True))
+    return cdist(x, y)
 
 
 class _Grid:
     """Frequencies ``2 pi m / period`` of a periodic box around the sources."""
 
-    def __init__(self, centre, period, reach, shape):
-        self.centre, self.period, self.reach, self.shape = centre, period, reach, shape
-        self.n_modes = math.prod(shape)
+    def __init__(self, centre, period, reach, shape, fineness):
+        self.centre, self.period, self.reach = centre, period, reach
+        self.shape, self.fineness = shape, fineness
+        self.n_points = math.prod(shape) * fineness ** len(shape)
 
     @classmethod
-    def enclosing(cls, low, high, kernel, potential, h):
-        """Box with a margin in which a kernel dies out, resolving its spectrum."""
+    def enclosing(cls, low, high, split, h, error):
+        """Box with a margin in which the far part dies out, resolving its spectrum."""
         d = len(low)
-        reach = h * max(_support(kernel), _support(potential))
-        cutoff = max(_cutoff_frequency(k, d) for k in (kernel, potential)) / h
+        sparing = d == 3 and error / 10 >= _SPARING_ERROR
+        fineness = _SPARING_FINENESS if sparing else _FINENESS
+        reach = h * split.reach
         period = high - low + 2 * reach
+        if split.cutoff == 0:
+            return cls((low + high) / 2, period, reach, (0,) * d, fineness)
         # Odd: frequencies m and -m come together, and real sums stay real.
-        shape = tuple(2 * math.ceil(p * cutoff / (2 * np.pi)) + 1 for p in period)
-        return cls((low + high) / 2, period, reach, shape)
+        n = 2 * np.ceil(period * split.cutoff / (2 * np.pi * h)) + 1
+        shape = tuple(int(k) for k in n)
+        return cls((low + high) / 2, period, reach, shape, fineness)
 
     def holds(self, x):
         """Queries that no periodic image of a source is near to."""
@@ -185,24 +267,15 @@ class _Grid:
         ]
         return np.meshgrid(*axes, indexing="ij", sparse=True)
 
-    def cell(self, h):
-        """Weight of one mode in the inverse transform of a kernel of scale h."""
-        return math.prod(h / p for p in self.period)
-
-
-def _support(kernel):
-    """Scaled distance beyond which a profile is below the absolute error."""
-    r = np.geomspace(1.0, 1e3, 2000)
-    log_k = kernel.log_profile(r**2) - kernel.log_profile(np.zeros(1))
-    return float(r[np.argmax(log_k < math.log(_ABSOLUTE_ERROR))])
-
-
-def _cutoff_frequency(kernel, d):
-    """Scaled frequency that leaves the gradient the absolute error; inf if none."""
-    u = np.geomspace(1e-2, 1e5, 20_000)
-    # |grad| has one factor of u more than the value, and u^(d-1) du is the shell.
-    shell = np.exp(kernel.log_spectrum(u**2, d)) * u ** (d + 1)  # du = u dlog u
-    area = 2 * np.pi ** (d / 2) / math.gamma(d / 2) / (2 * np.pi) ** d
-    tail = np.cumsum(shell[::-1])[::-1] * area * math.log(u[1] / u[0])
-    small = tail < _ABSOLUTE_ERROR * np.exp(kernel.log_profile(np.zeros(1)))
-    return float(u[np.argmax(small)]) if small[-1] else math.inf
+    def spectrum(self, gaussians, h):
+        """Weights of the modes in the inverse transform of a sum of Gaussians."""
+        t, weight = gaussians
+        t = h**2 * t
+        first, *others = [
+            np.sqrt(4 * np.pi * t / p**2)[:, None] * np.exp(-np.outer(t, xi**2))
+            for p, xi in zip(self.period, self.frequencies(), strict=True)
+        ]
+        product = np.ones((len(t), 1))
+        for factor in others:
+            product = (product[:, :, None] * factor[:, None, :]).reshape(len(t), -1)
+        return ((weight[:, None] * first).T @ product).reshape(self.shape)

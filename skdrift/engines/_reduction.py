@@ -39,6 +39,8 @@ class Work(NamedTuple):
         How many times it will be done.
     profiles : Profiles
         What is to be summed.
+    dtype : dtype
+        Precision of the rows.
     """
 
     n_queries: int
@@ -46,6 +48,7 @@ class Work(NamedTuple):
     n_features: int
     n_steps: int
     profiles: Profiles
+    dtype: np.dtype = np.dtype(np.float64)
 
 
 class Engine:
