@@ -1,24 +1,34 @@
-"""Speed of the numba engine beside its peers, as ratios measured in one run.
+"""Speed of the engines beside their peers, as ratios measured in one run.
 
-Every row is one precision and number of columns: ``n`` queries against ``n``
-sources, Gaussian kernel. The peers take turns with the engine, repetition by
-repetition, and medians are compared, so that whatever else the machine does falls
-on all of them:
+Calls take turns, repetition by repetition, and medians are compared, so that whatever
+else the machine does falls on all of them. A ratio of 8 means that the peer takes 8
+times as long.
 
-* KeOps (CPU) and NumPy: the same reduction, log normaliser and displacement, by the
-  other engines;
+The first table is about the numba engine. Every row is one precision and number of
+columns: ``n`` queries against ``n`` sources, Gaussian kernel. Its peers are
+
+* KeOps and NumPy: the same reduction, log normaliser and displacement, by the other
+  engines, KeOps on a GPU if it finds one;
+* PyTorch: the same once more, in plain dense operations; on a GPU with the copies to
+  and from it, as for KeOps;
 * KernelDensity: its exact log-density (``score_samples`` with no tolerance);
 * gaussian_kde: SciPy's density, always in float64;
 * roof: the time that the exponentials (one for each pair) and the fused products and
   sums (two for each pair and column, and two more) take in tight loops that do
   nothing else, as a share of the engine's.
 
-A ratio of 8 means that the peer takes 8 times as long. Run
-``python benchmarks/peers.py``; ``--help`` lists the options.
+The second table compares the nufft engine, binding included, with the numba engine,
+bound before: standard normal queries and sources, default bandwidth. The numba engine
+is timed on part of the queries, its time extrapolated to all of them; on that part, the
+largest difference of displacements is given in bandwidths.
+
+Run ``python benchmarks/peers.py``; ``--help`` lists the options.
 """
 
 import argparse
 import importlib.util
+import math
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,13 +36,25 @@ import numpy as np
 from scipy.stats import gaussian_kde
 from sklearn.neighbors import KernelDensity
 
-from skdrift.engines import KeopsEngine, NumpyEngine, _numba
-from skdrift.engines._numba import NumbaEngine
+from skdrift.bandwidth import conservative_rate
+from skdrift.engines import (
+    KeopsEngine,
+    NufftEngine,
+    NumbaEngine,
+    NumpyEngine,
+    _compiled,
+)
 from skdrift.fields import displacement
 from skdrift.kernels import Gaussian
 
 TIGHT_LOOP_LENGTH = 2048  # numbers, in the first-level cache
 PRODUCTS = 32  # for each of them, in the second loop
+# Bytes of the matrices that PyTorch holds at once, and their number.
+TORCH_BYTES = 2e9
+TORCH_MATRICES = 3
+# Pairs of query and source to which the numba engine is limited beside transforms.
+MAX_PAIRS = 4e9
+PROFILES = displacement(Gaussian())
 
 
 def reduction(engine):
@@ -40,7 +62,7 @@ def reduction(engine):
 
     def prepare(X, Y, h):
         sources = engine().bind(Y)
-        return lambda: sources.reduce(X, displacement(Gaussian()), h)
+        return lambda: sources.reduce(X, PROFILES, h)
 
     return prepare
 
@@ -55,39 +77,90 @@ def scipy_kde(X, Y, h):
     return lambda: estimator.evaluate(X.T)
 
 
-def available_peers(without):
+def spectral(X, Y, h):
+    """Peer that evaluates it by transforms; binding is part of their work."""
+    return lambda: NufftEngine().bind(Y).reduce(X, PROFILES, h)
+
+
+def torch_dense(device):
+    """Peer that evaluates the same in plain PyTorch, from arrays and to arrays."""
+
+    def prepare(X, Y, h):
+        import torch
+
+        torch.set_num_threads(os.cpu_count())
+        size = int(TORCH_BYTES // (TORCH_MATRICES * len(Y) * Y.itemsize))
+
+        def block(x, y):
+            log_k = torch.cdist(x, y).square().div(-2 * h**2)
+            log_z = torch.logsumexp(log_k, dim=1) - math.log(len(y))
+            return log_z.cpu(), (torch.softmax(log_k, dim=1) @ y - x).cpu()
+
+        def call():
+            x, y = (torch.from_numpy(points).to(device) for points in (X, Y))
+            log_z, pulled = zip(
+                *(block(part, y) for part in x.split(size)), strict=True
+            )
+            return torch.cat(log_z).numpy(), torch.cat(pulled).numpy()
+
+        return call
+
+    return prepare
+
+
+def torch_missing(device):
+    """Say why PyTorch cannot run on a device, or return None."""
+    if importlib.util.find_spec("torch") is None:
+        return "the package torch is not installed; run 'pip install torch'"
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        return "torch finds no GPU"
+    return None
+
+
+def available_peers(device, without):
     """Peers by name; says of each that is missing why."""
     peers = {
-        "NumPy": reduction(NumpyEngine),
-        "KernelDensity": kernel_density,
-        "gaussian_kde": scipy_kde,
+        "KeOps": (reduction(KeopsEngine), KeopsEngine.unavailable_reason()),
+        "NumPy": (reduction(NumpyEngine), None),
+        "PyTorch": (torch_dense("cpu"), torch_missing("cpu")),
+        "KernelDensity": (kernel_density, None),
+        "gaussian_kde": (scipy_kde, None),
     }
-    reason = KeopsEngine.unavailable_reason()
-    if reason is None:
-        peers = {"KeOps": reduction(KeopsEngine), **peers}
-    else:
-        print(f"KeOps is left out: {reason}")
-    return {name: peer for name, peer in peers.items() if name not in without}
+    if device == "cuda":
+        peers["PyTorch cuda"] = torch_dense("cuda"), torch_missing("cuda")
+    for name, (_, reason) in peers.items():
+        if reason is not None:
+            print(f"{name} is left out: {reason}")
+    return {
+        name: peer
+        for name, (peer, reason) in peers.items()
+        if reason is None and name not in without
+    }
 
 
 def medians(calls, repetitions):
-    """Median seconds of each call, interleaved; the first round only warms up."""
-    seconds = {name: [] for name in calls}
+    """Median seconds and last result of each call, interleaved.
+
+    The first round only warms up.
+    """
+    seconds, results = {name: [] for name in calls}, {}
     for repetition in range(repetitions + 1):
         for name, call in calls.items():
             start = time.perf_counter()
-            call()
+            results[name] = call()
             if repetition > 0:
                 seconds[name].append(time.perf_counter() - start)
-    return {name: float(np.median(times)) for name, times in seconds.items()}
+    return {name: float(np.median(times)) for name, times in seconds.items()}, results
 
 
 def tight_loops(dtype):
     """Calls that do one exponential, or one fused product and sum, very often."""
     import numba
 
-    _numba._compile()
-    exponentials = _numba._exponentials
+    _compiled.compile_all()
+    exponentials = _compiled._exponentials
     n_threads = numba.get_num_threads()
     zero = dtype(0)
 
@@ -123,7 +196,7 @@ def tight_loops(dtype):
 
 
 def measure(dtype, d, n, repetitions, peers):
-    """Seconds of the engine, of each peer and of the roof."""
+    """Seconds of the numba engine, of each peer and of the roof."""
     rng = np.random.default_rng(0)
     X, Y = (rng.standard_normal((n, d)).astype(dtype) for _ in range(2))
     h = 0.5 * np.sqrt(d)
@@ -131,35 +204,80 @@ def measure(dtype, d, n, repetitions, peers):
     calls["numba"] = reduction(NumbaEngine)(X, Y, h)
     (exponentials, n_exponentials), (products, n_values) = tight_loops(dtype)
     calls.update(exponentials=exponentials, products=products)
-    seconds = medians(calls, repetitions)
+    seconds, _ = medians(calls, repetitions)
     exponential = seconds.pop("exponentials") / n_exponentials
     product = seconds.pop("products") / (n_values * PRODUCTS)
     return seconds, n**2 * (exponential + (2 * d + 2) * product)
 
 
+def measure_spectral(dtype, d, n, repetitions):
+    """Seconds of the numba and the nufft engine, and how far they are apart."""
+    rng = np.random.default_rng(0)
+    X, Y = (rng.standard_normal((n, d)).astype(dtype) for _ in range(2))
+    h = conservative_rate(n, d)
+    few = X[: int(MAX_PAIRS // n)]
+    calls = {
+        "numba": reduction(NumbaEngine)(few, Y, h),
+        "nufft": spectral(X, Y, h),
+    }
+    seconds, results = medians(calls, repetitions)
+    exact, approximate = (results[name].displacement[: len(few)] for name in calls)
+    difference = np.abs(approximate - exact).max() / h
+    return seconds["numba"] * n / len(few), seconds["nufft"], difference
+
+
+def print_row(cells):
+    print("".join(f"{cell:>14}" for cell in cells), flush=True)
+
+
+def print_peers(dtypes, dims, n, repetitions, peers):
+    print_row(["dtype", "d", "numba [s]", "Gpair/s", *peers, "roof"])
+    for dtype in dtypes:
+        for d in dims:
+            seconds, roof = measure(getattr(np, dtype), d, n, repetitions, peers)
+            own = seconds["numba"]
+            row = [dtype, d, f"{own:.4f}", f"{n**2 / own / 1e9:.2f}"]
+            row += [f"{seconds[name] / own:.1f}" for name in peers]
+            print_row([*row, f"{100 * roof / own:.0f} %"])
+
+
+def print_spectral(dtypes, n, repetitions):
+    reason = NufftEngine.unavailable_reason()
+    if reason is not None:
+        print(f"nufft is left out: {reason}")
+        return
+    print_row(["dtype", "d", "nufft [s]", "numba [s]", "ratio", "difference"])
+    for dtype in dtypes:
+        for d in (1, 2, 3):
+            numba, nufft, difference = measure_spectral(dtype, d, n, repetitions)
+            row = [f"{nufft:.3f}", f"{numba:.3f}", f"{numba / nufft:.1f}"]
+            print_row([dtype, d, *row, f"{difference:.1e}"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--n", type=int, default=10_000, help="queries and sources")
+    parser.add_argument("--n", type=int, default=10_000, help="rows, first table")
+    parser.add_argument(
+        "--n-spectral", type=int, default=1_000_000, help="rows, second table"
+    )
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 10, 64])
     parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--without", nargs="+", default=[], help="peers to leave out")
+    parser.add_argument(
+        "--device",
+        choices=["cpu", "cuda"],
+        default="cpu",
+        help="cuda adds PyTorch on it",
+    )
     arguments = parser.parse_args()
     if importlib.util.find_spec("numba") is None:
         parser.exit(1, f"{NumbaEngine.unavailable_reason()}\n")
-    peers = available_peers(arguments.without)
-    columns = ["dtype", "d", "numba [s]", "Gpair/s", *peers, "roof"]
-    print("".join(f"{column:>14}" for column in columns))
-    for dtype in arguments.dtypes:
-        for d in arguments.dims:
-            seconds, roof = measure(
-                getattr(np, dtype), d, arguments.n, arguments.repetitions, peers
-            )
-            own = seconds["numba"]
-            row = [dtype, str(d), f"{own:.4f}", f"{arguments.n**2 / own / 1e9:.2f}"]
-            row += [f"{seconds[name] / own:.1f}" for name in peers]
-            row += [f"{100 * roof / own:.0f} %"]
-            print("".join(f"{cell:>14}" for cell in row), flush=True)
+    dtypes, repetitions = arguments.dtypes, arguments.repetitions
+    peers = available_peers(arguments.device, arguments.without)
+    print_peers(dtypes, arguments.dims, arguments.n, repetitions, peers)
+    print()
+    print_spectral(dtypes, arguments.n_spectral, repetitions)
 
 
 if __name__ == "__main__":

@@ -132,11 +132,13 @@ def test_early_stopping_prevents_copies():
     assert dcr(True) > 0.9  # 0.70 and 1.0
 
 
-def test_verbose_prints_every_step(capsys):
+def test_verbose_prints_the_engine_and_every_step(capsys):
     drifter = ConservativeDrifter(verbose=1, random_state=0).fit(WINE)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == drifter.n_iter_ + 1
-    assert lines[0].startswith("[ConservativeDrifter] step 0, bandwidth 3.82")
+    assert len(lines) == drifter.n_iter_ + 2
+    engine = "engine numpy, 178 particles, 178 distinct rows, 13 columns"
+    assert lines[0] == f"[ConservativeDrifter] {engine}"
+    assert lines[1].startswith("[ConservativeDrifter] step 0, bandwidth 3.82")
     ConservativeDrifter(random_state=0).fit(WINE).sample(2)
     assert capsys.readouterr().out == ""
 

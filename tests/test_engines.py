@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 
@@ -232,7 +231,7 @@ def test_keops_compiles_once_whatever_the_sizes_and_numbers(monkeypatch):
     KeopsEngine().bind(y, log_w).reduce(x, profiles, 0.5)
     loader = sys.modules["pykeops.common.keops_io.LoadKeOps"]
     monkeypatch.setattr(loader, "get_keops_dll", no_more)
-    with pytest.raises(AssertionError, match="KeOps compiles"):  # 11 columns are new
+    with pytest.raises(RuntimeError, match="KeOps compiles"):  # 11 columns are new
         KeopsEngine().bind(np.zeros((2, 11))).reduce(np.zeros((2, 11)), profiles, 0.5)
     for n, m, h in [(1, 70, 0.1), (40, 1, 2.0), (1, 1, 0.7), (7, 9, 1e-3)]:
         bound = KeopsEngine().bind(y[:m], log_w[:m])
@@ -273,30 +272,9 @@ def test_keops_is_quiet():
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-@needs_keops
-@pytest.mark.parametrize("damage", ["garbage", ""])
-def test_a_damaged_keops_cache_is_explained(tmp_path, damage):
-    code = (
-        "import numpy as np; from skdrift import ConservativeDrifter\n"
-        "X = np.random.default_rng(0).standard_normal((30, 3))\n"
-        "try: ConservativeDrifter(engine='keops', random_state=0).fit(X)\n"
-        "except RuntimeError as error: print(error)"
-    )
-    environment = {**os.environ, "KEOPS_CACHE_FOLDER": str(tmp_path)}
-    arguments = {"capture_output": True, "text": True, "env": environment}
-    subprocess.run([sys.executable, "-c", "import pykeops.numpy"], **arguments)
-    caches = list(tmp_path.rglob("*_cache.pkl"))
-    assert caches
-    for file in caches:
-        file.write_text(damage or "\x80")
-    run = subprocess.run([sys.executable, "-c", code], **arguments)
-    assert "KeOps failed" in run.stdout
-    assert "KEOPS_CACHE_FOLDER" in run.stdout
-
-
 # -- choice --------------------------------------------------------------------------
 
-GAUSSIAN, LAPLACE = (displacement(get_kernel(k)) for k in ("gaussian", "laplace"))
+GAUSSIAN, SECH = displacement(get_kernel("gaussian")), displacement(Sech())
 
 
 @pytest.mark.parametrize(
@@ -311,28 +289,15 @@ GAUSSIAN, LAPLACE = (displacement(get_kernel(k)) for k in ("gaussian", "laplace"
         (Work(10**4, 10**4, 2, 1, GAUSSIAN), 0, ("nufft",), "numpy"),
         (Work(10**4, 10**4, 3, 1, GAUSSIAN), 0, (), "numpy"),
         (Work(10**5, 10**5, 3, 1, GAUSSIAN), 0, (), "nufft"),
-        (Work(10**5, 10**5, 2, 100, LAPLACE), 1, (), "keops"),
+        (Work(10**5, 10**5, 2, 100, SECH), 1, (), "keops"),
     ],
 )
 def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
     monkeypatch.setattr(engines, "_gpu_count", lambda: gpus)
+    monkeypatch.setattr(engines, "_first_error", lambda engine, work: None)
     for engine in (KeopsEngine, NufftEngine, NumbaEngine):
         reason = "not there" if engine.name in missing else None
         monkeypatch.setattr(
             engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)
         )
     assert get_engine("auto", work).name == expected
-
-
-def test_without_a_compiler_the_error_says_what_to_do():
-    code = (
-        "from skdrift.engines import get_engine\n"
-        "try: get_engine('keops', None)\n"
-        "except ValueError as error: print(error)"
-    )
-    environment = {**os.environ, "PATH": "", "CXX": ""}
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
-    assert "'engine' parameter is 'keops', which is not available" in run.stdout
-    assert "install g++" in run.stdout

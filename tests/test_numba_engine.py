@@ -11,8 +11,7 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
 
-from skdrift.engines import NumpyEngine, Profiles
-from skdrift.engines import _compiled
+from skdrift.engines import NumpyEngine, Profiles, _compiled
 from skdrift.engines import _numba as module
 from skdrift.engines._numba import NumbaEngine
 from skdrift.fields import conservative, displacement
@@ -353,7 +352,7 @@ def test_from_several_threads(d):
 def test_respects_the_number_of_threads(monkeypatch, one_thread):
     alone = reduce_some(0)
     with monkeypatch.context() as context:
-        context.setattr(module, "ThreadPoolExecutor", None)  # not to be used
+        context.setattr(_compiled, "ThreadPoolExecutor", None)  # not to be used
         reduce_some(0)
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     assert_array_equal(reduce_some(0).displacement, alone.displacement)

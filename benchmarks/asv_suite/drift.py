@@ -17,7 +17,7 @@ ENGINES = ("numpy", "numba", "nufft", "keops")
 COLUMNS = (2, 10)
 DTYPES = ("float32", "float64")
 N_PAIRED = (1000, 10_000)
-N_FITTED = (1000, 4000)
+N_FITTED = (500, 2000)
 PROFILES = conservative(Gaussian())
 
 
@@ -83,7 +83,7 @@ class Drifter:
     param_names = ("engine", "n", "d", "dtype")
 
     def setup_cache(self):
-        """Fit the drifters that draw, as the peak of a fit would hide that of a draw."""
+        """Fit what draws: the peak of a fit would hide that of a draw."""
         compile_engines()
         warnings.simplefilter("ignore", ConvergenceWarning)
         drifter = ConservativeDrifter(

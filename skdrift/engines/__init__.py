@@ -8,6 +8,7 @@ one file with a class of the same shape as :class:`NumpyEngine`, and one line in
 
 import ctypes
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import takewhile
 
@@ -156,14 +157,25 @@ def _obstacle(name, work):
 
 
 def _first_error(engine, work):
-    """Error of a first reduction, of two points, or None."""
+    """Error of a first reduction, of two points, or None.
+
+    It runs in a thread of its own: Ctrl-C would leave a package half imported, or be
+    lost in a compilation.
+    """
     if engine is NumpyEngine:
         return None  # always works: an error would be the kernel's own
     points = np.eye(2, work.n_features, dtype=work.dtype)
-    try:
+
+    def first():
         engine().bind(points).reduce(points, work.profiles, 1.0, np.arange(2))
+
+    thread = ThreadPoolExecutor(1)
+    try:
+        thread.submit(first).result()
     except Exception as error:  # broken installations raise all kinds
         return error
+    finally:
+        thread.shutdown(wait=False)
     return None
 
 

@@ -8,7 +8,7 @@ from . import _compiled
 from ._compiled import GROUP, in_threads
 
 # Rows of one tile: the fewer, the closer together they are.
-_TILE_SOURCES = 256
+_TILE_SOURCES = 128
 _TILE_QUERIES = 64
 _ABSENT = -1e300
 _NO_POLYNOMIALS = np.empty(0), np.empty(0)

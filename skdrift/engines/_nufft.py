@@ -30,19 +30,14 @@ from ._split import Split, all_near, kernel_and_potential, mixture, splits
 _LOGGER = logging.getLogger("skdrift")
 
 _MAX_FEATURES = 3
-# Bounds of the absolute error of a sum, relative to the kernel's peak: what double
-# precision gives, and what is as cheap as less. Transforms get a tenth of it.
-_ERRORS = 1e-12, 1e-8
+# Absolute error of a sum, relative to the kernel's peak. Transforms get a tenth of it.
+_ERROR = 1e-12
 # The same for neighbours, where nothing cancels.
 _NEAR_ERROR = 1e-15
-# Share of the queries that may be left to sums over neighbours, roughly.
-_LEFT_OVER = 0.05
-# Points of the grid of a transform (16 bytes each, three grids at a time), which is
-# finer than its modes by the second number in each column.
-_MAX_GRID_POINTS = 2**25
-_FINENESS = 2.0
-# In three columns it pays to be sparing with the grid, where the error allows it.
-_SPARING_FINENESS, _SPARING_ERROR = 1.25, 1e-9
+# Points of the grid of a transform (16 bytes each), twice as fine as its modes.
+_MAX_GRID_POINTS = 2**26
+# A grid so small is made in any case, a larger one if it is cheaper than all pairs.
+_SMALL_GRID_POINTS = 2**18
 # Time for one point of the grid and for one pair of neighbours, in the same unit.
 _POINT_COST, _PAIR_COST = 20.0, 1.0
 # Share of all pairs beyond which neighbours are no fewer.
@@ -132,11 +127,12 @@ class _NufftSources:
         own = np.zeros(len(x)) if deleted is None else peak * self.weights[deleted]
         z, pulled = self._sums(x, plan)
         z -= own
-        sure = z > plan.error / self.tolerance * peak
+        sure = z > _ERROR / self.tolerance * peak
         rest = np.flatnonzero(~sure)
-        if self.compiled and len(rest) * len(self.sources) > _NEAR_MIN_PAIRS:
-            split = all_near(profiles, _NEAR_ERROR)
-            z[rest], pulled[rest] = self._near_sums(x[rest], plan._replace(split=split))
+        split = all_near(profiles, _NEAR_ERROR)
+        if self._repays(x[rest], split.radius * bandwidth):
+            plan = plan._replace(split=split)
+            z[rest], pulled[rest] = self._near_sums(x[rest], plan)
             z[rest] -= own[rest]
             error = _NEAR_ERROR * np.maximum(peak, own[rest])
             sure[rest] = z[rest] > error / self.tolerance
@@ -152,23 +148,26 @@ class _NufftSources:
 
     def _plan(self, x, profiles, h):
         """The cheapest way that memory allows, or None if that is to sum all pairs."""
-        d = x.shape[1]
         r = _some_distances(x, self.sources) / h
-        n = np.where(r > 0, np.exp(profiles.log_normalizer(r**2)), 0)
-        peak = math.exp(profiles.log_normalizer(np.zeros(1))[0])
-        low_z = np.quantile(n.mean(axis=1), _LEFT_OVER) / peak
-        exponent = np.log10(np.clip(self.tolerance * low_z, *_ERRORS))
-        error = 10.0 ** math.floor(exponent + 1e-6)
+        n_pairs = len(x) * len(self.sources)
+        worth = max(_SMALL_GRID_POINTS, n_pairs * _PAIR_COST / _POINT_COST)
+        max_points = min(worth, _MAX_GRID_POINTS)
         plans = []
-        for split in splits(profiles, d, error):
+        for split in splits(profiles, x.shape[1], _ERROR):
             near_share = np.mean((0 < r) & (r <= split.radius))
-            grid = _Grid.enclosing(self.low, self.high, split, h, error)
-            fits = grid.n_points <= _MAX_GRID_POINTS and near_share <= _MAX_NEAR_SHARE
+            grid = _Grid.enclosing(self.low, self.high, split, h)
+            fits = grid.n_points <= max_points and near_share <= _MAX_NEAR_SHARE
             if fits and (self.compiled or split.radius == 0):
-                n_near = near_share * len(x) * len(self.sources)
-                cost = _POINT_COST * grid.n_points + _PAIR_COST * n_near
-                plans.append((cost, _Plan(profiles, h, split, grid, error)))
+                cost = _POINT_COST * grid.n_points + _PAIR_COST * near_share * n_pairs
+                plans.append((cost, _Plan(profiles, h, split, grid)))
         return min(plans, key=lambda plan: plan[0])[1] if plans else None
+
+    def _repays(self, x, radius):
+        """Whether to look for neighbours, of which not all sources are."""
+        if not self.compiled or len(x) * len(self.sources) < _NEAR_MIN_PAIRS:
+            return False
+        r = _some_distances(x, self.sources)
+        return np.mean(r <= radius) <= _MAX_NEAR_SHARE
 
     def _sums(self, x, plan):
         """``sum_j w_j n(r_j)`` and ``sum_j w_j a(r_j) (y_j - x)`` at every x."""
@@ -191,8 +190,7 @@ class _NufftSources:
         import finufft
 
         grid, h, d = plan.grid, plan.bandwidth, x.shape[1]
-        options = {"eps": plan.error / 10, "upsampfac": grid.fineness}
-        options["dtype"] = "complex128"
+        options = {"eps": _ERROR / 10, "upsampfac": 2.0, "dtype": "complex128"}
         to_modes = finufft.Plan(1, grid.shape, isign=-1, **options)
         to_modes.setpts(*grid.angles(self.sources))
         rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
@@ -221,7 +219,6 @@ class _Plan(NamedTuple):
     bandwidth: float
     split: Split
     grid: "_Grid"
-    error: float  # of a sum, relative to the peak of the normaliser
 
 
 def _some_distances(x, y):
@@ -232,25 +229,21 @@ def _some_distances(x, y):
 class _Grid:
     """Frequencies ``2 pi m / period`` of a periodic box around the sources."""
 
-    def __init__(self, centre, period, reach, shape, fineness):
-        self.centre, self.period, self.reach = centre, period, reach
-        self.shape, self.fineness = shape, fineness
-        self.n_points = math.prod(shape) * fineness ** len(shape)
+    def __init__(self, centre, period, reach, shape):
+        self.centre, self.period, self.reach, self.shape = centre, period, reach, shape
+        self.n_points = math.prod(shape) * 2 ** len(shape)
 
     @classmethod
-    def enclosing(cls, low, high, split, h, error):
+    def enclosing(cls, low, high, split, h):
         """Box with a margin in which the far part dies out, resolving its spectrum."""
-        d = len(low)
-        sparing = d == 3 and error / 10 >= _SPARING_ERROR
-        fineness = _SPARING_FINENESS if sparing else _FINENESS
         reach = h * split.reach
         period = high - low + 2 * reach
-        if split.cutoff == 0:
-            return cls((low + high) / 2, period, reach, (0,) * d, fineness)
-        # Odd: frequencies m and -m come together, and real sums stay real.
-        n = 2 * np.ceil(period * split.cutoff / (2 * np.pi * h)) + 1
-        shape = tuple(int(k) for k in n)
-        return cls((low + high) / 2, period, reach, shape, fineness)
+        shape = (0,) * len(low)
+        if split.cutoff > 0:
+            # Odd: frequencies m and -m come together, and real sums stay real.
+            n = 2 * np.ceil(period * split.cutoff / (2 * np.pi * h)) + 1
+            shape = tuple(int(k) for k in n)
+        return cls((low + high) / 2, period, reach, shape)
 
     def holds(self, x):
         """Queries that no periodic image of a source is near to."""

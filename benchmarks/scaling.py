@@ -1,0 +1,311 @@
+"""How the time of reductions and the time and memory of fits grow with the rows.
+
+A *reduction* is that of the Gaussian kernel at the default bandwidth, standard normal
+queries and as many sources, in float64. Engines that visit every pair are timed on as
+many queries as make two billion pairs, and extrapolated where that is not all of them;
+the difference is the largest from NumPy's displacement over some hundred queries, in
+bandwidths. The nufft engine's time includes binding.
+
+A *fit* is that of a default drifter to five clusters, with one particle for each row or
+with the default number. Its peak is the resident memory above that of the imports: it
+includes the rows and whatever the chosen engine loads.
+
+Every size is measured in a process of its own. An exponent of 2 between one n and the
+next means that ten times the rows take a hundred times as long.
+
+Run ``python benchmarks/scaling.py``; ``--quick`` takes small n only, to try it. It
+writes ``benchmarks/results/scaling.csv`` and a picture, ``--quick`` a picture only if
+``--picture`` says where.
+"""
+
+import argparse
+import csv
+import importlib.util
+import math
+import multiprocessing
+import resource
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from peers import medians, reduction, spectral
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
+
+from skdrift import ConservativeDrifter
+from skdrift.bandwidth import conservative_rate
+from skdrift.engines import KeopsEngine, NufftEngine, NumbaEngine, NumpyEngine, Work
+from skdrift.fields import conservative
+from skdrift.kernels import Gaussian
+
+ENGINES = (NumpyEngine, NumbaEngine, KeopsEngine, NufftEngine)
+COLUMNS = (1, 2, 3, 10)
+SIZES = (1000, 10_000, 100_000, 1_000_000)
+# Columns, rows, and whether there are as many particles or the default number.
+FITS = (
+    (2, 10_000, "n"),
+    (2, 100_000, "n"),
+    (2, 1_000_000, "n"),
+    (10, 1000, "n"),
+    (10, 10_000, "n"),
+    (10, 100_000, "n"),
+    (10, 100_000, "default"),
+)
+QUICK_MAX_ROWS = 10_000
+MAX_PAIRS = 2e9
+COMPARED_QUERIES = 300
+REPETITIONS = 3
+FIT_LIMIT = 600  # seconds, after which a fit is given up
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "benchmarks" / "results" / "scaling.csv"
+PICTURE = ROOT / "doc" / "images" / "scaling.png"
+FIELDS = (
+    "measurement",
+    "d",
+    "n",
+    "engine",
+    "particles",
+    "seconds",
+    "exponent",
+    "extrapolated",
+    "difference",
+    "peak_mib",
+    "steps",
+    "stopped_by",
+)
+
+
+# -- measuring -----------------------------------------------------------------------
+
+
+def isolated(function, *arguments, limit=None):
+    """Result of a function in a new process, killed if it is not there by the limit.
+
+    This process stays small: the peak of a new one begins at that of its parent.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        result = pool.apply_async(function, arguments)
+        result.wait(limit)
+        if result.ready():
+            # A process that has used KeOps writes its cache as it exits. Killed while
+            # it does, it would leave half a file that fails every later one.
+            pool.close()
+            pool.join()
+        return result.get(0)
+
+
+def reduce_by_engines(d, n):
+    """Rows of the table, one for each engine that can do it."""
+    x, y = np.random.default_rng(0).standard_normal((2, n, d))
+    h = conservative_rate(n, d)
+    few = x[: int(MAX_PAIRS // n)]
+    work = Work(n, n, d, 1, conservative(Gaussian()))
+    calls = {}
+    for engine in ENGINES:
+        if not (engine.unavailable_reason() or engine.unsuitable_reason(work)):
+            linear = engine is NufftEngine
+            call = spectral(x, y, h) if linear else reduction(engine)(few, y, h)
+            calls[engine.name] = call
+    seconds, results = medians(calls, REPETITIONS)
+    rows = []
+    for name, result in results.items():
+        here, exact = (
+            r.displacement[:COMPARED_QUERIES] for r in (result, results["numpy"])
+        )
+        share = len(result.log_z) / n
+        rows.append(
+            {
+                "d": d,
+                "n": n,
+                "engine": name,
+                "seconds": seconds[name] / share,
+                "extrapolated": share < 1,
+                "difference": float(np.abs(here - exact).max() / h),
+            }
+        )
+    return rows
+
+
+def reductions(max_rows):
+    for d in COLUMNS:
+        for n in SIZES:
+            if n <= max_rows:
+                yield from isolated(reduce_by_engines, d, n)
+
+
+def peak_mib():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def fit(d, n, particles):
+    """What became of one fit."""
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    before = peak_mib()
+    X, _ = make_blobs(n, d, centers=5, random_state=0)
+    n_particles = n if particles == "n" else None
+    drifter = ConservativeDrifter(n_particles=n_particles, random_state=0)
+    start = time.perf_counter()
+    drifter.fit(X)
+    return {
+        "engine": drifter.engine_,
+        "seconds": time.perf_counter() - start,
+        "peak_mib": peak_mib() - before,
+        "steps": drifter.n_iter_,
+        "stopped_by": drifter.stopped_by_,
+    }
+
+
+def fits(max_rows):
+    for d, n, particles in FITS:
+        if n > max_rows:
+            continue
+        row = {"d": d, "n": n, "particles": particles}
+        try:
+            yield row | isolated(fit, d, n, particles, limit=FIT_LIMIT)
+        except multiprocessing.TimeoutError:
+            print(f"{d} columns, {n} rows: given up after {FIT_LIMIT} s")
+
+
+# -- telling -------------------------------------------------------------------------
+
+
+def with_exponents(rows, measurement, *series):
+    """Add the growth since the row before of the same series."""
+    last = {}
+    for row in rows:
+        key = tuple(row[name] for name in series)
+        exponent = None
+        if key in last:
+            n, seconds = (row[name] / last[key][name] for name in ("n", "seconds"))
+            exponent = math.log(seconds) / math.log(n)
+        last[key] = row
+        yield {"measurement": measurement, **row, "exponent": exponent}
+
+
+def as_text(value):
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def printed(rows):
+    """The rows as a list, each printed as soon as it is there."""
+    kept = []
+    for row in rows:
+        if not kept:
+            print("".join(f"{name:>13}" for name in row))
+        print("".join(f"{as_text(value):>13}" for value in row.values()), flush=True)
+        kept.append(row)
+    print()
+    return kept
+
+
+def write_table(rows):
+    TABLE.parent.mkdir(exist_ok=True)
+    with open(TABLE, "w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+# -- drawing -------------------------------------------------------------------------
+
+COLOURS = {engine.name: f"C{k}" for k, engine in enumerate(ENGINES)}
+GUIDE = {"color": "0.6", "linestyle": ":", "zorder": 0}
+
+
+def draw_guides(axes, rows):
+    """Lines of slope 1 and 2 through the fastest of the smallest rows."""
+    low, high = min(row["n"] for row in rows), max(row["n"] for row in rows)
+    least = min(row["seconds"] for row in rows if row["n"] == low)
+    for power, label in ((1, "n"), (2, "n²")):
+        end = least * (high / low) ** power
+        axes.plot([low, high], [least, end], **GUIDE)
+        axes.annotate(
+            label, (high, end), (3, 0), textcoords="offset points", va="center"
+        )
+
+
+def draw_series(axes, rows, **line):
+    """A line, its points in the colours of their engines, hollow if extrapolated."""
+    axes.plot([r["n"] for r in rows], [r["seconds"] for r in rows], zorder=1, **line)
+    for row in rows:
+        colour = COLOURS[row["engine"]]
+        face = "white" if row.get("extrapolated") else colour
+        axes.plot(row["n"], row["seconds"], "o", color=colour, mfc=face)
+
+
+def draw_reductions(axes, rows):
+    for engine, colour in COLOURS.items():
+        series = [row for row in rows if row["engine"] == engine]
+        draw_series(axes, series, color=colour)
+    d = rows[0]["d"]
+    axes.set(title=f"reduction, {d} column{'s' * (d > 1)}", xlabel="queries = sources")
+    draw_guides(axes, rows)
+
+
+def draw_fits(axes, rows):
+    for d, particles in dict.fromkeys((row["d"], row["particles"]) for row in rows):
+        series = [row for row in rows if (row["d"], row["particles"]) == (d, particles)]
+        label = f"{d} columns" + (", 10,000 particles" if particles != "n" else "")
+        draw_series(axes, series, color="0.4")
+        end = series[-1]["n"], series[-1]["seconds"]
+        axes.annotate(
+            label, end, (-7, 2), textcoords="offset points", ha="right", va="bottom"
+        )
+    axes.set(title="whole fit, particles = rows", xlabel="rows")
+    draw_guides(axes, [row for row in rows if row["d"] == 2])
+
+
+def draw_legend(axes):
+    for engine, colour in COLOURS.items():
+        axes.plot([], [], "o-", color=colour, label=engine)
+    axes.plot([], [], "o", color="0.3", mfc="white", label="extrapolated")
+    axes.plot([], [], label="slope of n, n²", **GUIDE)
+    axes.legend(loc="center", frameon=False)
+    axes.set_axis_off()
+
+
+def draw(reduction_rows, fit_rows, path):
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(2, 3, figsize=(11, 7), layout="constrained")
+    *by_columns, of_fits, of_legend = panels.flat
+    for axes in (*by_columns, of_fits):
+        axes.set(xscale="log", yscale="log", ylabel="seconds")
+        axes.margins(x=0.1)
+    for d, axes in zip(COLUMNS, by_columns, strict=True):
+        draw_reductions(axes, [row for row in reduction_rows if row["d"] == d])
+    draw_fits(of_fits, fit_rows)
+    draw_legend(of_legend)
+    figure.savefig(path, dpi=120)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="small n, no CSV")
+    parser.add_argument("--picture", type=Path, help=f"default: {PICTURE}")
+    arguments = parser.parse_args()
+    max_rows = QUICK_MAX_ROWS if arguments.quick else max(SIZES)
+    picture = arguments.picture or (None if arguments.quick else PICTURE)
+    for engine in ENGINES:
+        reason = engine.unavailable_reason()
+        if reason is not None:
+            print(f"{engine.name} is left out: {reason}")
+
+    # Before the fits: they leave compiled code on disk, which no fit shall wait for.
+    reduction_rows = printed(
+        with_exponents(reductions(max_rows), "reduction", "d", "engine")
+    )
+    fit_rows = printed(with_exponents(fits(max_rows), "fit", "d", "particles"))
+    if not arguments.quick:
+        write_table(reduction_rows + fit_rows)
+    if picture is not None and importlib.util.find_spec("matplotlib") is not None:
+        draw(reduction_rows, fit_rows, picture)
+
+
+if __name__ == "__main__":
+    main()
