@@ -61,20 +61,6 @@ FIT_LIMIT = 600  # seconds, after which a fit is given up
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "results" / "scaling.csv"
 PICTURE = ROOT / "doc" / "images" / "scaling.png"
-FIELDS = (
-    "measurement",
-    "d",
-    "n",
-    "engine",
-    "particles",
-    "seconds",
-    "exponent",
-    "extrapolated",
-    "difference",
-    "peak_mib",
-    "steps",
-    "stopped_by",
-)
 
 
 # -- measuring -----------------------------------------------------------------------
@@ -96,33 +82,39 @@ def isolated(function, *arguments, limit=None):
         return result.get(0)
 
 
-def reduce_by_engines(d, n):
-    """Rows of the table, one for each engine that can do it."""
+def calls_of_engines(d, n, h):
+    """What to time, by engine, of those that can do it."""
     x, y = np.random.default_rng(0).standard_normal((2, n, d))
-    h = conservative_rate(n, d)
     few = x[: int(MAX_PAIRS // n)]
     work = Work(n, n, d, 1, conservative(Gaussian()))
-    calls = {}
-    for engine in ENGINES:
-        if not (engine.unavailable_reason() or engine.unsuitable_reason(work)):
-            linear = engine is NufftEngine
-            call = spectral(x, y, h) if linear else reduction(engine)(few, y, h)
-            calls[engine.name] = call
-    seconds, results = medians(calls, REPETITIONS)
+    able = [
+        engine
+        for engine in ENGINES
+        if not (engine.unavailable_reason() or engine.unsuitable_reason(work))
+    ]
+    calls = {engine.name: reduction(engine)(few, y, h) for engine in able}
+    if NufftEngine in able:
+        calls[NufftEngine.name] = spectral(x, y, h)
+    return calls
+
+
+def reduce_by_engines(d, n):
+    """Rows of the table, one for each engine."""
+    h = conservative_rate(n, d)
+    seconds, results = medians(calls_of_engines(d, n, h), REPETITIONS)
+    exact = results["numpy"].displacement[:COMPARED_QUERIES]
     rows = []
-    for name, result in results.items():
-        here, exact = (
-            r.displacement[:COMPARED_QUERIES] for r in (result, results["numpy"])
-        )
-        share = len(result.log_z) / n
+    for engine, (_, displacement) in results.items():
+        share = len(displacement) / n
+        difference = np.abs(displacement[:COMPARED_QUERIES] - exact).max() / h
         rows.append(
             {
                 "d": d,
                 "n": n,
-                "engine": name,
-                "seconds": seconds[name] / share,
+                "engine": engine,
+                "seconds": seconds[engine] / share,
                 "extrapolated": share < 1,
-                "difference": float(np.abs(here - exact).max() / h),
+                "difference": float(difference),
             }
         )
     return rows
@@ -166,7 +158,7 @@ def fits(max_rows):
         try:
             yield row | isolated(fit, d, n, particles, limit=FIT_LIMIT)
         except multiprocessing.TimeoutError:
-            print(f"{d} columns, {n} rows: given up after {FIT_LIMIT} s")
+            print(f"{row}: given up after {FIT_LIMIT} s")
 
 
 # -- telling -------------------------------------------------------------------------
@@ -206,7 +198,8 @@ def printed(rows):
 def write_table(rows):
     TABLE.parent.mkdir(exist_ok=True)
     with open(TABLE, "w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
+        names = dict.fromkeys(name for row in rows for name in row)
+        writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
 
@@ -218,9 +211,9 @@ GUIDE = {"color": "0.6", "linestyle": ":", "zorder": 0}
 
 
 def draw_guides(axes, rows):
-    """Lines of slope 1 and 2 through the fastest of the smallest rows."""
+    """Lines of slope 1 and 2 from below the fastest of the smallest rows."""
     low, high = min(row["n"] for row in rows), max(row["n"] for row in rows)
-    least = min(row["seconds"] for row in rows if row["n"] == low)
+    least = min(row["seconds"] for row in rows if row["n"] == low) / 3
     for power, label in ((1, "n"), (2, "n²")):
         end = least * (high / low) ** power
         axes.plot([low, high], [least, end], **GUIDE)
@@ -229,13 +222,13 @@ def draw_guides(axes, rows):
         )
 
 
-def draw_series(axes, rows, **line):
+def draw_series(axes, rows, marker="o", **line):
     """A line, its points in the colours of their engines, hollow if extrapolated."""
     axes.plot([r["n"] for r in rows], [r["seconds"] for r in rows], zorder=1, **line)
     for row in rows:
         colour = COLOURS[row["engine"]]
         face = "white" if row.get("extrapolated") else colour
-        axes.plot(row["n"], row["seconds"], "o", color=colour, mfc=face)
+        axes.plot(row["n"], row["seconds"], marker, color=colour, mfc=face)
 
 
 def draw_reductions(axes, rows):
@@ -243,21 +236,22 @@ def draw_reductions(axes, rows):
         series = [row for row in rows if row["engine"] == engine]
         draw_series(axes, series, color=colour)
     d = rows[0]["d"]
-    axes.set(title=f"reduction, {d} column{'s' * (d > 1)}", xlabel="queries = sources")
+    axes.set(
+        title=f"reduction, {d} column{'s' * (d > 1)}", xlabel="queries = sources, n"
+    )
     draw_guides(axes, rows)
 
 
 def draw_fits(axes, rows):
-    for d, particles in dict.fromkeys((row["d"], row["particles"]) for row in rows):
+    kinds = dict.fromkeys((row["d"], row["particles"]) for row in rows)
+    for (d, particles), marker in zip(kinds, "os^", strict=False):
         series = [row for row in rows if (row["d"], row["particles"]) == (d, particles)]
-        label = f"{d} columns" + (", 10,000 particles" if particles != "n" else "")
-        draw_series(axes, series, color="0.4")
-        end = series[-1]["n"], series[-1]["seconds"]
-        axes.annotate(
-            label, end, (-7, 2), textcoords="offset points", ha="right", va="bottom"
-        )
-    axes.set(title="whole fit, particles = rows", xlabel="rows")
-    draw_guides(axes, [row for row in rows if row["d"] == 2])
+        draw_series(axes, series, marker, color="0.4")
+        label = f"{d} columns, {particles} particles"
+        axes.plot([], [], marker, color="0.4", label=label)
+    axes.set(title="whole fit", xlabel="rows, n")
+    axes.legend(loc="upper left", frameon=False)
+    draw_guides(axes, rows)
 
 
 def draw_legend(axes):

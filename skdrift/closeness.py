@@ -6,6 +6,8 @@ from sklearn.metrics import pairwise_distances_chunked
 
 # Rows and particles that are looked at; more would not sharpen the median.
 _MAX_PROBES = 2000
+# Mebibytes of distances at a time; more is not faster.
+_DISTANCE_MEMORY = 16
 # Up to this many columns a tree finds neighbours faster than products do.
 _TREE_MAX_FEATURES = 8
 
@@ -46,7 +48,10 @@ class ClosestRecord:
         if self._tree is not None:
             return self._tree.query(x, [k])[0][:, 0]
         chunks = pairwise_distances_chunked(
-            x, self._rows, reduce_func=lambda d, _: np.partition(d, k - 1)[:, k - 1]
+            x,
+            self._rows,
+            reduce_func=lambda d, _: np.partition(d, k - 1)[:, k - 1],
+            working_memory=_DISTANCE_MEMORY,
         )
         return np.concatenate(list(chunks))
 

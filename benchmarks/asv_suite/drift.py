@@ -68,7 +68,7 @@ class Reduction:
         self.engine.bind(self.sources).reduce(self.queries, PROFILES, self.bandwidth)
 
     def peakmem_reduce(self, *_):
-        """Measured in bytes, with those of the interpreter."""
+        """Measured in bytes, with those of the imports."""
         self.time_reduce()
 
 
@@ -116,13 +116,13 @@ class Drifter:
         self.drifter.transform(self.rows)
 
     def peakmem_fit(self, *_):
-        """Measured in bytes, with those of the interpreter."""
+        """Measured in bytes, with those of the imports."""
         self.time_fit()
 
     def peakmem_sample(self, *_):
-        """Measured in bytes, with those of the interpreter."""
+        """Measured in bytes, with those of the imports."""
         self.time_sample()
 
     def peakmem_transform(self, *_):
-        """Measured in bytes, with those of the interpreter."""
+        """Measured in bytes, with those of the imports."""
         self.time_transform()
