@@ -196,6 +196,8 @@ class BaseDrifter(
         ValueError
             If the input or a parameter is invalid, or the engine asked for is not
             available. The estimator is then not fitted.
+        RuntimeError
+            If the engine asked for is installed but does not work.
         FloatingPointError
             If the particles diverge.
         """

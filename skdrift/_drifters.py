@@ -69,7 +69,7 @@ class ConservativeDrifter(BaseDrifter):
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
-        Print the bandwidth and the residual velocity of every step.
+        Print the engine, then the bandwidth and residual velocity of every step.
 
     Attributes
     ----------
@@ -233,7 +233,7 @@ class LaplaceDrifter(BaseDrifter):
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
-        Print the bandwidth and the residual velocity of every step.
+        Print the engine, then the bandwidth and residual velocity of every step.
 
     Attributes
     ----------

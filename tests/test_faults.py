@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from skdrift.engines import (
     get_engine,
     passed_over,
 )
+from skdrift.engines._compiled import in_threads
 from skdrift.fields import displacement
 from skdrift.kernels import Gaussian
 
@@ -285,6 +288,26 @@ def test_an_interrupted_sample_changes_nothing(monkeypatch, engine):
     assert vars(drifter).keys() == before.keys()
     assert all(vars(drifter)[name] is value for name, value in before.items())
     assert_allclose(drifter.sample(20), rows, atol=1e-9)
+
+
+def test_ctrl_c_does_not_wait_for_the_tasks_in_the_queue(monkeypatch):
+    numba = pytest.importorskip("numba")
+    submit, started = ThreadPoolExecutor.submit, []
+
+    def interrupted(pool, task, q):
+        if q.start >= 5000 * 128:
+            raise KeyboardInterrupt
+        return submit(pool, task, q)
+
+    def task(q):
+        started.append(q)
+        time.sleep(0.01)
+
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(task, rows=10_000 * 128, n_sources=1000)
+    assert len(started) < 2500
 
 
 # Fits until it is interrupted, then once more.

@@ -175,9 +175,7 @@ def test_without_numba_the_gaussian_is_left(monkeypatch):
         exact = NumpyEngine().bind(y).reduce(x, conservative(Gaussian()), h)
         assert_allclose(result.displacement, exact.displacement, atol=h * 1e-6)
     ConservativeDrifter(engine="nufft", max_iter=1).fit(y)
-    with pytest.raises(
-        ValueError, match="and for these no numba"
-    ):
+    with pytest.raises(ValueError, match="and for these no numba"):
         LaplaceDrifter(engine="nufft").fit(y)
 
 

@@ -503,8 +503,9 @@ def compile_all():
         if _to_compile:
             _define_elementary_functions()
         while _to_compile:
-            function, options = _to_compile.pop()
+            function, options = _to_compile[-1]
             globals()[function.__name__] = _njit(function, options)
+            _to_compile.pop()  # not before: an interruption must not lose it
 
 
 def _njit(function, options):

@@ -36,6 +36,8 @@ _ERROR = 1e-12
 _NEAR_ERROR = 1e-15
 # Points of the grid of a transform (16 bytes each), twice as fine as its modes.
 _MAX_GRID_POINTS = 2**26
+# In a grid so small, points in any order are soon found.
+_UNSORTED_GRID_POINTS = 2**20
 # A grid so small is made in any case, a larger one if it is cheaper than all pairs.
 _SMALL_GRID_POINTS = 2**18
 # Time for one point of the grid and for one pair of neighbours, in the same unit.
@@ -82,10 +84,10 @@ class NufftEngine(Engine):
         kernel, potential = kernel_and_potential(work.profiles)
         if mixture(kernel, 1.0) is None or mixture(potential, 1.0) is None:
             return "the kernel is not known to be a mixture of Gaussians"
-        if len(mixture(potential, 1.0)[0]) > 1 and NumbaEngine.unavailable_reason():
+        if len(mixture(potential, 1.0)[0]) > 1 and not_compiled_reason():
             return (
                 f"the kernel {kernel!r} needs sums over neighbours, and for these "
-                f"{NumbaEngine.unavailable_reason()}"
+                f"{not_compiled_reason()}"
             )
         return None
 
@@ -94,15 +96,28 @@ class NufftEngine(Engine):
         return _NufftSources(sources, log_weights, self.tolerance)
 
 
+def not_compiled_reason():
+    """Say why sums cannot be compiled, or return None if they can."""
+    reason = NumbaEngine.unavailable_reason()
+    if reason is not None:
+        return reason
+    try:
+        import numba  # noqa: F401
+    except Exception as error:  # a version of NumPy that it does not support
+        return f"the package numba cannot be imported ({error})"
+    return None
+
+
 class _NufftSources:
     def __init__(self, sources, log_weights, tolerance):
         m = len(sources)
         self.given = sources, log_weights
         self.sources = sources.astype(np.float64)
         self.weights = np.full(m, 1 / m) if log_weights is None else np.exp(log_weights)
-        self.low, self.high = self.sources.min(axis=0), self.sources.max(axis=0)
+        columns = np.ascontiguousarray(self.sources.T)  # much faster to search
+        self.low, self.high = columns.min(axis=1), columns.max(axis=1)
         self.tolerance = tolerance
-        self.compiled = NumbaEngine.unavailable_reason() is None
+        self.compiled = not_compiled_reason() is None
 
     @cached_property
     def direct(self):
@@ -172,8 +187,10 @@ class _NufftSources:
     def _sums(self, x, plan):
         """``sum_j w_j n(r_j)`` and ``sum_j w_j a(r_j) (y_j - x)`` at every x."""
         z, pulled = np.zeros(len(x)), np.zeros(x.shape)
-        if plan.grid.n_points > 0:
-            held = plan.grid.holds(x)
+        held = plan.grid.holds(x) if plan.grid.n_points > 0 else np.zeros(len(x), bool)
+        if held.all():
+            z, pulled = self._far_sums(x, plan)
+        elif held.any():
             z[held], pulled[held] = self._far_sums(x[held], plan)
         if plan.split.radius > 0:
             near_z, near_pulled = self._near_sums(x, plan)
@@ -191,25 +208,31 @@ class _NufftSources:
 
         grid, h, d = plan.grid, plan.bandwidth, x.shape[1]
         options = {"eps": _ERROR / 10, "upsampfac": 2.0, "dtype": "complex128"}
+        if grid.n_points <= _UNSORTED_GRID_POINTS:
+            options["spread_sort"] = 0
+        else:
+            options["maxbatchsize"] = 1  # one grid in memory at a time
         to_modes = finufft.Plan(1, grid.shape, isign=-1, **options)
         to_modes.setpts(*grid.angles(self.sources))
         rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
+        del to_modes
 
-        value = rho * grid.spectrum(plan.split.normalizer, h)
-        pull = rho * grid.spectrum(plan.split.potential, h)
         # A gradient multiplies by i xi. All sums are real: two share one transform.
         xi = [h**2 * component for component in grid.frequencies()]
         modes = np.zeros((1 if d == 1 else 2, *grid.shape), dtype=np.complex128)
-        modes[0] = value - xi[0] * pull
+        np.multiply(rho, grid.spectrum(plan.split.normalizer, h), out=modes[0])
+        rho *= grid.spectrum(plan.split.potential, h)
+        modes[0] -= xi[0] * rho
         if d >= 2:
-            modes[1] = 1j * xi[1] * pull
+            np.multiply(rho, 1j * xi[1], out=modes[1])
         if d == 3:
-            modes[1] -= xi[2] * pull
+            modes[1] -= xi[2] * rho
+        del rho
         to_queries = finufft.Plan(2, grid.shape, len(modes), isign=1, **options)
         to_queries.setpts(*grid.angles(x))
         result = to_queries.execute(modes).reshape(len(modes), -1)
-        sums = np.stack([result.real, result.imag], axis=1).reshape(-1, len(x))
-        return sums[0], sums[1 : d + 1].T
+        sums = [part for row in result for part in (row.real, row.imag)]
+        return sums[0], np.stack(sums[1 : d + 1], axis=1)
 
 
 class _Plan(NamedTuple):
@@ -247,11 +270,18 @@ class _Grid:
 
     def holds(self, x):
         """Queries that no periodic image of a source is near to."""
-        return np.all(np.abs(x - self.centre) <= (self.period - self.reach) / 2, axis=1)
+        half = (self.period - self.reach) / 2
+        inside = np.ones(len(x), dtype=bool)
+        for column, middle, distance in zip(x.T, self.centre, half, strict=True):
+            inside &= np.abs(column - middle) <= distance
+        return inside
 
     def angles(self, x):
-        theta = 2 * np.pi * (x - self.centre) / self.period
-        return [np.ascontiguousarray(column) for column in theta.T]
+        scale = 2 * np.pi / self.period
+        return [
+            (column - middle) * factor
+            for column, middle, factor in zip(x.T, self.centre, scale, strict=True)
+        ]
 
     def frequencies(self):
         axes = [

@@ -1,0 +1,191 @@
+"""Metrics as scorers of cross-validation."""
+
+from copy import copy
+from inspect import signature
+from numbers import Integral
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state, check_scalar
+
+from ._memorization import closest_record_ratio, memorization_auc, near_copy_share
+from ._neighborhoods import coverage
+from ._samples import check_samples
+from ._two_sample import (
+    classifier_two_sample_test,
+    energy_distance,
+    maximum_mean_discrepancy,
+    sliced_wasserstein_distance,
+    wasserstein_distance,
+)
+
+_GREATER_IS_BETTER = {
+    classifier_two_sample_test: False,
+    coverage: True,
+    energy_distance: False,
+    maximum_mean_discrepancy: False,
+    sliced_wasserstein_distance: False,
+    wasserstein_distance: False,
+}
+_NEED_TRAINING_ROWS = {closest_record_ratio, memorization_auc, near_copy_share}
+
+
+def make_sample_scorer(
+    metric,
+    *,
+    greater_is_better=None,
+    n_samples=None,
+    n_draws=1,
+    standardize=True,
+    random_state=0,
+    **kwargs,
+):
+    """Scorer that draws rows from an estimator and compares them with held-out rows.
+
+    For the parameter ``scoring`` of :class:`~sklearn.model_selection.GridSearchCV`,
+    :func:`~sklearn.model_selection.cross_validate` and their like. It scores every
+    estimator with a method ``sample``: drifters,
+    :class:`~sklearn.neighbors.KernelDensity`,
+    :class:`~sklearn.mixture.GaussianMixture`, and pipelines that end in one of them,
+    whose rows are transformed back to data units.
+
+    A scorer is given the held-out rows alone. Metrics of memorisation need the
+    training rows as well: apply them to the estimator that was selected, since a good
+    score does not exclude copies.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(generated, reference, **kwargs)``, which returns a float.
+    greater_is_better : bool or None, default=None
+        Whether a greater value of the metric is better; if not, the score is minus
+        the value. None knows this for the metrics of this module that have a
+        direction.
+    n_samples : int or None, default=None
+        Rows in a draw; None takes as many as are held out.
+    n_draws : int, default=1
+        Independent draws; the score is the mean over them.
+    standardize : bool, default=True
+        Whether both samples are measured in standard deviations of the columns of
+        the held-out rows. If not, in data units.
+    random_state : int, RandomState instance or None, default=0
+        Source of the draws, and of a metric with a parameter `random_state`. With an
+        int, all candidates of a search are scored with the same random numbers.
+    **kwargs
+        Further arguments of the metric.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y=None)``, which returns a float; greater is better.
+
+    Raises
+    ------
+    ValueError
+        If the metric needs training rows, its direction is not known, or `n_samples`
+        or `n_draws` is not positive.
+
+    See Also
+    --------
+    sample_quality_report : All metrics of rows drawn by one generator.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV, KFold
+    >>> from skdrift import ConservativeDrifter
+    >>> from skdrift.metrics import energy_distance, make_sample_scorer
+    >>> search = GridSearchCV(
+    ...     ConservativeDrifter(random_state=0),
+    ...     {"bandwidth": [0.5, 5.0]},
+    ...     scoring=make_sample_scorer(energy_distance),
+    ...     cv=KFold(3, shuffle=True, random_state=0),
+    ... ).fit(load_iris().data)
+    >>> search.best_params_
+    {'bandwidth': 0.5}
+    """
+    if greater_is_better is None:
+        greater_is_better = _direction(metric)
+    for name, value in {"n_samples": n_samples, "n_draws": n_draws}.items():
+        if value is not None:
+            check_scalar(value, name, Integral, min_val=1)
+    return _SampleScorer(
+        metric, greater_is_better, n_samples, n_draws, standardize, random_state, kwargs
+    )
+
+
+class _SampleScorer:
+    def __init__(
+        self,
+        metric,
+        greater_is_better,
+        n_samples,
+        n_draws,
+        standardize,
+        random_state,
+        kwargs,
+    ):
+        self._metric = metric
+        self._sign = 1 if greater_is_better else -1
+        self._n_samples = n_samples
+        self._n_draws = n_draws
+        self._standardize = standardize
+        self._random_state = random_state
+        self._kwargs = kwargs
+
+    def __repr__(self):
+        return f"make_sample_scorer({_name(self._metric)})"
+
+    def __call__(self, estimator, X, y=None):
+        rng = check_random_state(self._random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self._n_draws)
+        values = [self._value(estimator, X, int(seed)) for seed in seeds]
+        return self._sign * float(np.mean(values))
+
+    def _value(self, estimator, X, seed):
+        rows = _draw(estimator, self._n_samples or len(X), seed)
+        rows, X = check_samples(generated=rows, reference=X)
+        if self._standardize:
+            scaler = StandardScaler().fit(X)
+            rows, X = scaler.transform(rows), scaler.transform(X)
+        kwargs = self._kwargs
+        if "random_state" in signature(self._metric).parameters:
+            kwargs = {"random_state": seed} | kwargs
+        return self._metric(rows, X, **kwargs)
+
+
+def _name(metric):
+    return getattr(metric, "__name__", repr(metric))
+
+
+def _direction(metric):
+    if metric in _NEED_TRAINING_ROWS:
+        raise ValueError(
+            f"{_name(metric)} needs the training rows, which a scorer is not given. "
+            "Draw from the selected estimator and call it, or sample_quality_report."
+        )
+    if metric not in _GREATER_IS_BETTER:
+        raise ValueError(
+            f"It is not known whether a greater {_name(metric)} is better: pass "
+            "greater_is_better=True or False."
+        )
+    return _GREATER_IS_BETTER[metric]
+
+
+def _draw(estimator, n_samples, seed):
+    if isinstance(estimator, Pipeline):
+        rows = _draw(estimator[-1], n_samples, seed)
+        return estimator[:-1].inverse_transform(rows) if len(estimator) > 1 else rows
+    if not hasattr(estimator, "sample"):
+        raise TypeError(
+            "A sample scorer draws from the estimator, which must have a method "
+            f"'sample'; {type(estimator).__name__} has none."
+        )
+    if "random_state" in signature(estimator.sample).parameters:
+        return estimator.sample(n_samples, random_state=seed)
+    # A mixture model draws by its own parameter, and returns components as well.
+    estimator = copy(estimator)
+    estimator.random_state = seed
+    rows = estimator.sample(n_samples)
+    return rows[0] if isinstance(rows, tuple) else rows
