@@ -71,9 +71,13 @@ def problem(d, m=1500):
 
 @pytest.mark.parametrize("field", [conservative, displacement])
 @pytest.mark.parametrize("kernel", MIXTURES, ids=repr)
-@pytest.mark.parametrize(("d", "h"), [(1, 0.05), (2, 0.3), (2, 0.03), (3, 0.4)])
-def test_every_query_is_within_the_tolerance(kernel, field, d, h, monkeypatch):
-    monkeypatch.setattr(_nufft, "_SMALL_GRID_POINTS", 2**24)
+@pytest.mark.parametrize(("d", "h"), [(1, 0.05), (2, 0.3), (2, 0.03), (3, 0.6)])
+@pytest.mark.parametrize("near_cost", [1, 1e4])
+def test_every_query_is_within_the_tolerance(
+    kernel, field, d, h, near_cost, monkeypatch
+):
+    monkeypatch.setattr(_nufft, "_MIN_COST", 1e12)
+    monkeypatch.setattr(_nufft, "_NEAR_COST", near_cost)
     x, y, log_w = problem(d)
     profiles = field(kernel)
     for tolerance in (1e-4, 1e-8):
@@ -122,7 +126,7 @@ def count_direct(bound, monkeypatch):
 
 @pytest.mark.parametrize("kernel", MIXTURES, ids=repr)
 def test_most_queries_are_not_summed_over_all_sources(kernel, monkeypatch):
-    monkeypatch.setattr(_nufft, "_SMALL_GRID_POINTS", 2**24)
+    monkeypatch.setattr(_nufft, "_MIN_COST", 1e12)
     x, y, _ = problem(2)
     bound = NufftEngine().bind(y)
     seen = count_direct(bound, monkeypatch)
@@ -151,6 +155,7 @@ def test_a_grid_that_is_too_large_is_not_made(monkeypatch, caplog):
     x, y, _ = problem(2)
     profiles = conservative(Gaussian())
     monkeypatch.setattr(_nufft, "_MAX_GRID_POINTS", 1000)
+    monkeypatch.setattr(_nufft, "_MIN_COST", 0)
     exact = NumpyEngine().bind(y).reduce(x, profiles, 0.5)
     with caplog.at_level(logging.INFO, logger="skdrift"):
         result = NufftEngine().bind(y).reduce(x, profiles, 0.5)

@@ -19,6 +19,7 @@ from ._nufft import NufftEngine
 from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
 from ._reduction import Engine, Profiles, Reduction, Work, merge
+from ._split import is_smooth
 
 __all__ = [
     "Engine",
@@ -41,10 +42,10 @@ _ENGINES = {
 }
 ENGINE_NAMES = tuple(_ENGINES)
 
-# Pairs of one step from which sums are left to transforms, by number of columns. In
-# one and two they are faster from 1e7 on; below a few seconds, all pairs are exact. In
-# three columns their grid alone costs as much as 1e8 pairs.
-_NUFFT_MIN_PAIRS = {1: 1e8, 2: 1e8, 3: 5e8}
+# Pairs of one step from which sums are left to transforms, by number of columns; below
+# a few seconds, all pairs are exact. A kernel with a kink needs neighbours besides.
+_NUFFT_MIN_PAIRS = {1: 1e8, 2: 1e8, 3: 1e9}
+_NUFFT_MIN_PAIRS_WITH_NEIGHBOURS = {1: 1e9, 2: 1e10}
 # Pairs, summed over steps, from which compiled code repays its compilation, which
 # takes as long as NumPy needs for about as many on two cores; KeOps on a GPU only, as
 # on a CPU it is no faster than NumPy.
@@ -62,8 +63,9 @@ def get_engine(name, work):
     ----------
     name : {"auto", "numpy", "numba", "keops", "nufft"}
         With ``"auto"`` the first of these that the machine has, that can do the work,
-        and that is worth it: NUFFT (up to two columns from 1e8 pairs of query and
-        source, three columns from 5e8), KeOps (on a GPU, from 5e9 pairs summed over
+        and that is worth it: NUFFT (Gaussian kernel: up to two columns from 1e8 pairs
+        of query and source, three columns from 1e9; Matérn kernels: one column from
+        1e9, two from 1e10), KeOps (on a GPU, from 5e9 pairs summed over
         all steps), Numba (from 3e9 such pairs), NumPy.
     work : Work
         What is to be done.
@@ -143,12 +145,20 @@ def _first_that_works(work):
 def _is_worth_it(name, work):
     pairs = work.n_queries * work.n_sources
     if name == "nufft":
-        return pairs >= _NUFFT_MIN_PAIRS.get(work.n_features, float("inf"))
+        return pairs >= _nufft_min_pairs(work)
     if name == "keops":
         return pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
     if name == "numba":
         return pairs * work.n_steps >= _NUMBA_MIN_PAIRS
     return True
+
+
+def _nufft_min_pairs(work):
+    suits = NufftEngine.unsuitable_reason(work) is None
+    least = _NUFFT_MIN_PAIRS
+    if suits and not is_smooth(work.profiles):
+        least = _NUFFT_MIN_PAIRS_WITH_NEIGHBOURS
+    return least.get(work.n_features, float("inf"))
 
 
 def _obstacle(name, work):

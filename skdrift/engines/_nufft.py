@@ -30,20 +30,20 @@ from ._split import Split, all_near, kernel_and_potential, mixture, splits
 _LOGGER = logging.getLogger("skdrift")
 
 _MAX_FEATURES = 3
-# Absolute error of a sum, relative to the kernel's peak. Transforms get a tenth of it.
-_ERROR = 1e-12
+# Absolute error of a sum, relative to the kernel's peak, from each of its causes: the
+# transforms, the cut of the spectrum, the period, the split; and from all of them.
+_ERROR, _TOTAL_ERROR = 1e-13, 5e-13
 # The same for neighbours, where nothing cancels.
 _NEAR_ERROR = 1e-15
 # Points of the grid of a transform (16 bytes each), twice as fine as its modes.
 _MAX_GRID_POINTS = 2**26
 # In a grid so small, points in any order are soon found.
 _UNSORTED_GRID_POINTS = 2**20
-# A grid so small is made in any case, a larger one if it is cheaper than all pairs.
-_SMALL_GRID_POINTS = 2**18
-# Time for one point of the grid and for one pair of neighbours, in the same unit.
-_POINT_COST, _PAIR_COST = 20.0, 1.0
-# Share of all pairs beyond which neighbours are no fewer.
-_MAX_NEAR_SHARE = 0.3
+# Nanoseconds on two cores: for a point of the grid in all transforms, for a pair of
+# neighbours, and for any pair by the compiled engine.
+_GRID_COST, _NEAR_COST, _PAIR_COST = 60.0, 5.0, 0.4
+# Anything as cheap as this is done, whatever all pairs would cost.
+_MIN_COST = 2e7
 # Pairs from which sorting the sources repays itself.
 _NEAR_MIN_PAIRS = 2e8
 # Queries and sources that are looked at to plan the sums.
@@ -110,6 +110,9 @@ def not_compiled_reason():
 
 class _NufftSources:
     def __init__(self, sources, log_weights, tolerance):
+        import finufft  # here, so that a broken one is found out at once
+
+        self.plan_transform = finufft.Plan
         m = len(sources)
         self.given = sources, log_weights
         self.sources = sources.astype(np.float64)
@@ -142,7 +145,7 @@ class _NufftSources:
         own = np.zeros(len(x)) if deleted is None else peak * self.weights[deleted]
         z, pulled = self._sums(x, plan)
         z -= own
-        sure = z > _ERROR / self.tolerance * peak
+        sure = self._is_sure(z, pulled, _TOTAL_ERROR * peak, bandwidth)
         rest = np.flatnonzero(~sure)
         split = all_near(profiles, _NEAR_ERROR)
         if self._repays(x[rest], split.radius * bandwidth):
@@ -150,7 +153,7 @@ class _NufftSources:
             z[rest], pulled[rest] = self._near_sums(x[rest], plan)
             z[rest] -= own[rest]
             error = _NEAR_ERROR * np.maximum(peak, own[rest])
-            sure[rest] = z[rest] > error / self.tolerance
+            sure[rest] = self._is_sure(z[rest], pulled[rest], error, bandwidth)
         z[~sure] = 1
         log_z, displacement = np.log(z), pulled / z[:, None]
         if not sure.all():
@@ -161,28 +164,32 @@ class _NufftSources:
         dtype = queries.dtype
         return Reduction(log_z.astype(dtype), displacement.astype(dtype))
 
+    def _is_sure(self, z, pulled, error, h):
+        """Whether both ``log z`` and ``pulled / z`` are within the tolerance."""
+        # An error e of both sums makes one of (e + |D| e) / z in the ratio D.
+        size = np.sqrt(np.einsum("ij,ij->i", pulled, pulled)) / h
+        return z * self.tolerance > error * (1 + size / np.maximum(z, error))
+
     def _plan(self, x, profiles, h):
         """The cheapest way that memory allows, or None if that is to sum all pairs."""
-        r = _some_distances(x, self.sources) / h
         n_pairs = len(x) * len(self.sources)
-        worth = max(_SMALL_GRID_POINTS, n_pairs * _PAIR_COST / _POINT_COST)
-        max_points = min(worth, _MAX_GRID_POINTS)
-        plans = []
+        least_cost, best = max(_MIN_COST, n_pairs * _PAIR_COST), None
+        r = _some_distances(x, self.sources)
         for split in splits(profiles, x.shape[1], _ERROR):
-            near_share = np.mean((0 < r) & (r <= split.radius))
             grid = _Grid.enclosing(self.low, self.high, split, h)
-            fits = grid.n_points <= max_points and near_share <= _MAX_NEAR_SHARE
-            if fits and (self.compiled or split.radius == 0):
-                cost = _POINT_COST * grid.n_points + _PAIR_COST * near_share * n_pairs
-                plans.append((cost, _Plan(profiles, h, split, grid)))
-        return min(plans, key=lambda plan: plan[0])[1] if plans else None
+            n_near = _share_within(split.radius * h, r) * n_pairs
+            cost = _GRID_COST * grid.n_points + _NEAR_COST * n_near
+            possible = split.radius == 0 or self.compiled
+            if possible and grid.n_points <= _MAX_GRID_POINTS and cost <= least_cost:
+                least_cost, best = cost, _Plan(profiles, h, split, grid)
+        return best
 
     def _repays(self, x, radius):
-        """Whether to look for neighbours, of which not all sources are."""
+        """Whether to look for neighbours instead of summing over all sources."""
         if not self.compiled or len(x) * len(self.sources) < _NEAR_MIN_PAIRS:
             return False
-        r = _some_distances(x, self.sources)
-        return np.mean(r <= radius) <= _MAX_NEAR_SHARE
+        share = _share_within(radius, _some_distances(x, self.sources))
+        return _NEAR_COST * share <= _PAIR_COST
 
     def _sums(self, x, plan):
         """``sum_j w_j n(r_j)`` and ``sum_j w_j a(r_j) (y_j - x)`` at every x."""
@@ -204,15 +211,13 @@ class _NufftSources:
         return self.near.sums(x, law, radius, plan.split.near)
 
     def _far_sums(self, x, plan):
-        import finufft
-
         grid, h, d = plan.grid, plan.bandwidth, x.shape[1]
-        options = {"eps": _ERROR / 10, "upsampfac": 2.0, "dtype": "complex128"}
+        options = {"eps": _ERROR, "upsampfac": 2.0, "dtype": "complex128"}
         if grid.n_points <= _UNSORTED_GRID_POINTS:
             options["spread_sort"] = 0
         else:
             options["maxbatchsize"] = 1  # one grid in memory at a time
-        to_modes = finufft.Plan(1, grid.shape, isign=-1, **options)
+        to_modes = self.plan_transform(1, grid.shape, isign=-1, **options)
         to_modes.setpts(*grid.angles(self.sources))
         rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
         del to_modes
@@ -228,7 +233,7 @@ class _NufftSources:
         if d == 3:
             modes[1] -= xi[2] * rho
         del rho
-        to_queries = finufft.Plan(2, grid.shape, len(modes), isign=1, **options)
+        to_queries = self.plan_transform(2, grid.shape, len(modes), isign=1, **options)
         to_queries.setpts(*grid.angles(x))
         result = to_queries.execute(modes).reshape(len(modes), -1)
         sums = [part for row in result for part in (row.real, row.imag)]
@@ -247,6 +252,11 @@ class _Plan(NamedTuple):
 def _some_distances(x, y):
     x, y = (a[:: -(-len(a) // n)] for a, n in zip((x, y), _PROBES, strict=True))
     return cdist(x, y)
+
+
+def _share_within(radius, r):
+    # A point is no neighbour of itself: there is only one such pair.
+    return np.mean((r > 0) & (r <= radius))
 
 
 class _Grid:

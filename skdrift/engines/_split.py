@@ -15,7 +15,7 @@ from numpy.polynomial import chebyshev
 # Scaled distances and frequencies at which the profiles are looked at.
 _DISTANCES = np.geomspace(1e-6, 1e4, 1200)
 _FREQUENCIES = np.geomspace(1e-3, 1e7, 1200)
-_MAX_DEGREE = 60
+_MAX_DEGREE = 50
 
 
 class Split(NamedTuple):
@@ -64,6 +64,12 @@ def mixture(kernel, least):
     return None if kernel is None else kernel.gaussian_mixture(least)
 
 
+def is_smooth(profiles):
+    """Whether the kernel is one Gaussian, which needs no neighbours."""
+    kernel, _ = kernel_and_potential(profiles)
+    return len(kernel.gaussian_mixture(1.0)[0]) == 1
+
+
 def splits(profiles, d, error):
     """Ways to split, from no neighbours (if the kernel is smooth) to nothing else.
 
@@ -98,8 +104,7 @@ class _Hidden(tuple):
 @lru_cache
 def _splits(key, hidden, d, error):
     profiles, kernel, potential = hidden
-    smooth = len(kernel.gaussian_mixture(1.0)[0]) == 1
-    least = [1.0] if smooth else 4.0 ** np.arange(-10, 3)
+    least = [1.0] if is_smooth(profiles) else 4.0 ** np.arange(-10, 3)
     found = [
         _split(
             profiles,
@@ -188,6 +193,7 @@ def _polynomial(function, radius, allowed):
     series = chebyshev.chebinterpolate(
         lambda v: function(0.5 * radius**2 * (v + 1)), _MAX_DEGREE
     )
-    left_out = np.cumsum(abs(series)[::-1])[::-1]
-    degree = np.flatnonzero(left_out > max(allowed, 1e-14 * left_out[0]))[-1]
+    # Terms that are rounding errors would be multiplied in the change of basis.
+    rounding = 2e-15 * abs(series).max()
+    degree = np.flatnonzero(abs(series) > max(allowed, rounding))[-1]
     return chebyshev.cheb2poly(series[: degree + 1])[::-1].copy()
