@@ -222,6 +222,24 @@ def test_keops_engine_against_numpy(kernel, field, dtype, tolerance):
 
 
 @needs_keops
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_keops_on_tensors_of_torch(dtype):
+    pytest.importorskip("torch")
+    x, y, log_w = (a.astype(dtype) for a in make_problem(3))
+    profiles, deleted = conservative(get_kernel("gaussian")), np.arange(len(x))
+    numpy, torch = (
+        engine.bind(y, log_w) for engine in (KeopsEngine(), KeopsEngine("cpu"))
+    )
+    for gone in (None, deleted):
+        expected = numpy.reduce(x, profiles, 0.5, gone)
+        result = torch.reduce(x, profiles, 0.5, gone)
+        assert type(result.displacement) is np.ndarray
+        assert result.displacement.dtype == dtype
+        assert_allclose(result.log_z, expected.log_z, rtol=1e-6)
+        assert_allclose(result.displacement, expected.displacement, atol=1e-6)
+
+
+@needs_keops
 def test_keops_compiles_once_whatever_the_sizes_and_numbers(monkeypatch):
     def no_more(*_, **__):
         raise AssertionError("KeOps compiles")
@@ -274,7 +292,9 @@ def test_keops_is_quiet():
 
 # -- choice --------------------------------------------------------------------------
 
-GAUSSIAN, SECH = displacement(get_kernel("gaussian")), displacement(Sech())
+GAUSSIAN, LAPLACE, SECH = map(
+    displacement, (get_kernel("gaussian"), get_kernel("laplace"), Sech())
+)
 
 
 @pytest.mark.parametrize(
@@ -290,10 +310,14 @@ GAUSSIAN, SECH = displacement(get_kernel("gaussian")), displacement(Sech())
         (Work(10**4, 10**4, 3, 1, GAUSSIAN), 0, (), "numpy"),
         (Work(10**5, 10**5, 3, 1, GAUSSIAN), 0, (), "nufft"),
         (Work(10**5, 10**5, 2, 100, SECH), 1, (), "keops"),
+        (Work(10**4, 10**5, 1, 1, LAPLACE), 0, (), "nufft"),
+        (Work(10**4, 10**5, 2, 100, LAPLACE), 0, (), "numba"),
+        (Work(10**5, 10**5, 2, 100, LAPLACE), 0, (), "nufft"),
+        (Work(10**6, 10**6, 3, 100, LAPLACE), 0, (), "numba"),
     ],
 )
 def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
-    monkeypatch.setattr(engines, "_gpu_count", lambda: gpus)
+    monkeypatch.setattr(engines._keops, "gpu_count", lambda: gpus)
     monkeypatch.setattr(engines, "_first_error", lambda engine, work: None)
     for engine in (KeopsEngine, NufftEngine, NumbaEngine):
         reason = "not there" if engine.name in missing else None

@@ -44,7 +44,7 @@ def prefer(monkeypatch):
     """Make one engine worth it for any work."""
 
     def prefer(name):
-        monkeypatch.setattr(engines, "_gpu_count", lambda: name == "keops")
+        monkeypatch.setattr(engines._keops, "gpu_count", lambda: name == "keops")
         monkeypatch.setattr(engines, "_KEOPS_MIN_PAIRS", 0)
         if name == "numba":
             monkeypatch.setattr(engines, "_NUMBA_MIN_PAIRS", 0)
@@ -116,7 +116,7 @@ import numpy as np
 from skdrift import ConservativeDrifter, engines
 
 name = sys.argv[1]
-engines._gpu_count = lambda: name == "keops"
+engines._keops.gpu_count = lambda: name == "keops"
 engines._KEOPS_MIN_PAIRS = 0
 engines._NUMBA_MIN_PAIRS = 0 if name == "numba" else np.inf
 engines._NUFFT_MIN_PAIRS = {2: 0} if name == "nufft" else {}

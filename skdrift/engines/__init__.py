@@ -6,7 +6,6 @@ one file with a class of the same shape as :class:`NumpyEngine`, and one line in
 ``_ENGINES`` below.
 """
 
-import ctypes
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -14,6 +13,7 @@ from itertools import takewhile
 
 import numpy as np
 
+from . import _keops
 from ._keops import KeopsEngine
 from ._nufft import NufftEngine
 from ._numba import NumbaEngine
@@ -147,7 +147,7 @@ def _is_worth_it(name, work):
     if name == "nufft":
         return pairs >= _nufft_min_pairs(work)
     if name == "keops":
-        return pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _gpu_count() > 0
+        return pairs * work.n_steps >= _KEOPS_MIN_PAIRS and _keops.gpu_count() > 0
     if name == "numba":
         return pairs * work.n_steps >= _NUMBA_MIN_PAIRS
     return True
@@ -201,16 +201,3 @@ def _warn_that_it_fails(name, reason):
         UserWarning,
         stacklevel=2,
     )
-
-
-@cache
-def _gpu_count():
-    """Number of CUDA devices, from the driver itself: importing KeOps is slow."""
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value

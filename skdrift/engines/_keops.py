@@ -6,13 +6,14 @@ fused formula for both terms of the field (leave-one-out or not), and every
 number that may vary is an argument of it, never part of its text.
 """
 
+import ctypes
 import importlib.util
 import operator
 import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 
@@ -20,9 +21,20 @@ from ._reduction import Engine, Reduction
 
 
 class KeopsEngine(Engine):
-    """Fused reductions by KeOps, quiet and imported at first use."""
+    """Fused reductions by KeOps, quiet and imported at first use.
+
+    Parameters
+    ----------
+    device : {"cuda", "cpu"}, default=None
+        Where PyTorch keeps the sources between reductions. None stands for the GPU, if
+        there is one that PyTorch can use; otherwise arrays are NumPy's, and KeOps
+        itself takes them to the GPU, if there is one, in every reduction.
+    """
 
     name = "keops"
+
+    def __init__(self, device=None):
+        self.device = device
 
     @staticmethod
     def unavailable_reason():
@@ -38,38 +50,43 @@ class KeopsEngine(Engine):
 
     def bind(self, sources, log_weights=None):
         """Prepare sources for many reductions; see :class:`NumpyEngine`."""
-        return _KeopsSources(sources, log_weights)
+        device = self.device or _gpu_of_torch()
+        memory = _HostMemory() if device is None else _TorchMemory(device)
+        return _KeopsSources(sources, log_weights, memory)
 
 
 class _KeopsSources:
-    def __init__(self, sources, log_weights):
+    def __init__(self, sources, log_weights, memory):
+        self.memory = memory
         m = len(sources)
         if log_weights is None:
             log_weights = np.full(m, -np.log(m))
         # Distances are translation-invariant; small numbers keep float32 accurate.
         self.centre = sources.mean(axis=0)
-        self.sources = np.ascontiguousarray(sources - self.centre)
-        self.log_weights = log_weights.astype(sources.dtype).reshape(-1, 1)
-        self.labels = _exact_labels(np.arange(m), sources.dtype)
+        self.dtype = sources.dtype
+        self.sources = memory.put(sources - self.centre)
+        self.log_weights = memory.put(log_weights.astype(self.dtype).reshape(-1, 1))
+        self.labels = memory.put(_exact_labels(np.arange(m), self.dtype))
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
-        dtype = self.sources.dtype
-        queries = np.ascontiguousarray(queries - self.centre, dtype=dtype)
+        dtype, put = self.dtype, self.memory.put
         if deleted is None:
             deleted = np.full(len(queries), -1)
         with _lock_unless_compiled(profiles, dtype, queries.shape[1]):
             formula = _fused_formula(
-                queries,
+                put((queries - self.centre).astype(dtype, copy=False)),
                 self.sources,
                 self.log_weights,
-                _exact_labels(deleted, dtype),
+                put(_exact_labels(deleted, dtype)),
                 self.labels,
-                np.array([bandwidth**-2], dtype=dtype),
+                bandwidth,
                 profiles,
+                dtype,
+                self.memory,
             )
             with _explained():
-                shift, z, *pulled = formula().T
+                shift, z, *pulled = self.memory.get(formula()).T
         # A shift this low stands for a query whose only source is deleted.
         empty = shift < 0.5 * _deleted_log_weight(dtype)
         z[empty] = 1
@@ -78,17 +95,51 @@ class _KeopsSources:
         return Reduction(np.where(empty, -np.inf, shift + np.log(z)), displacement)
 
 
-def _fused_formula(x, y, log_weights, label_i, label_j, inverse_h2, profiles):
+class _HostMemory:
+    """Arrays of NumPy, which KeOps takes to a GPU by itself."""
+
+    def __init__(self):
+        self.keops = _import_keops("numpy")
+
+    def put(self, array):
+        return np.ascontiguousarray(array)
+
+    def get(self, array):
+        return array
+
+
+class _TorchMemory:
+    """Tensors of PyTorch, which stay where they are."""
+
+    def __init__(self, device):
+        import torch
+
+        self.keops = _import_keops("torch")
+        self.torch, self.device = torch, device
+
+    def put(self, array):
+        return self.torch.tensor(np.ascontiguousarray(array), device=self.device)
+
+    def get(self, tensor):
+        return tensor.cpu().numpy()
+
+
+def _fused_formula(
+    x, y, log_weights, label_i, label_j, bandwidth, profiles, dtype, memory
+):
     """Symbolic ``sum_j exp(log n_j - max) (1, pull_j (y_j - x))``, ready to run."""
-    keops = _import_keops()
+    keops = memory.keops
     x, y, log_w = keops.Vi(x), keops.Vj(y), keops.Vj(log_weights)
     difference = y - x
-    # Kept as a constant tensor where a literal would enter the formula's text.
-    constant = _constant_factory(keops, label_i.dtype)
-    r2 = (difference**2).sum(-1) * keops.Pm(inverse_h2)
+
+    def constant(value):
+        # A tensor, where a literal would enter the formula's text.
+        return keops.Pm(memory.put(np.array([value], dtype=dtype)))
+
+    r2 = (difference**2).sum(-1) * constant(bandwidth**-2)
     other = ((keops.Vi(label_i) - keops.Vj(label_j)) ** 2).sum(-1).sign()  # 0: deleted
     symbol = _Symbol(r2, constant)
-    gone = constant(_deleted_log_weight(label_i.dtype)) * (constant(1.0) - other)
+    gone = constant(_deleted_log_weight(dtype)) * (constant(1.0) - other)
     log_k = _lazy(profiles.log_normalizer(symbol), constant) + log_w + gone
     weight = other
     if profiles.pull is not None:
@@ -124,13 +175,34 @@ def _exact_labels(index, dtype):
     return np.stack(np.divmod(index, 4096), axis=1).astype(dtype)
 
 
-def _import_keops():
+def gpu_count():
+    """Number of CUDA devices, from the driver itself: importing KeOps is slow."""
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+@cache
+def _gpu_of_torch():
+    """Name of the GPU's memory in PyTorch, or None."""
+    if gpu_count() == 0 or importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else None
+
+
+def _import_keops(arrays):
     # Both are read at import, by the two packages that KeOps consists of.
     os.environ.setdefault("PYKEOPS_VERBOSE", "0")
     os.environ.setdefault("KEOPS_VERBOSE", "0")
     with _explained():
-        import pykeops.numpy
-    return pykeops.numpy
+        return importlib.import_module(f"pykeops.{arrays}")
 
 
 _compiled = set()
@@ -163,10 +235,6 @@ def _file_lock():
 
 
 # -- NumPy functions on KeOps symbols ------------------------------------------------
-
-
-def _constant_factory(keops, dtype):
-    return lambda value: keops.Pm(np.array([value], dtype=dtype))
 
 
 def _lazy(value, constant):

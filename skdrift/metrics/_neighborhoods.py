@@ -14,8 +14,8 @@ def density(generated, reference, *, n_neighbors=5):
     The neighbourhood of a reference row is the closed ball that reaches to its
     `n_neighbors`-th nearest other reference row. The count is divided by
     `n_neighbors`: rows of the law of the data have about 1, rows that miss the data
-    0, rows drawn to the dense parts of the data more than 1. Standardise the columns
-    first if their units differ.
+    0. In many columns, rows that keep to the middle of the data have more than 1.
+    Standardise the columns first if their units differ.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def density(generated, reference, *, n_neighbors=5):
 
     See Also
     --------
-    coverage : What part of the data is reached.
+    coverage : What part of the data is reached; rows in one place can have a
+        density of 1.
 
     References
     ----------

@@ -1,6 +1,8 @@
 """Metrics as scorers of cross-validation."""
 
+from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass
 from inspect import signature
 from numbers import Integral
 
@@ -105,54 +107,50 @@ def make_sample_scorer(
     >>> search.best_params_
     {'bandwidth': 0.5}
     """
+    if metric in _NEED_TRAINING_ROWS:
+        raise ValueError(
+            f"{_name(metric)} needs the training rows, which a scorer is not given. "
+            "Draw from the selected estimator and call it, or sample_quality_report."
+        )
     if greater_is_better is None:
         greater_is_better = _direction(metric)
-    for name, value in {"n_samples": n_samples, "n_draws": n_draws}.items():
-        if value is not None:
-            check_scalar(value, name, Integral, min_val=1)
+    check_scalar(n_draws, "n_draws", Integral, min_val=1)
+    if n_samples is not None:
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
     return _SampleScorer(
         metric, greater_is_better, n_samples, n_draws, standardize, random_state, kwargs
     )
 
 
+@dataclass(repr=False)
 class _SampleScorer:
-    def __init__(
-        self,
-        metric,
-        greater_is_better,
-        n_samples,
-        n_draws,
-        standardize,
-        random_state,
-        kwargs,
-    ):
-        self._metric = metric
-        self._sign = 1 if greater_is_better else -1
-        self._n_samples = n_samples
-        self._n_draws = n_draws
-        self._standardize = standardize
-        self._random_state = random_state
-        self._kwargs = kwargs
+    metric: Callable
+    greater_is_better: bool
+    n_samples: int | None
+    n_draws: int
+    standardize: bool
+    random_state: object
+    kwargs: dict
 
     def __repr__(self):
-        return f"make_sample_scorer({_name(self._metric)})"
+        return f"make_sample_scorer({_name(self.metric)})"
 
     def __call__(self, estimator, X, y=None):
-        rng = check_random_state(self._random_state)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self._n_draws)
-        values = [self._value(estimator, X, int(seed)) for seed in seeds]
-        return self._sign * float(np.mean(values))
+        rng = check_random_state(self.random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_draws)
+        value = float(np.mean([self._value(estimator, X, int(s)) for s in seeds]))
+        return value if self.greater_is_better else -value
 
     def _value(self, estimator, X, seed):
-        rows = _draw(estimator, self._n_samples or len(X), seed)
+        rows = _draw(estimator, self.n_samples or len(X), seed)
         rows, X = check_samples(generated=rows, reference=X)
-        if self._standardize:
+        if self.standardize:
             scaler = StandardScaler().fit(X)
             rows, X = scaler.transform(rows), scaler.transform(X)
-        kwargs = self._kwargs
-        if "random_state" in signature(self._metric).parameters:
+        kwargs = self.kwargs
+        if "random_state" in signature(self.metric).parameters:
             kwargs = {"random_state": seed} | kwargs
-        return self._metric(rows, X, **kwargs)
+        return self.metric(rows, X, **kwargs)
 
 
 def _name(metric):
@@ -160,11 +158,6 @@ def _name(metric):
 
 
 def _direction(metric):
-    if metric in _NEED_TRAINING_ROWS:
-        raise ValueError(
-            f"{_name(metric)} needs the training rows, which a scorer is not given. "
-            "Draw from the selected estimator and call it, or sample_quality_report."
-        )
     if metric not in _GREATER_IS_BETTER:
         raise ValueError(
             f"It is not known whether a greater {_name(metric)} is better: pass "
@@ -176,7 +169,7 @@ def _direction(metric):
 def _draw(estimator, n_samples, seed):
     if isinstance(estimator, Pipeline):
         rows = _draw(estimator[-1], n_samples, seed)
-        return estimator[:-1].inverse_transform(rows) if len(estimator) > 1 else rows
+        return estimator[:-1].inverse_transform(rows)
     if not hasattr(estimator, "sample"):
         raise TypeError(
             "A sample scorer draws from the estimator, which must have a method "
