@@ -184,6 +184,12 @@ def test_without_numba_the_gaussian_is_left(monkeypatch):
         LaplaceDrifter(engine="nufft").fit(y)
 
 
+def test_an_old_finufft_is_refused(monkeypatch):
+    monkeypatch.setattr("finufft.__version__", "2.4.1")
+    with pytest.raises(RuntimeError, match=r"finufft 2\.4\.1 is older than 2\.5"):
+        ConservativeDrifter(engine="nufft").fit(np.zeros((5, 2)) + np.eye(5, 2))
+
+
 def test_float32_stays_float32():
     x, y, _ = (a.astype(np.float32) for a in problem(2))
     profiles = conservative(Gaussian())

@@ -30,12 +30,17 @@ from ._split import Split, all_near, kernel_and_potential, mixture, splits
 _LOGGER = logging.getLogger("skdrift")
 
 _MAX_FEATURES = 3
+_LEAST_VERSION = 2, 5  # has grids of any fineness
 # Absolute error of a sum, relative to the kernel's peak, from each of its causes: the
 # transforms, the cut of the spectrum, the period, the split; and from all of them.
 _ERROR, _TOTAL_ERROR = 1e-13, 5e-13
 # The same for neighbours, where nothing cancels.
 _NEAR_ERROR = 1e-15
-# Points of the grid of a transform (16 bytes each), twice as fine as its modes.
+# Relative tolerance and fineness of the grid of a transform, by number of columns. In
+# three the size of the grid matters most; there the error is as small as in the others
+# but at the highest frequencies, where the spectrum has died out.
+_TRANSFORM = {1: (1e-13, 2.0), 2: (1e-13, 2.0), 3: (1e-12, 1.5)}
+# Points of the grid of a transform (16 bytes each).
 _MAX_GRID_POINTS = 2**26
 # In a grid so small, points in any order are soon found.
 _UNSORTED_GRID_POINTS = 2**20
@@ -96,6 +101,18 @@ class NufftEngine(Engine):
         return _NufftSources(sources, log_weights, self.tolerance)
 
 
+def _import_finufft():
+    import finufft
+
+    if tuple(map(int, finufft.__version__.split(".")[:2])) < _LEAST_VERSION:
+        least = ".".join(map(str, _LEAST_VERSION))
+        raise ImportError(
+            f"finufft {finufft.__version__} is older than {least}; run "
+            "'pip install --upgrade finufft'"
+        )
+    return finufft
+
+
 def not_compiled_reason():
     """Say why sums cannot be compiled, or return None if they can."""
     reason = NumbaEngine.unavailable_reason()
@@ -110,9 +127,7 @@ def not_compiled_reason():
 
 class _NufftSources:
     def __init__(self, sources, log_weights, tolerance):
-        import finufft  # here, so that a broken one is found out at once
-
-        self.plan_transform = finufft.Plan
+        self.plan_transform = _import_finufft().Plan  # a broken one is found out here
         m = len(sources)
         self.given = sources, log_weights
         self.sources = sources.astype(np.float64)
@@ -212,7 +227,8 @@ class _NufftSources:
 
     def _far_sums(self, x, plan):
         grid, h, d = plan.grid, plan.bandwidth, x.shape[1]
-        options = {"eps": _ERROR, "upsampfac": 2.0, "dtype": "complex128"}
+        eps, fineness = _TRANSFORM[d]
+        options = {"eps": eps, "upsampfac": fineness, "dtype": "complex128"}
         if grid.n_points <= _UNSORTED_GRID_POINTS:
             options["spread_sort"] = 0
         else:
@@ -264,7 +280,8 @@ class _Grid:
 
     def __init__(self, centre, period, reach, shape):
         self.centre, self.period, self.reach, self.shape = centre, period, reach, shape
-        self.n_points = math.prod(shape) * 2 ** len(shape)
+        _, fineness = _TRANSFORM[len(shape)]
+        self.n_points = math.prod(shape) * fineness ** len(shape)
 
     @classmethod
     def enclosing(cls, low, high, split, h):
