@@ -47,10 +47,11 @@ class ClosestRecord:
         """Distance of every x to its k-th nearest row."""
         if self._tree is not None:
             return self._tree.query(x, [k])[0][:, 0]
+        # A copy, as a view of its column would keep the whole chunk alive.
         chunks = pairwise_distances_chunked(
             x,
             self._rows,
-            reduce_func=lambda d, _: np.partition(d, k - 1)[:, k - 1],
+            reduce_func=lambda d, _: np.partition(d, k - 1)[:, k - 1].copy(),
             working_memory=_DISTANCE_MEMORY,
         )
         return np.concatenate(list(chunks))

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -53,3 +55,12 @@ def test_annealing_needs_more_than_two_columns_and_a_margin():
 def test_a_single_distinct_row():
     rule = ClosestRecord(np.zeros((1, 3)), np.array([7.0]))
     assert not rule(np.zeros((4, 3)))
+
+
+def test_distances_are_never_all_in_memory():
+    rows = np.random.default_rng(0).standard_normal((20_000, 10))
+    tracemalloc.start()
+    ClosestRecord(rows, np.ones(len(rows))).ratio(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 80e6  # 2000 x 20,000 distances are 320 MB
