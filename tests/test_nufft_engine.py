@@ -1,4 +1,5 @@
 import logging
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -71,13 +72,14 @@ def problem(d, m=1500):
 
 @pytest.mark.parametrize("field", [conservative, displacement])
 @pytest.mark.parametrize("kernel", MIXTURES, ids=repr)
-@pytest.mark.parametrize(("d", "h"), [(1, 0.05), (2, 0.3), (2, 0.03), (3, 0.6)])
+@pytest.mark.parametrize(("d", "h"), [(1, 0.05), (2, 0.3), (2, 0.03), (3, 1.0)])
 @pytest.mark.parametrize("near_cost", [1, 1e4])
 def test_every_query_is_within_the_tolerance(
     kernel, field, d, h, near_cost, monkeypatch
 ):
     monkeypatch.setattr(_nufft, "_MIN_COST", 1e12)
     monkeypatch.setattr(_nufft, "_NEAR_COST", near_cost)
+    monkeypatch.setattr(_nufft, "_MAX_GRID_POINTS", 2**21)
     x, y, log_w = problem(d)
     profiles = field(kernel)
     for tolerance in (1e-4, 1e-8):
@@ -111,6 +113,42 @@ def test_any_shape_and_scale(d, m, spread, ratio, nu, seed):
         result = NufftEngine().bind(y).reduce(x, profiles, h)
         assert_allclose(result.log_z, exact.log_z, rtol=0, atol=1e-6)
         assert_allclose(result.displacement / h, exact.displacement / h, atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_units_do_not_matter(d, unit, monkeypatch):
+    monkeypatch.setattr(_nufft, "_MIN_COST", 1e12)
+    monkeypatch.setattr(_nufft, "_NEAR_COST", 1e4)
+    x, y, log_w = problem(d)
+    for profiles in (conservative(Gaussian()), displacement(Matern(nu=1.5))):
+        expected = NufftEngine().bind(y, log_w).reduce(x, profiles, 0.8)
+        bound = NufftEngine().bind(unit * y, log_w)
+        result = bound.reduce(unit * x, profiles, unit * 0.8)
+        assert_allclose(result.log_z, expected.log_z, rtol=0, atol=1e-7)
+        assert_allclose(
+            result.displacement / unit, expected.displacement, rtol=0, atol=1e-7
+        )
+
+
+def test_memory_of_a_long_grid():
+    split = splits(displacement(Matern(nu=0.5)), 1, 1e-13)[3]
+    grid = _nufft._Grid(np.zeros(1), np.full(1, 1e6), 1.0, (2**20 + 1,))
+    tracemalloc.start()
+    grid.spectrum(split.normalizer, 1.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(split.normalizer[0]) > 30
+    assert peak < 200e6  # all Gaussians at once are 500 MB
+
+
+def test_weights_need_not_add_up_to_one():
+    x, y, log_w = problem(2)
+    profiles = displacement(Matern(nu=0.5))
+    plain = NufftEngine().bind(y, log_w).reduce(x, profiles, 0.3)
+    heavy = NufftEngine().bind(y, log_w + 1000).reduce(x, profiles, 0.3)
+    assert_allclose(heavy.log_z - 1000, plain.log_z, atol=1e-9)
+    assert_allclose(heavy.displacement, plain.displacement, atol=1e-9)
 
 
 def count_direct(bound, monkeypatch):
@@ -190,13 +228,14 @@ def test_an_old_finufft_is_refused(monkeypatch):
         ConservativeDrifter(engine="nufft").fit(np.zeros((5, 2)) + np.eye(5, 2))
 
 
-def test_float32_stays_float32():
-    x, y, _ = (a.astype(np.float32) for a in problem(2))
-    profiles = conservative(Gaussian())
-    result = NufftEngine().bind(y).reduce(x, profiles, 0.3)
+@pytest.mark.parametrize("kernel", [Gaussian(), Matern(nu=0.5)], ids=repr)
+def test_float32_stays_float32(kernel):
+    x, y, log_w = (a.astype(np.float32) for a in problem(2))
+    profiles = conservative(kernel)
+    result = NufftEngine().bind(y, log_w).reduce(x, profiles, 0.3)
     assert result.log_z.dtype == result.displacement.dtype == np.float32
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    exact = NumpyEngine().bind(y).reduce(x, profiles, 0.3)
+    x, y, log_w = (a.astype(np.float64) for a in (x, y, log_w))
+    exact = NumpyEngine().bind(y, log_w).reduce(x, profiles, 0.3)
     assert_allclose(result.displacement, exact.displacement, rtol=1e-6, atol=1e-6)
 
 

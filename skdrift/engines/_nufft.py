@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 
 from ._laws import law_of
 from ._near import NearSources
@@ -42,6 +43,8 @@ _NEAR_ERROR = 1e-15
 _TRANSFORM = {1: (1e-13, 2.0), 2: (1e-13, 2.0), 3: (1e-12, 1.5)}
 # Points of the grid of a transform (16 bytes each).
 _MAX_GRID_POINTS = 2**26
+# Numbers in the factors of a spectrum, of all Gaussians that are added at a time.
+_MAX_FACTORS = 2**22
 # In a grid so small, points in any order are soon found.
 _UNSORTED_GRID_POINTS = 2**20
 # Nanoseconds on two cores: for a point of the grid in all transforms, for a pair of
@@ -131,7 +134,11 @@ class _NufftSources:
         m = len(sources)
         self.given = sources, log_weights
         self.sources = sources.astype(np.float64)
-        self.weights = np.full(m, 1 / m) if log_weights is None else np.exp(log_weights)
+        if log_weights is None:
+            log_weights = np.full(m, -np.log(m))
+        log_weights = log_weights.astype(np.float64)
+        self.log_total = logsumexp(log_weights)
+        self.weights = np.exp(log_weights - self.log_total)
         columns = np.ascontiguousarray(self.sources.T)  # much faster to search
         self.low, self.high = columns.min(axis=1), columns.max(axis=1)
         self.tolerance = tolerance
@@ -151,7 +158,7 @@ class _NufftSources:
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
         x = queries.astype(np.float64)
-        plan = self._plan(x, profiles, bandwidth)
+        plan = self._plan(x, profiles, bandwidth) if len(x) > 0 else None
         if plan is None:
             _LOGGER.info("nufft: the bandwidth does not suit it; all pairs are summed")
             return self.direct.reduce(queries, profiles, bandwidth, deleted)
@@ -170,7 +177,7 @@ class _NufftSources:
             error = _NEAR_ERROR * np.maximum(peak, own[rest])
             sure[rest] = self._is_sure(z[rest], pulled[rest], error, bandwidth)
         z[~sure] = 1
-        log_z, displacement = np.log(z), pulled / z[:, None]
+        log_z, displacement = np.log(z) + self.log_total, pulled / z[:, None]
         if not sure.all():
             gone = None if deleted is None else deleted[~sure]
             log_z[~sure], displacement[~sure] = self.direct.reduce(
@@ -238,8 +245,9 @@ class _NufftSources:
         rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
         del to_modes
 
-        # A gradient multiplies by i xi. All sums are real: two share one transform.
-        xi = [h**2 * component for component in grid.frequencies()]
+        # A gradient multiplies by i xi. All sums are real: two share one transform, and
+        # in units of h they are of one size, whatever the units of the data.
+        xi = [h * component for component in grid.frequencies()]
         modes = np.zeros((1 if d == 1 else 2, *grid.shape), dtype=np.complex128)
         np.multiply(rho, grid.spectrum(plan.split.normalizer, h), out=modes[0])
         rho *= grid.spectrum(plan.split.potential, h)
@@ -253,7 +261,7 @@ class _NufftSources:
         to_queries.setpts(*grid.angles(x))
         result = to_queries.execute(modes).reshape(len(modes), -1)
         sums = [part for row in result for part in (row.real, row.imag)]
-        return sums[0], np.stack(sums[1 : d + 1], axis=1)
+        return sums[0], h * np.stack(sums[1 : d + 1], axis=1)
 
 
 class _Plan(NamedTuple):
@@ -281,7 +289,7 @@ class _Grid:
     def __init__(self, centre, period, reach, shape):
         self.centre, self.period, self.reach, self.shape = centre, period, reach, shape
         _, fineness = _TRANSFORM[len(shape)]
-        self.n_points = math.prod(shape) * fineness ** len(shape)
+        self.n_points = math.prod(map(float, shape)) * fineness ** len(shape)
 
     @classmethod
     def enclosing(cls, low, high, split, h):
@@ -319,13 +327,21 @@ class _Grid:
 
     def spectrum(self, gaussians, h):
         """Weights of the modes in the inverse transform of a sum of Gaussians."""
-        t, weight = gaussians
-        t = h**2 * t
-        first, *others = [
-            np.sqrt(4 * np.pi * t / p**2)[:, None] * np.exp(-np.outer(t, xi**2))
-            for p, xi in zip(self.period, self.frequencies(), strict=True)
-        ]
-        product = np.ones((len(t), 1))
-        for factor in others:
-            product = (product[:, :, None] * factor[:, None, :]).reshape(len(t), -1)
-        return ((weight[:, None] * first).T @ product).reshape(self.shape)
+        axes = list(zip(self.period, self.frequencies(), strict=True))
+        # As many Gaussians at a time as keep their factors small.
+        rows, columns = self.shape[0], math.prod(self.shape[1:])
+        step = max(1, _MAX_FACTORS // max(rows, columns))
+        result = np.zeros((rows, columns))
+        for i in range(0, len(gaussians[0]), step):
+            t, weight = (values[i : i + step] for values in gaussians)
+            first, *others = [
+                np.sqrt(4 * np.pi * h**2 * t / p**2)[:, None]
+                * np.exp(-np.outer(h**2 * t, xi**2))
+                for p, xi in axes
+            ]
+            product = np.ones((len(t), 1))
+            for factor in others:
+                product = product[:, :, None] * factor[:, None, :]
+                product = product.reshape(len(t), -1)
+            result += (weight[:, None] * first).T @ product
+        return result.reshape(self.shape)

@@ -48,9 +48,10 @@ class _NumpySources:
             log_weights = np.full(m, -np.log(m))
         self.log_weights = log_weights.astype(sources.dtype, copy=False)
         self.by_products = d > _DIFFERENCE_MAX_FEATURES
-        # Distances from products lose digits in proportion to |y|^2: centre
-        # them, and take the products in float64 whatever the precision.
-        self.centre = sources.mean(axis=0) if self.by_products else 0
+        # Products lose digits in proportion to |y|: centre the sources, and take
+        # distances from products in float64 whatever the precision.
+        centres = self.by_products or sources.dtype == np.float64
+        self.centre = sources.mean(axis=0) if centres else 0
         self.sources = np.ascontiguousarray(sources - self.centre)
         if self.by_products:
             self.sources_64 = self.sources.astype(np.float64, copy=False)
@@ -127,7 +128,8 @@ class _NumpySources:
             pulled = k.sum(axis=1)
         with np.errstate(divide="ignore"):
             log_z = np.log(z) + shift
-        z[z == 0] = 1
+        # A new array: pulled may be z itself, which is 0 where no source is left.
+        z = np.where(z == 0, 1, z)
         return Reduction(log_z, (k @ y - x * pulled[:, None]) / z[:, None])
 
     def _square_distances(self, x, tile):
