@@ -55,7 +55,7 @@ FITS = (
 )
 QUICK_MAX_ROWS = 10_000
 MAX_PAIRS = 2e8
-COMPARED_QUERIES = 300
+COMPARED_QUERIES = 200
 REPETITIONS = 3
 FIT_LIMIT = 1800  # seconds, after which a fit is given up
 ROOT = Path(__file__).resolve().parents[1]
