@@ -388,6 +388,15 @@ print(sum(_compiled.reduce_rows.stats.cache_hits.values()))
 """
 
 
+@pytest.mark.parametrize("drifter", ["ConservativeDrifter", "LaplaceDrifter"])
+def test_small_work_does_not_import_it(drifter):
+    result = run(
+        f"import sys, numpy, skdrift; skdrift.{drifter}(max_iter=1, tol=9)"
+        ".fit(numpy.eye(9, 2)); print('numba' in sys.modules)"
+    )
+    assert result.stdout.strip().endswith("False")
+
+
 def test_importing_is_lazy():
     result = run(
         "import skdrift, skdrift.engines._numba, sys; print('numba' in sys.modules)"

@@ -154,10 +154,9 @@ def _is_worth_it(name, work):
 
 
 def _nufft_min_pairs(work):
-    suits = NufftEngine.unsuitable_reason(work) is None
-    least = _NUFFT_MIN_PAIRS
-    if suits and not is_smooth(work.profiles):
-        least = _NUFFT_MIN_PAIRS_WITH_NEIGHBOURS
+    # By the kernel alone: whether Numba is there takes long to find out.
+    smooth = is_smooth(work.profiles)
+    least = _NUFFT_MIN_PAIRS if smooth else _NUFFT_MIN_PAIRS_WITH_NEIGHBOURS
     return least.get(work.n_features, float("inf"))
 
 

@@ -17,7 +17,7 @@ from functools import cache, reduce
 
 import numpy as np
 
-from ._reduction import Engine, Reduction
+from ._reduction import Engine, Reduction, equal_log_weights
 
 
 class KeopsEngine(Engine):
@@ -60,7 +60,7 @@ class _KeopsSources:
         self.memory = memory
         m = len(sources)
         if log_weights is None:
-            log_weights = np.full(m, -np.log(m))
+            log_weights = equal_log_weights(m)
         # Distances are translation-invariant; small numbers keep float32 accurate.
         self.centre = sources.mean(axis=0)
         self.dtype = sources.dtype
@@ -175,6 +175,7 @@ def _exact_labels(index, dtype):
     return np.stack(np.divmod(index, 4096), axis=1).astype(dtype)
 
 
+@cache
 def gpu_count():
     """Number of CUDA devices, from the driver itself: importing KeOps is slow."""
     try:

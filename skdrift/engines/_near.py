@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from . import _compiled
-from ._compiled import GROUP, in_threads
+from ._compiled import ABSENT, GROUP, in_threads
 
 # Rows of one tile: the fewer, the closer together they are.
 _TILE_SOURCES = 128
 _TILE_QUERIES = 64
-_ABSENT = -1e300
+_ABSENT, _ = ABSENT[np.dtype(np.float64)]
 _NO_POLYNOMIALS = np.empty(0), np.empty(0)
 
 

@@ -25,8 +25,8 @@ from ._laws import law_of
 from ._near import NearSources
 from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Profiles, Reduction
-from ._split import Split, all_near, kernel_and_potential, mixture, splits
+from ._reduction import Engine, Profiles, Reduction, equal_log_weights
+from ._split import Split, all_near, is_smooth, kernel_and_potential, mixture, splits
 
 _LOGGER = logging.getLogger("skdrift")
 
@@ -89,15 +89,16 @@ class NufftEngine(Engine):
         d = work.n_features
         if d > _MAX_FEATURES:
             return f"it works in at most {_MAX_FEATURES} columns, and the data have {d}"
-        kernel, potential = kernel_and_potential(work.profiles)
-        if mixture(kernel, 1.0) is None or mixture(potential, 1.0) is None:
+        kernels = kernel_and_potential(work.profiles)
+        if any(mixture(kernel, 1.0) is None for kernel in kernels):
             return "the kernel is not known to be a mixture of Gaussians"
-        if len(mixture(potential, 1.0)[0]) > 1 and not_compiled_reason():
-            return (
-                f"the kernel {kernel!r} needs sums over neighbours, and for these "
-                f"{not_compiled_reason()}"
-            )
-        return None
+        reason = None if is_smooth(work.profiles) else not_compiled_reason()
+        if reason is None:
+            return None
+        return (
+            f"the kernel {kernels[0]!r} needs sums over neighbours, and for these "
+            f"{reason}"
+        )
 
     def bind(self, sources, log_weights=None):
         """Prepare sources for many reductions; see :class:`NumpyEngine`."""
@@ -131,11 +132,10 @@ def not_compiled_reason():
 class _NufftSources:
     def __init__(self, sources, log_weights, tolerance):
         self.plan_transform = _import_finufft().Plan  # a broken one is found out here
-        m = len(sources)
         self.given = sources, log_weights
         self.sources = sources.astype(np.float64)
         if log_weights is None:
-            log_weights = np.full(m, -np.log(m))
+            log_weights = equal_log_weights(len(sources))
         log_weights = log_weights.astype(np.float64)
         self.log_total = logsumexp(log_weights)
         self.weights = np.exp(log_weights - self.log_total)

@@ -11,17 +11,14 @@ from functools import cached_property
 import numpy as np
 
 from . import _compiled
-from ._compiled import GROUP, LOG2_E, in_threads
+from ._compiled import ABSENT, GROUP, LOG2_E, in_threads
 from ._laws import law_of
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Reduction
+from ._reduction import Engine, Reduction, equal_log_weights
 
 # Bytes of one block of sources, and its bounds in sources.
 _BLOCK_BYTES = 2**17
 _BLOCK_SOURCES = 512, 2048
-# Log2-weight of a source that is absent (deleted, or of weight 0), and the least
-# shift. The gap makes the exponential of an absent source exactly 0.
-_ABSENT = {np.dtype(np.float32): (-1e37, -1e35), np.dtype(np.float64): (-1e300, -1e290)}
 # Scaled distances above this and polynomials of higher order may leave float32.
 _SINGLE_MAX_REACH = 1e14
 _SINGLE_MAX_ORDER = 3
@@ -56,13 +53,13 @@ class _NumbaSources:
     def __init__(self, sources, log_weights):
         self.sources = np.ascontiguousarray(sources)
         if log_weights is None:
-            log_weights = np.full(len(sources), -np.log(len(sources)))
+            log_weights = equal_log_weights(len(sources))
         self.log_weights = log_weights
         # Relative to the largest, so that equal weights are exactly 0.
         top = np.max(log_weights)
         self.offset = float(top) if np.isfinite(top) else 0.0
         log2_weights = (log_weights.astype(np.float64) - self.offset) * LOG2_E
-        self.absent, self.floor = map(sources.dtype.type, _ABSENT[sources.dtype])
+        self.absent, self.floor = map(sources.dtype.type, ABSENT[sources.dtype])
         self.log2_weights = np.maximum(log2_weights, self.absent).astype(sources.dtype)
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import get_config
 
-from ._reduction import Engine, Reduction, merge
+from ._reduction import Engine, Reduction, equal_log_weights, merge
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
@@ -45,7 +45,7 @@ class _NumpySources:
     def __init__(self, sources, log_weights):
         m, d = sources.shape
         if log_weights is None:
-            log_weights = np.full(m, -np.log(m))
+            log_weights = equal_log_weights(m)
         self.log_weights = log_weights.astype(sources.dtype, copy=False)
         self.by_products = d > _DIFFERENCE_MAX_FEATURES
         # Products lose digits in proportion to |y|: centre the sources, and take

@@ -84,6 +84,11 @@ class Reduction(NamedTuple):
     displacement: np.ndarray
 
 
+def equal_log_weights(n):
+    """Log-weights of n sources that weigh the same, adding up to 1."""
+    return np.full(n, -np.log(n))
+
+
 def merge(first, second):
     """Combine the reductions over two disjoint sets of sources, exactly.
 

@@ -67,7 +67,8 @@ def mixture(kernel, least):
 def is_smooth(profiles):
     """Whether the kernel is one Gaussian, which needs no neighbours."""
     kernel, _ = kernel_and_potential(profiles)
-    return len(kernel.gaussian_mixture(1.0)[0]) == 1
+    gaussians = mixture(kernel, 1.0)
+    return gaussians is not None and len(gaussians[0]) == 1
 
 
 def splits(profiles, d, error):
@@ -87,7 +88,7 @@ def splits(profiles, d, error):
     list of Split
     """
     kernel, potential = kernel_and_potential(profiles)
-    key = repr(kernel), profiles.pull is None
+    key = type(kernel), repr(kernel), profiles.pull is None
     return _splits(key, _Hidden((profiles, kernel, potential)), d, error)
 
 
