@@ -24,21 +24,24 @@ from sklearn.utils.validation import (
 )
 
 from . import starts
+from ._discrete import DiscreteColumns
+from ._neighbors import NearestRows
 from ._table import Scaling, Table, make_table
 from .bandwidth import conservative_rate, scott, silverman
-from .closeness import ClosestRecord
+from .closeness import LARGEST_AUC, Memorization, calibrate
 from .engines import ENGINE_NAMES, Work, get_engine, passed_over
 from .fields import DriftField, conservative, displacement
 from .flow import annealing_schedule, evolve, root_mean_square
-from .kernels import KERNEL_NAMES, Gaussian, Kernel, get_kernel
+from .kernels import KERNEL_NAMES, Kernel, Matern, get_kernel
 
 # Default number of particles: that of the samples, between these bounds. Leaving
-# oneself out starves the repulsion of few particles, and they spread beyond the
-# data (1.3 to 6 standard deviations with one particle per sample, 1.0 to 1.25 with
-# three).
+# oneself out starves the repulsion of few particles, and they spread in many columns
+# or jump onto rows: on wine no noise of the start led to a good end with one each.
 _MIN_PARTICLES = 64
 _MAX_PARTICLES = 10_000
-_PARTICLES_PER_SAMPLE = {"full": 1, "leave-one-out": 3}
+_PARTICLES_PER_SAMPLE = {"full": 1, "leave-one-out": 2}
+# Bandwidths of the score, in conservative rates.
+_SCORE_BANDWIDTHS = (1, 2, 4, 8)
 
 
 def _overview(n, d):
@@ -55,10 +58,23 @@ class _Fitted(NamedTuple):
     trajectory: tuple
     start: object
     leave_one_out: bool
+    discrete: DiscreteColumns
 
 
-def _fresh_start(start, n, table, scaling, random_state):
-    """Independent draws from the start distribution, in internal units."""
+def _draw_start(start, n, table, scaling, random_state, neighbors=None):
+    """Independent draws from the start distribution, as a function of their noise.
+
+    Only the local start has noise to choose; the others are what they are.
+    """
+    if isinstance(start, str) and start == "local":
+        return starts.local_gaussian(
+            n, table.rows, table.weight, random_state, neighbors
+        ).rows
+    rows = _fixed_start(start, n, table, scaling, random_state)
+    return lambda noise: rows
+
+
+def _fixed_start(start, n, table, scaling, random_state):
     if _is_array(start):
         # A smoothed bootstrap of the rows the user gave.
         rows = scaling.to_internal(_check_start(start, "array", table))
@@ -73,10 +89,14 @@ def _fresh_start(start, n, table, scaling, random_state):
                 "it must return n_samples rows."
             )
         return scaling.to_internal(rows)
-    if start == "resample":
-        noise = starts.RESAMPLING_NOISE * table.std
-        return starts.resampled(n, table.rows, table.weight, noise, random_state)
     return starts.matched_gaussian(n, table.rows, table.weight, random_state)
+
+
+def _as_drawn(x, scaling, discrete):
+    """Particles as `sample` would give them out, in internal units."""
+    if not discrete.columns:
+        return x
+    return scaling.to_internal(discrete.round(scaling.to_data(x)))
 
 
 def _is_array(start):
@@ -115,8 +135,9 @@ class BaseDrifter(
         ],
         "n_particles": [Interval(Integral, 1, None, closed="left"), None],
         "self_interaction": [StrOptions({"full", "leave-one-out"})],
-        "start": [StrOptions({"gaussian", "resample"}), "array-like", callable],
+        "start": [StrOptions({"local", "gaussian"}), "array-like", callable],
         "standardize": ["boolean"],
+        "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
         "annealing": [Interval(Integral, 0, None, closed="left")],
         "step_size": [Interval(Real, 0, np.inf, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -137,6 +158,7 @@ class BaseDrifter(
         self_interaction,
         start,
         standardize,
+        discrete_features,
         annealing,
         step_size,
         max_iter,
@@ -152,6 +174,7 @@ class BaseDrifter(
         self.self_interaction = self_interaction
         self.start = start
         self.standardize = standardize
+        self.discrete_features = discrete_features
         self.annealing = annealing
         self.step_size = step_size
         self.max_iter = max_iter
@@ -209,43 +232,56 @@ class BaseDrifter(
 
     def _fit(self, X, sample_weight):
         X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
-        table, scaling = make_table(
-            X, self._check_weight(sample_weight, X), self.standardize
+        table, scaling, discrete = make_table(
+            X,
+            self._check_weight(sample_weight, X),
+            self.standardize,
+            self.discrete_features,
         )
         self._check_units(table)
         kernel = clone(get_kernel(self.kernel))
         leave_one_out = self.self_interaction == "leave-one-out"
         random_state = check_random_state(self.random_state)
-        start = self._fitted_start(table, scaling, random_state)
         bandwidth = self._check_bandwidth(table)
-        initial = max(table.bandwidth(_overview), 2 * bandwidth)
-        n, m = len(start), len(table.rows)
+        n, m = self._check_n_particles(table), len(table.rows)
+        initial = 2 * bandwidth
+        if not self._starts_locally:
+            initial = max(initial, table.bandwidth(_overview))
         work = self._work(table, kernel, n, n + m, self.max_iter)
         field = self._field(table, leave_one_out, work)
         if self.verbose:
             self._report_choice(field.engine.name, work, m)
-        flow = evolve(
-            start,
-            field.on_particles,
-            annealing_schedule(initial, bandwidth, self.annealing, self.max_iter),
-            self.step_size,
-            self.tol,
-            ClosestRecord(table.rows, table.count) if self.early_stopping else None,
-            self._report if self.verbose else None,
-        )
+        schedule = annealing_schedule(initial, bandwidth, self.annealing, self.max_iter)
+        neighbors = NearestRows(table.rows)
+        memorization = Memorization(table.rows, table.weight, table.count, neighbors)
+        start = self._fitted_start(n, table, scaling, random_state, neighbors)
+
+        def auc(x):
+            return memorization.auc(_as_drawn(x, scaling, discrete))
+
+        guarded = self.early_stopping and memorization.is_defined
+        noise, flow = self._evolve(start, field, schedule, auc, guarded)
 
         self.engine_ = field.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
         self.scale_ = scaling.scale
-        self.start_ = scaling.to_data(start)
+        self.start_ = scaling.to_data(start(noise))
         self.particles_ = scaling.to_data(flow.particles)
         self.history_ = flow.history
         self.n_iter_ = len(flow.trajectory)
         self.residual_velocity_ = float(flow.history["residual_velocity"][-1])
         self.stopped_by_ = flow.stopped_by
+        self.start_noise_ = noise
+        self.memorization_auc_ = auc(flow.particles)
         self._fitted = _Fitted(
-            table, scaling, flow.particles, flow.trajectory, self.start, leave_one_out
+            table,
+            scaling,
+            flow.particles,
+            flow.trajectory,
+            self.start,
+            leave_one_out,
+            discrete,
         )
         if flow.stopped_by == "max_iter":
             warnings.warn(
@@ -258,6 +294,24 @@ class BaseDrifter(
                 stacklevel=2,
             )
         return self
+
+    def _evolve(self, start, field, schedule, auc, guarded):
+        """Noise of the start and the flow from there, kept from copying if guarded."""
+
+        def evolve_from(noise):
+            return evolve(
+                start(noise),
+                field.on_particles,
+                schedule,
+                self.step_size,
+                self.tol,
+                (lambda x: auc(x) >= LARGEST_AUC) if guarded else None,
+                self._report if self.verbose else None,
+            )
+
+        if guarded and self._starts_locally:
+            return calibrate(evolve_from, lambda flow: auc(flow.particles))
+        return 1.0, evolve_from(1.0)
 
     def _forget(self):
         vars(self).pop("_fitted", None)  # first, should this be interrupted as well
@@ -325,28 +379,36 @@ class BaseDrifter(
 
     # -- starts ------------------------------------------------------------------
 
-    def _fitted_start(self, table, scaling, random_state):
-        """The ensemble that `fit` evolves, in internal units."""
+    @property
+    def _starts_locally(self):
+        return isinstance(self.start, str) and self.start == "local"
+
+    def _check_n_particles(self, table):
         n = self.n_particles
         if _is_array(self.start):
-            start = _check_start(self.start, "array", table)
-            if n is not None and n != len(start):
+            n_rows = len(_check_start(self.start, "array", table))
+            if n is not None and n != n_rows:
                 raise ValueError(
-                    f"The 'start' parameter has {len(start)} rows but 'n_particles' is "
+                    f"The 'start' parameter has {n_rows} rows but 'n_particles' is "
                     f"{n}; make them equal or leave n_particles=None."
                 )
-            start = scaling.to_internal(start)
-        else:
-            if n is None:
-                n = _PARTICLES_PER_SAMPLE[self.self_interaction] * table.n_samples
-                n = int(np.clip(n, _MIN_PARTICLES, _MAX_PARTICLES))
-            start = _fresh_start(self.start, n, table, scaling, random_state)
-        if self.self_interaction == "leave-one-out" and len(start) < 2:
+            n = n_rows
+        elif n is None:
+            n = _PARTICLES_PER_SAMPLE[self.self_interaction] * table.n_samples
+            n = int(np.clip(n, _MIN_PARTICLES, _MAX_PARTICLES))
+        if self.self_interaction == "leave-one-out" and n < 2:
             raise ValueError(
                 "The 'n_particles' must be at least 2 with "
-                f"self_interaction='leave-one-out'; got {len(start)}."
+                f"self_interaction='leave-one-out'; got {n}."
             )
-        return start
+        return n
+
+    def _fitted_start(self, n, table, scaling, random_state, neighbors):
+        """The ensemble that `fit` evolves, in internal units, by its noise."""
+        if _is_array(self.start):
+            start = scaling.to_internal(_check_start(self.start, "array", table))
+            return lambda noise: start
+        return _draw_start(self.start, n, table, scaling, random_state, neighbors)
 
     # -- what a fitted drifter does ------------------------------------------------
 
@@ -387,20 +449,21 @@ class BaseDrifter(
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         random_state = np.random.RandomState(seed)
 
-        table, scaling = self._fitted.table, self._fitted.scaling
         n_particles = len(self._fitted.particles)
         n_ensembles = max(1, round(n_samples / n_particles))
         n = max(n_particles, -(-n_samples // n_ensembles))
         field = self._fitted_field(n, n, n_ensembles * self.n_iter_)
         ensembles = [
-            self._evolve_through(
-                field.on_particles,
-                _fresh_start(self._fitted.start, n, table, scaling, random_state),
-            )
-            for _ in range(n_ensembles)
+            self._fresh_ensemble(field, n, random_state) for _ in range(n_ensembles)
         ]
-        rows = random_state.permutation(np.concatenate(ensembles))[:n_samples]
-        return scaling.to_data(rows)
+        return random_state.permutation(np.concatenate(ensembles))[:n_samples]
+
+    def _fresh_ensemble(self, field, n, random_state):
+        """Rows of one more ensemble, in data units."""
+        table, scaling = self._fitted.table, self._fitted.scaling
+        start = _draw_start(self._fitted.start, n, table, scaling, random_state)
+        x = self._evolve_through(field.on_particles, start(self.start_noise_))
+        return self._fitted.discrete.round(scaling.to_data(x))
 
     def _evolve_through(self, velocity, x):
         """Follow the fitted schedule, without its stopping rules."""
@@ -501,34 +564,54 @@ class BaseDrifter(
         return density.log_z + log_constant
 
     def score(self, X, y=None):
-        """Minus the residual velocity of the fitted particles against `X`.
+        """Minus the residual velocity of held-out rows towards the fitted particles.
 
-        The root-mean-square velocity that `X`, taken as the data, would give to the
-        fitted particles, in units of the bandwidth. Field, bandwidth and units are a
-        reference common to all candidates of a search: the Gaussian field at the
-        conservative rate of the training data, on standardised columns. At its own
-        bandwidth a candidate would win by flattening both densities.
+        The root-mean-square velocity of the rows of `X` in the field that takes the
+        fitted particles for the data: the rows would hardly move if the particles
+        were distributed like them. It counts over that towards the training rows, at
+        the worst of four bandwidths, and in bandwidths, at the largest. The first
+        tells candidates apart, the second rows of another law.
+
+        Field, bandwidths and units are a reference common to all candidates of a
+        search: the gradient of Laplace densities, leave-one-out, at 1, 2, 4 and 8
+        conservative rates of the training data, on standardised columns. Its pull is
+        bounded and its spectrum falls slowly, so that outliers count little and the
+        widest bandwidths still see fine structure.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Held-out rows in data units.
+            Held-out rows in data units; with fewer than a hundred, noise decides.
         y : None
             Ignored, present for API consistency.
 
         Returns
         -------
         float
-            Dimensionless, at most 0; greater is better.
+            Dimensionless, at most 0; greater is better. At about -1 the particles are
+            as far from the held-out rows as the training rows are, which copies reach
+            as well: look at ``memorization_auc_`` beside it.
         """
         z = self._check_rows(X)
         table, _, particles, *_ = self._fitted
         std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
         h = table.bandwidth(conservative_rate) / table.mean_std
-        n, profiles = len(particles), conservative(Gaussian())
-        work = Work(n, n + len(z), self.n_features_in_, 1, profiles, z.dtype)
-        field = DriftField(profiles, get_engine(self.engine, work), z / std)
-        return -root_mean_square(field.on_particles(particles / std, h)) / h
+        towards_particles = self._residuals(z / std, particles / std, None, h)
+        towards_rows = self._residuals(z / std, table.rows / std, table.log_weight, h)
+        relative = np.max(towards_particles / towards_rows)
+        return -float(relative + towards_particles[-1] / (_SCORE_BANDWIDTHS[-1] * h))
+
+    def _residuals(self, z, data, log_weight, h):
+        """Residual velocities of rows that leave themselves out, at four bandwidths."""
+        profiles = conservative(Matern(0.5))
+        n_sources = len(z) + len(data)
+        work = Work(len(z), n_sources, self.n_features_in_, 4, profiles, z.dtype)
+        engine = get_engine(self.engine, work)
+        field = DriftField(profiles, engine, data, log_weight, leave_one_out=True)
+        residuals = [
+            root_mean_square(field.on_particles(z, c * h)) for c in _SCORE_BANDWIDTHS
+        ]
+        return np.maximum(residuals, h * np.finfo(z.dtype).eps)  # never 0 / 0
 
     def _check_rows(self, X):
         check_is_fitted(self)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._discrete import DiscreteColumns
+
 # Relative weights up to this are no weight: their logarithms would overflow.
 _NO_WEIGHT = 1e-290
 
@@ -88,7 +90,7 @@ class Table(NamedTuple):
         return float(self.count.sum())
 
 
-def make_table(X, sample_weight, standardize):
+def make_table(X, sample_weight, standardize, discrete_features="auto"):
     """Build the table and the scaling that leads to it.
 
     Parameters
@@ -97,11 +99,14 @@ def make_table(X, sample_weight, standardize):
     sample_weight : ndarray of shape (n_samples,)
     standardize : bool
         Whether internal units are standard deviations; if not, data units.
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        See :class:`DiscreteColumns`.
 
     Returns
     -------
     table : Table
     scaling : Scaling
+    discrete : DiscreteColumns
     """
     # Integers count samples; other weights are relative, on whatever scale. (Floats
     # beyond the first bound are all integers, and count nothing.)
@@ -123,4 +128,4 @@ def make_table(X, sample_weight, standardize):
 
     scaling = Scaling(mean, scale)
     table = Table(scaling.to_internal(rows), weight, count, std / scale)
-    return table, scaling
+    return table, scaling, DiscreteColumns(rows, weight, count, discrete_features)

@@ -1,83 +1,116 @@
-"""When to stop: before the particles copy the data."""
+"""Memorisation: when particles copy the data, and how much noise prevents it."""
 
 import numpy as np
-from scipy.spatial import KDTree
-from sklearn.metrics import pairwise_distances_chunked
 
-# Rows and particles that are looked at; more would not sharpen the median.
+# Rows and particles that are looked at; more would not sharpen the probability.
 _MAX_PROBES = 2000
-# Mebibytes of distances at a time; more is not faster.
-_DISTANCE_MEMORY = 16
-# Up to this many columns a tree finds neighbours faster than products do.
-_TREE_MAX_FEATURES = 8
+# Fresh samples have an area of one half. The target leans to the data by less than
+# its standard error on a few hundred rows: fidelity gains more there than novelty
+# loses.
+_TARGET_AUC = 0.52
+_AUC_TOLERANCE = 0.015
+# The flow stops at this one.
+LARGEST_AUC = 0.55
+# Noise wider than the neighbourhoods would blur what the flow has no steps to sharpen.
+_NOISE_BOUNDS = (0.15, 1.25)
+_MAX_FLOWS = 5
 
 
-class ClosestRecord:
-    """Compare distances particle-to-data with distances within the data.
+class Memorization:
+    """Whether particles lie closer to the data than the data to themselves.
 
-    New samples of the law that produced the data lie as far from their nearest
-    data row as the rows lie from one another (leave-one-out). Particles that are
-    closer have begun to copy.
+    New samples of the law that produced the data lie as far from their nearest data
+    row as the rows lie from one another (leave-one-out). Particles that are closer
+    have begun to copy. The statistic is the memorisation AUC, the probability that a
+    particle is closer than a row, ties counting half: one half for new samples, 1 for
+    copies (compare :func:`skdrift.metrics.memorization_auc`).
 
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features)
         Distinct data rows.
+    weight : ndarray of shape (n_rows,)
+        Weights of the rows, of sum 1.
     count : ndarray of shape (n_rows,)
-        How many samples each row stands for.
+        How many samples each row stands for: two or more have a twin at distance 0.
+    neighbors : NearestRows
+        Of the same rows.
 
     Attributes
     ----------
-    reference : float
-        Median over the samples of the distance to the nearest other sample; 0 if
-        most samples have a twin, and then nothing counts as close.
+    is_defined : bool
+        False if most samples have a twin: then new samples would be copies too.
     """
 
-    def __init__(self, rows, count):
-        self._rows = rows
-        self._tree = KDTree(rows) if rows.shape[1] <= _TREE_MAX_FEATURES else None
-        self.reference = 0.0
-        if len(rows) > 1:
-            probes = _every(rows)
-            to_other = self._distances(rows[probes], 2)
-            to_other[count[probes] >= 2] = 0
-            self.reference = _weighted_median(to_other, count[probes])
-
-    def _distances(self, x, k):
-        """Distance of every x to its k-th nearest row."""
-        if self._tree is not None:
-            return self._tree.query(x, [k])[0][:, 0]
-        # A copy, as a view of its column would keep the whole chunk alive.
-        chunks = pairwise_distances_chunked(
-            x,
-            self._rows,
-            reduce_func=lambda d, _: np.partition(d, k - 1)[:, k - 1].copy(),
-            working_memory=_DISTANCE_MEMORY,
+    def __init__(self, rows, weight, count, neighbors):
+        self._neighbors = neighbors
+        probes = _every(rows)
+        distance = (
+            neighbors.distance(rows[probes], 2)
+            if len(rows) > 1
+            else np.zeros(len(rows))
         )
-        return np.concatenate(list(chunks))
+        distance[count[probes] >= 2] = 0
+        order = np.argsort(distance)
+        self._reference = distance[order]
+        cumulative = np.cumsum(weight[probes][order])
+        self._below = np.append(0.0, cumulative / cumulative[-1])
+        self.is_defined = bool(
+            self._reference[np.searchsorted(self._below[1:], 0.5)] > 0
+        )
 
-    def ratio(self, particles):
-        """Median distance of a particle to its nearest row, over the reference."""
-        median = float(np.median(self._distances(particles[_every(particles)], 1)))
-        return median / self.reference if self.reference > 0 else np.inf
+    def auc(self, particles):
+        """Probability that a particle is closer to the data than a row is."""
+        distance = self._neighbors.distance(particles[_every(particles)])
+        below = [
+            self._below[np.searchsorted(self._reference, distance, side)]
+            for side in ("left", "right")
+        ]
+        return float(1 - np.mean(below))
 
-    def __call__(self, particles, annealed=True):
-        """Whether the particles are as close to the data as the data to themselves.
 
-        While the bandwidth still falls they must be clearly closer, and in one or
-        two columns it is never the case: there the rows of any dense cloud are near
-        one another, whatever its law.
-        """
-        if annealed:
-            return self.ratio(particles) <= 1
-        return particles.shape[1] > 2 and self.ratio(particles) <= 0.95
+def calibrate(evolve_from, auc):
+    """Find the noise of a start from which the flow ends neither near nor far.
+
+    The memorisation AUC of the particles falls as the noise of their start grows; a
+    few steps of false position find the noise at which it is that of new samples.
+
+    Parameters
+    ----------
+    evolve_from : callable
+        ``evolve_from(noise)``, the flow from a start of this noise.
+    auc : callable
+        ``auc(flow)``, the memorisation AUC of its particles.
+
+    Returns
+    -------
+    noise : float
+    flow : Flow
+        Of all that were tried, the one whose AUC is nearest to the target.
+    """
+    (low, high), noise = _NOISE_BOUNDS, 1.0
+    error_low = error_high = None
+    best = np.inf
+    for _ in range(_MAX_FLOWS):
+        flow = evolve_from(noise)
+        error = auc(flow) - _TARGET_AUC
+        if abs(error) < best:
+            best, found = abs(error), (noise, flow)
+        if best <= _AUC_TOLERANCE or (error > 0 and noise == _NOISE_BOUNDS[1]):
+            break
+        if error > 0:
+            low, error_low = noise, error
+        else:
+            high, error_high = noise, error
+        if error_high is None:
+            noise = high
+        elif error_low is None:
+            noise = float(np.sqrt(low * high))
+        else:
+            share = error_low / (error_low - error_high)
+            noise = low + (high - low) * float(np.clip(share, 0.1, 0.9))
+    return found
 
 
 def _every(rows):
     return slice(None, None, -(-len(rows) // _MAX_PROBES))
-
-
-def _weighted_median(values, weight):
-    order = np.argsort(values)
-    cumulative = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])

@@ -25,7 +25,7 @@ class Flow(NamedTuple):
         ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and
         ``"step_size"`` at every evaluation; the last one is followed by no step,
         and its step size is 0.
-    stopped_by : {"tol", "closeness", "max_iter"}
+    stopped_by : {"tol", "memorization", "max_iter"}
         What ended the loop.
     """
 
@@ -84,7 +84,7 @@ def root_mean_square(velocity):
     return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
 
 
-def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=None):
+def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None):
     """Move particles along a velocity by explicit Euler steps.
 
     Parameters
@@ -100,10 +100,10 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
     tol : float
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
-    is_close : callable, default=None
-        ``is_close(particles, annealed)``: a further reason to stop, after at least
-        one step. Before the final bandwidth is reached (`annealed` is False) it
-        counts only if the start was not close.
+    copies : callable, default=None
+        ``copies(particles)``: a further reason to stop, and to take back the step that
+        led there. If the start copies already, it counts only after a step and once
+        the final bandwidth is reached, and nothing is taken back.
     report : callable, default=None
         Called with ``(step, bandwidth, residual_velocity)``.
 
@@ -117,11 +117,18 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
         If the velocity is not finite, or a thousand times what it was at first.
     """
     x, trajectory, residuals = start, [], []
-    is_close = is_close or (lambda x, annealed: False)
-    was_close = is_close(start, False)
+    copies = copies or (lambda x: False)
+    copied = copies(start)
     n_steps = len(bandwidths) - 1
     n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
     for t, h in enumerate(bandwidths):
+        annealed = t >= n_annealing
+        stopped_by = None
+        if t > 0 and (annealed or not copied) and copies(x):
+            stopped_by = "memorization"
+            if not copied:  # the step before was the last good one
+                x = trajectory.pop()
+                break
         v = velocity(x, h)
         residuals.append(root_mean_square(v))
         if not residuals[-1] <= _DIVERGED * max(residuals[0], bandwidths[0]):
@@ -131,20 +138,18 @@ def evolve(start, velocity, bandwidths, step_size, tol, is_close=None, report=No
             )
         if report is not None:
             report(t, h, residuals[-1])
-        annealed, stopped_by = t >= n_annealing, None
         if annealed and residuals[-1] <= tol * h:
-            stopped_by = "tol"
-        elif t > 0 and (annealed or not was_close) and is_close(x, annealed):
-            stopped_by = "closeness"
+            stopped_by = stopped_by or "tol"
         elif t == n_steps:
-            stopped_by = "max_iter"
+            stopped_by = stopped_by or "max_iter"
         if stopped_by:
             break
         trajectory.append(x)
         x = x + step_size * v
+    n_iter = len(trajectory)
     history = {
-        "bandwidth": bandwidths[: t + 1].copy(),
+        "bandwidth": bandwidths[: n_iter + 1].copy(),
         "residual_velocity": np.array(residuals),
-        "step_size": np.append(np.full(t, float(step_size)), 0.0),
+        "step_size": np.append(np.full(n_iter, float(step_size)), 0.0),
     }
     return Flow(x, tuple(trajectory), history, stopped_by)

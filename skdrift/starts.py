@@ -4,10 +4,17 @@ A collapsed start is stuck: with data at -a and +a and every particle at 0 the
 velocity vanishes. So every start overlaps the data and has their spread.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-# Noise of a resampled start, in standard deviations of a column.
-RESAMPLING_NOISE = 0.5
+from ._neighbors import NearestRows
+
+# Neighbours whose mean and covariance are local: enough for a covariance, few enough
+# to follow curves.
+_N_NEIGHBORS = 40
+# Numbers of neighbours' coordinates held at a time.
+_CHUNK = 2**22
 
 
 def matched_gaussian(n, rows, weight, random_state):
@@ -44,6 +51,70 @@ def _symmetric_square_root(matrix):
     return (vectors * np.sqrt(eigenvalues)) @ vectors.T
 
 
+class LocalGaussian(NamedTuple):
+    """Rows drawn from Gaussians around data rows, their noise still to be chosen.
+
+    Every draw starts from a data row y with the mean m and covariance C of its
+    neighbourhood. With noise b it is ``m + sqrt(1 - b^2) (y - m) + b C^(1/2) e``, e
+    standard normal: shrinking towards the local mean makes room for the noise within
+    the local covariance (West, *Approximating posterior distributions by mixtures*,
+    JRSS B 55, 1993, shrinks towards the mean of all). b = 0 copies rows, b = 1 is a
+    draw from the local Gaussian, b > 1 is wider than the neighbourhoods.
+
+    Attributes
+    ----------
+    mean, deviation, noise : ndarray of shape (n, n_features)
+        m, ``y - m`` and ``C^(1/2) e``.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    noise: np.ndarray
+
+    def rows(self, b):
+        """The draws with noise b, shape (n, n_features)."""
+        kept = np.sqrt(max(0.0, 1 - b * b))
+        rows = self.mean + kept * self.deviation + b * self.noise
+        return rows.astype(self.mean.dtype, copy=False)
+
+
+def local_gaussian(n, rows, weight, random_state, neighbors=None):
+    """Draw from the Gaussians of the neighbourhoods of weighted rows.
+
+    Between copies of the rows (one neighbour) and the Gaussian of all the data (all
+    are neighbours): it follows clusters, curves and local correlations at the scale
+    at which there are data to show them.
+
+    Parameters
+    ----------
+    n : int
+        Number of draws.
+    rows : ndarray of shape (n_rows, n_features)
+        Distinct rows.
+    weight : ndarray of shape (n_rows,)
+        Sums to 1.
+    random_state : RandomState
+    neighbors : NearestRows, default=None
+        Of the same rows, if it is there already.
+
+    Returns
+    -------
+    LocalGaussian
+    """
+    neighbors = neighbors or NearestRows(rows)
+    k = min(_N_NEIGHBORS, len(rows))
+    chosen = _choose(n, weight, random_state)
+    mean, noise = np.empty((2, n, rows.shape[1]), rows.dtype)
+    step = max(1, _CHUNK // (k * rows.shape[1]))
+    for part in (slice(i, i + step) for i in range(0, n, step)):
+        near = neighbors.indices(rows[chosen[part]], k)
+        w = weight[near] / weight[near].sum(axis=1, keepdims=True)
+        mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
+        e = np.sqrt(w) * random_state.standard_normal(w.shape)
+        noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
+    return LocalGaussian(mean, rows[chosen] - mean, noise)
+
+
 def resampled(n, rows, weight, noise, random_state):
     """Draw rows by weight, each as equally often as possible, and add noise.
 
@@ -63,9 +134,14 @@ def resampled(n, rows, weight, noise, random_state):
     ndarray of shape (n, n_features)
         In the precision of `rows`.
     """
+    chosen = _choose(n, weight, random_state)
+    jitter = noise * random_state.standard_normal((n, rows.shape[1]))
+    return (rows[chosen] + jitter).astype(rows.dtype)
+
+
+def _choose(n, weight, random_state):
+    """Places of n rows, each as equally often as its weight allows."""
     # Systematic resampling: one uniform number, equally spaced quantiles.
     quantiles = (np.arange(n) + random_state.uniform()) / n
     chosen = np.searchsorted(np.cumsum(weight), quantiles)
-    chosen = random_state.permutation(np.minimum(chosen, len(rows) - 1))
-    jitter = noise * random_state.standard_normal((n, rows.shape[1]))
-    return (rows[chosen] + jitter).astype(rows.dtype)
+    return random_state.permutation(np.minimum(chosen, len(weight) - 1))

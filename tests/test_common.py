@@ -58,6 +58,7 @@ def public_objects():
     import skdrift.flow
     import skdrift.kernels
     import skdrift.metrics
+    import skdrift.model_selection
 
     modules = [
         skdrift.bandwidth,
@@ -66,6 +67,7 @@ def public_objects():
         skdrift.flow,
         skdrift.kernels,
         skdrift.metrics,
+        skdrift.model_selection,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:

@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from oracles import brute_force
 from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine, make_moons
 from sklearn.decomposition import PCA
@@ -17,10 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, _base
-from skdrift.engines import KeopsEngine
+from skdrift.bandwidth import conservative_rate
+from skdrift.closeness import _NOISE_BOUNDS
+from skdrift.engines import KeopsEngine, NumbaEngine
 from skdrift.kernels import Matern, RationalQuadratic
 from skdrift.metrics import closest_record_ratio, energy_distance
-from skdrift.starts import matched_gaussian
 
 DRIFTERS = [ConservativeDrifter, LaplaceDrifter]
 both = pytest.mark.parametrize("cls", DRIFTERS)
@@ -39,9 +41,11 @@ def test_fitted_attributes(fitted):
     n, d = fitted.particles_.shape
     assert d == 13
     assert fitted.start_.shape == (n, d)
-    assert n == (178 if isinstance(fitted, ConservativeDrifter) else 3 * 178)
+    assert n == 178 * (2 if isinstance(fitted, LaplaceDrifter) else 1)
     assert fitted.engine_ == "numpy"
-    assert fitted.stopped_by_ in {"tol", "closeness"}
+    assert fitted.stopped_by_ in {"tol", "memorization"}
+    assert _NOISE_BOUNDS[0] <= fitted.start_noise_ <= _NOISE_BOUNDS[1]
+    assert 0 <= fitted.memorization_auc_ <= 1
     for values in fitted.history_.values():
         assert values.shape == (fitted.n_iter_ + 1,)
     assert fitted.residual_velocity_ == fitted.history_["residual_velocity"][-1]
@@ -133,37 +137,22 @@ def test_early_stopping_prevents_copies():
 
 
 def test_verbose_prints_the_engine_and_every_step(capsys):
-    drifter = ConservativeDrifter(verbose=1, random_state=0).fit(WINE)
+    drifter = ConservativeDrifter(start="gaussian", verbose=1, random_state=0).fit(WINE)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == drifter.n_iter_ + 2
     engine = "engine numpy, 178 particles, 178 distinct rows, 13 columns"
     assert lines[0] == f"[ConservativeDrifter] {engine}"
     assert lines[1].startswith("[ConservativeDrifter] step 0, bandwidth 3.82")
+    # Every flow that the noise of a local start is chosen from.
+    drifter.set_params(start="local").fit(WINE)
+    lines = capsys.readouterr().out.splitlines()
+    assert 1 < sum(" step 0, " in line for line in lines) <= 5
+    assert len(lines) > drifter.n_iter_ + 2
     ConservativeDrifter(random_state=0).fit(WINE).sample(2)
     assert capsys.readouterr().out == ""
 
 
 # -- starts --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("d", [3, 12])  # fewer and more columns than rows
-def test_gaussian_start_matches_mean_and_covariance(d):
-    X, weight = WINE[:9, :d] / WINE.std(axis=0)[:d], np.arange(1, 10) / 45
-    rows = matched_gaussian(200_000, X, weight, np.random.RandomState(0))
-    mean = weight @ X
-    covariance = (weight[:, None] * (X - mean)).T @ (X - mean)
-    assert_allclose(rows.mean(axis=0), mean, atol=0.02)
-    assert_allclose(np.cov(rows.T), covariance, atol=0.02)
-
-
-def test_resampled_start_is_rows_plus_noise():
-    X = np.array([[0.0, 0.0], [1000.0, 1.0], [0.0, 3.0], [1000.0, 4.0]])
-    drifter = ConservativeDrifter(start="resample", random_state=0).fit(X)
-    noise = 0.5 * X.std(axis=0)
-    z = (drifter.start_[:, None] - X) / noise
-    nearest = np.linalg.norm(z, axis=2).min(axis=1)
-    assert np.median(nearest) < 1.5
-    assert len(np.unique(drifter.start_, axis=0)) == 64
 
 
 def test_start_from_rows():
@@ -260,7 +249,7 @@ def test_weights_are_repeated_rows_to_the_last_bit(cls):
     assert_array_equal(weighted.score_samples(X), repeated.score_samples(X))
 
 
-@pytest.mark.parametrize("start", ["gaussian", "resample"])
+@pytest.mark.parametrize("start", ["gaussian", "local"])
 @pytest.mark.parametrize("scale", [1 / 178, 0.7, 1e300, 1e-300])
 def test_weights_that_do_not_count_are_relative(start, scale):
     weight = np.random.default_rng(0).uniform(1, 9, 178)
@@ -312,7 +301,7 @@ def test_transformed_rows_do_not_interact():
 
 def test_transform_makes_start_noise_look_like_the_data():
     X = make_moons(1000, noise=0.06, random_state=0)[0]
-    drifter = ConservativeDrifter(random_state=0).fit(X)
+    drifter = ConservativeDrifter(start="gaussian", random_state=0).fit(X)
     rng = np.random.default_rng(1)
     noise = rng.multivariate_normal(X.mean(axis=0), np.cov(X.T), 1000)
     before, after = (energy_distance(Z, X) for Z in (noise, drifter.transform(noise)))
@@ -360,19 +349,107 @@ def test_density_integrates_to_one_in_data_units(cls):
     assert_allclose(density.sum() * 0.03, 1, rtol=1e-5)
 
 
-def test_score_is_minus_the_residual_velocity_against_the_rows():
-    X = make_moons(400, noise=0.06, random_state=0)[0]
-    train, test = train_test_split(X, random_state=0)
-    drifter = ConservativeDrifter(random_state=0).fit(train)
-    assert drifter.score(test) < 0
-    assert drifter.score(test) > drifter.score(test + 1)
-    # On the training rows, at the rate bandwidth, it is what the fit ended with.
-    drifter.set_params(early_stopping=False).fit(train)
-    expected = -drifter.residual_velocity_ / drifter.bandwidth_
-    assert_allclose(drifter.score(train), expected, rtol=1e-9)
-    raw = clone(drifter).set_params(standardize=False, start=drifter.particles_)
-    raw.set_params(tol=1e9, annealing=0).fit(train)
-    assert_allclose(raw.score(test), drifter.score(test), rtol=1e-9)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_score_against_its_definition(weighted):
+    rng = np.random.default_rng(0)
+    X, z = rng.standard_normal((2, 40, 3)) * [1, 10, 100]
+    weight = rng.uniform(0.2, 2, 40) if weighted else np.ones(40)
+    drifter = ConservativeDrifter(random_state=0).fit(X, sample_weight=weight)
+    std = np.sqrt(np.average((X - weight @ X / weight.sum()) ** 2, 0, weight))
+
+    def residual(data, h, log_weights=None):
+        velocity = [
+            brute_force(z / std, y / std, Matern(0.5), h, "conservative", *rest)[1]
+            for y, *rest in ((data, log_weights), (z, None, range(40)))
+        ]
+        return np.linalg.norm(velocity[0] - velocity[1])
+
+    log_weights = np.log(weight / weight.sum())
+    bandwidths = conservative_rate(40, 3) * np.array([1, 2, 4, 8])
+    ratios = [
+        residual(drifter.particles_, h) / residual(X, h, log_weights)
+        for h in bandwidths
+    ]
+    wide = residual(drifter.particles_, bandwidths[-1]) / np.sqrt(40) / bandwidths[-1]
+    assert_allclose(drifter.score(z), -max(ratios) - wide, rtol=1e-9)
+
+
+def test_score_of_copies_is_near_minus_one():
+    train, test = make_moons(300, noise=0.06, random_state=0)[0].reshape(2, 150, 2)
+    assert -1.08 < score_of(train, train, test) < -1  # -1.056
+    # Many fresh rows are better than copies, rows that are elsewhere are worse.
+    fresh = make_moons(3000, noise=0.06, random_state=1)[0]
+    assert score_of(fresh, train, test) > -0.8  # -0.63
+    mean = train.mean(axis=0)
+    for elsewhere in (train + np.array([0.3, 0]), mean + 1.5 * (train - mean)):
+        assert score_of(elsewhere, train, test) < -2  # -3.9 and -4.9
+
+
+def score_of(particles, train, test, **parameters):
+    """Score of a model with these particles, which do not move."""
+    drifter = ConservativeDrifter(
+        start=particles, max_iter=1, tol=1e9, annealing=0, early_stopping=False
+    )
+    drifter.set_params(**parameters).fit(train)
+    assert_allclose(drifter.particles_, particles, rtol=1e-12)
+    return drifter.score(test)
+
+
+@both
+def test_score_of_rows_of_another_law_is_lower(cls):
+    train, test = make_moons(600, noise=0.06, random_state=0)[0].reshape(2, 300, 2)
+    drifter = cls(random_state=0).fit(train)
+    scores = [drifter.score(test + shift) for shift in (0, 0.5, 1, 2)]
+    assert np.all(np.diff(scores) < -0.03), scores
+
+
+def test_score_prefers_a_bandwidth_that_resolves_the_data():
+    train, test = make_moons(600, noise=0.06, random_state=0)[0].reshape(2, 300, 2)
+    drifter = ConservativeDrifter(
+        start="gaussian", early_stopping=False, random_state=0
+    )
+    good, wide = (
+        drifter.set_params(bandwidth=h).fit(train).score(test) for h in (0.2, 5.0)
+    )
+    assert good > -1.1 > -2 > wide  # -0.99 and -2.6
+
+
+def test_score_does_not_depend_on_units():
+    train, test = make_moons(300, noise=0.06, random_state=0)[0].reshape(2, 150, 2)
+    units = np.array([1e-3, 1e4])
+    drifter = ConservativeDrifter(random_state=0)
+    score = drifter.fit(train).score(test)
+    assert_allclose(drifter.fit(train * units).score(test * units), score, rtol=1e-6)
+    # Distances of the flow may be raw, those of the score are standardised.
+    args = (train[:90] * units, train * units, test * units)
+    assert_allclose(score_of(*args, standardize=False), score_of(*args), rtol=1e-9)
+
+
+def test_score_is_hardly_changed_by_an_outlier():
+    train, test = make_moons(600, noise=0.06, random_state=0)[0].reshape(2, 300, 2)
+    score = score_of(train[::2], train, test)
+    for outlier in (10.0, 1e6):
+        far = test.copy()
+        far[0] = outlier
+        assert abs(score_of(train[::2], train, far) - score) < 0.02  # 0.005
+
+
+@both
+def test_score_is_finite_for_few_or_repeated_rows(cls):
+    X = make_moons(200, noise=0.06, random_state=0)[0]
+    drifter = cls(random_state=0).fit(np.repeat(X[:100], 2, axis=0))
+    for rows in (X[100:], X[100:101], X[:1], np.tile(X[0], (5, 1)), np.repeat(X, 2, 0)):
+        score = drifter.score(rows)
+        assert isinstance(score, float)
+        assert -np.inf < score <= 0
+
+
+def test_score_of_every_engine():
+    X = make_moons(300, noise=0.06, random_state=0)[0]
+    drifter = ConservativeDrifter(random_state=0).fit(X[:150])
+    score = drifter.set_params(engine="numpy").score(X[150:])
+    if NumbaEngine.unavailable_reason() is None:
+        assert_allclose(drifter.set_params(engine="numba").score(X[150:]), score)
 
 
 def test_score_has_one_reference_for_all_candidates():
@@ -418,7 +495,7 @@ def test_parameters_set_after_fit_do_not_change_the_fitted_flow():
     drifter = ConservativeDrifter(random_state=0).fit(WINE)
     rows, density = drifter.sample(4), drifter.score_samples(WINE)
     drifter.set_params(kernel="laplace", self_interaction="leave-one-out", bandwidth=9)
-    drifter.set_params(start="resample", standardize=False, step_size=0.1)
+    drifter.set_params(start="gaussian", standardize=False, step_size=0.1)
     assert_array_equal(drifter.sample(4), rows)
     assert_array_equal(drifter.score_samples(WINE), density)
     with pytest.raises(ValueError, match="'engine' parameter must be one of"):
@@ -440,7 +517,7 @@ def test_constant_columns_come_back_constant(cls):
     assert np.isfinite(drifter.score_samples(X)).all()
 
 
-@pytest.mark.parametrize("start", ["gaussian", "resample"])
+@pytest.mark.parametrize("start", ["gaussian", "local"])
 @both
 def test_equal_rows_give_equal_rows(cls, start):
     X = np.tile([1.0, -2.5, 1e9], (7, 1))
@@ -705,3 +782,49 @@ def test_wine_is_drawn_better_than_by_kernel_density():
     for cls in DRIFTERS:
         rows = scaler.transform(cls(random_state=0).fit(train).sample(len(test)))
         assert energy_distance(rows, held_out) < energy_distance(other, held_out)
+
+
+def draw_thin_crescents(n, rng):
+    return make_moons(n, noise=0.02, random_state=rng)[0]
+
+
+def draw_moons(n, rng):
+    return make_moons(n, noise=0.06, random_state=rng)[0]
+
+
+def draw_thin_clusters(n, rng):
+    angle = 2.0 * rng.randint(0, 5, n)
+    centre = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
+    return centre + 0.05 * rng.standard_normal((n, 2))
+
+
+def draw_correlated(n, rng):
+    mixing = np.random.RandomState(9).standard_normal((2, 8))
+    return rng.standard_normal((n, 2)) @ mixing + 0.1 * rng.standard_normal((n, 8))
+
+
+def draw_wine(n, rng):
+    return rng.permutation(WINE)
+
+
+@both
+@pytest.mark.parametrize(
+    "draw",
+    [draw_moons, draw_thin_crescents, draw_thin_clusters, draw_correlated, draw_wine],
+)
+def test_default_samples_are_new_rows_of_the_law_of_the_data(cls, draw):
+    X = draw(600, np.random.RandomState(0))
+    train, test = train_test_split(X, test_size=0.5, random_state=0)
+    drifter = cls(random_state=0).fit(train)
+    assert 0.48 < drifter.memorization_auc_ < 0.58
+    scaler = StandardScaler().fit(train)
+    rows, test, train = map(scaler.transform, (drifter.sample(1000), test, train))
+    assert 0.8 < closest_record_ratio(rows, test, train) < 1.25  # 0.82 to 1.03
+    distance = energy_distance(rows, test) / energy_distance(train, test)
+    assert distance < 1.6  # 0.9 to 1.33
+
+
+@both
+def test_without_early_stopping_the_noise_is_that_of_the_neighbourhood(cls):
+    drifter = cls(early_stopping=False, random_state=0).fit(WINE)
+    assert drifter.start_noise_ == 1

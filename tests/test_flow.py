@@ -47,26 +47,31 @@ def test_evolve_stops_by_residual_velocity_but_not_before_the_last_bandwidth():
     assert (still.stopped_by, len(still.trajectory)) == ("tol", 0)
 
 
-def test_evolve_stops_by_closeness_even_while_annealing():
+def test_evolve_stops_by_memorization_even_while_annealing():
     flow = evolve(
         np.ones((3, 1)),
         contraction,
         np.geomspace(9, 1, 10),
         1.0,
         tol=0,
-        is_close=lambda x, annealed: x.max() < 0.2,
+        copies=lambda x: x.max() < 0.2,
     )
-    assert flow.stopped_by == "closeness"
-    assert_allclose(flow.particles, 0.125)
+    # 1, 0.5, 0.25, 0.125: the last step is taken back.
+    assert flow.stopped_by == "memorization"
+    assert_allclose(flow.particles, 0.25)
+    assert_allclose(np.ravel(flow.trajectory), [1] * 3 + [0.5] * 3)
+    assert_allclose(flow.history["residual_velocity"], [0.5, 0.25, 0.125])
+    assert_allclose(flow.history["bandwidth"], np.geomspace(9, 1, 10)[:3])
+    assert_allclose(flow.history["step_size"], [1, 1, 0])
 
 
-def test_a_start_that_is_close_already_is_annealed_all_the_same():
+def test_a_start_that_copies_already_is_annealed_all_the_same():
     bandwidths = annealing_schedule(8, 1, 3, 9)
-    flow = evolve(np.ones((3, 1)), contraction, bandwidths, 1.0, 0, lambda *_: True)
-    assert (flow.stopped_by, len(flow.trajectory)) == ("closeness", 3)
+    flow = evolve(np.ones((3, 1)), contraction, bandwidths, 1.0, 0, lambda x: True)
+    assert (flow.stopped_by, len(flow.trajectory)) == ("memorization", 3)
     # Nor does it end a flow before its first step.
-    flow = evolve(np.ones((3, 1)), contraction, np.ones(9), 1.0, 0, lambda *_: True)
-    assert (flow.stopped_by, len(flow.trajectory)) == ("closeness", 1)
+    flow = evolve(np.ones((3, 1)), contraction, np.ones(9), 1.0, 0, lambda x: True)
+    assert (flow.stopped_by, len(flow.trajectory)) == ("memorization", 1)
 
 
 def test_evolve_reports_and_refuses_to_diverge():

@@ -1,0 +1,52 @@
+"""Nearest data rows, by a tree or by products of matrices."""
+
+import numpy as np
+from scipy.spatial import KDTree
+from sklearn.metrics import pairwise_distances_chunked
+
+# Mebibytes of distances at a time; more is not faster.
+_DISTANCE_MEMORY = 16
+# Up to this many columns a tree finds neighbours faster than products do.
+_TREE_MAX_FEATURES = 8
+
+
+class NearestRows:
+    """Nearest of a set of rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+    """
+
+    def __init__(self, rows):
+        self._rows = rows
+        self._tree = KDTree(rows) if rows.shape[1] <= _TREE_MAX_FEATURES else None
+
+    def distance(self, x, k=1):
+        """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""
+        if self._tree is not None:
+            return self._tree.query(x, [k])[0][:, 0]
+        place = self._chunked(x, lambda d: np.argpartition(d, k - 1)[:, k - 1].copy())
+        # Anew: by products of matrices equal rows would not be at 0.
+        return np.linalg.norm(x - self._rows[place], axis=1)
+
+    def indices(self, x, k):
+        """Places of the k nearest rows, ascending, shape (len(x), k)."""
+        if k == len(self._rows):
+            return np.broadcast_to(np.arange(k), (len(x), k))
+        if self._tree is not None:
+            place = self._tree.query(x, k, workers=-1)[1].reshape(len(x), k)
+        else:
+            place = self._chunked(x, lambda d: np.argpartition(d, k - 1)[:, :k].copy())
+        # By distance their order would depend on rounding.
+        return np.sort(place, axis=1)
+
+    def _chunked(self, x, reduce):
+        """Reduced tiles of distances; views of them would keep them alive."""
+        chunks = pairwise_distances_chunked(
+            x,
+            self._rows,
+            reduce_func=lambda d, _: reduce(d),
+            working_memory=_DISTANCE_MEMORY,
+        )
+        return np.concatenate(list(chunks))

@@ -1,0 +1,96 @@
+"""Choosing a bandwidth by cross-validation."""
+
+import numpy as np
+
+__all__ = ["one_standard_error"]
+
+
+def one_standard_error(cv_results):
+    """Pick the largest bandwidth within one standard error of the best score.
+
+    Scores of neighbouring bandwidths differ by less than their noise. Of models that
+    are as good as the best, the one with the largest bandwidth is the smoothest and
+    copies the least. For the `refit` parameter of
+    :class:`~sklearn.model_selection.GridSearchCV` and its relatives.
+
+    Parameters
+    ----------
+    cv_results : dict of ndarrays
+        The ``cv_results_`` of a search over one numerical parameter named
+        ``bandwidth`` (of a pipeline's step: ``<step>__bandwidth``), and any others.
+
+    Returns
+    -------
+    int
+        Index of the candidate.
+
+    Raises
+    ------
+    ValueError
+        If there is not one such parameter, a value is not a number, the search had
+        several metrics, or no candidate has a finite score.
+
+    References
+    ----------
+    Hastie, Tibshirani and Friedman, *The Elements of Statistical Learning*,
+    section 7.10.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.model_selection import GridSearchCV, KFold
+    >>> from skdrift import ConservativeDrifter
+    >>> from skdrift.model_selection import one_standard_error
+    >>> search = GridSearchCV(
+    ...     ConservativeDrifter(random_state=0),
+    ...     {"bandwidth": [0.5, 1, 2, 4]},
+    ...     cv=KFold(5, shuffle=True, random_state=0),
+    ...     refit=one_standard_error,
+    ... ).fit(load_wine().data)
+    >>> search.best_params_["bandwidth"] >= 1
+    True
+    """
+    bandwidth = _bandwidths(cv_results)
+    if "mean_test_score" not in cv_results:
+        raise ValueError(
+            "The 'cv_results' hold no 'mean_test_score': the search must have a single "
+            "metric for one_standard_error to judge by."
+        )
+    mean = np.asarray(cv_results["mean_test_score"], dtype=float)
+    if not np.isfinite(mean).any():
+        raise ValueError(
+            "The 'cv_results' hold no finite score: every fit failed, or its score is "
+            "not a number. Run the search with error_score='raise' to see why."
+        )
+    best = np.nanargmax(mean)
+    n_splits = sum(
+        name.startswith("split") and name.endswith("_test_score") for name in cv_results
+    )
+    error = cv_results["std_test_score"][best] / np.sqrt(n_splits)
+    good = mean >= mean[best] - error
+    # Among equal bandwidths, the best score.
+    return int(max(np.flatnonzero(good), key=lambda i: (bandwidth[i], mean[i])))
+
+
+def _bandwidths(cv_results):
+    names = [
+        name
+        for name in cv_results
+        if name.startswith("param_")
+        and name.removeprefix("param_").split("__")[-1] == "bandwidth"
+    ]
+    if len(names) != 1:
+        raise ValueError(
+            "The search must vary one parameter named 'bandwidth'; got "
+            f"{sorted(n for n in cv_results if n.startswith('param_'))}."
+        )
+    values = cv_results[names[0]]
+    try:
+        if np.ma.is_masked(values):
+            raise TypeError("some candidates have none")
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The values of {names[0].removeprefix('param_')!r} must be numbers, one "
+            f"for every candidate; got {list(values)}."
+        ) from error
