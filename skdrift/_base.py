@@ -299,6 +299,8 @@ class BaseDrifter(
         """Noise of the start and the flow from there, kept from copying if guarded."""
 
         def evolve_from(noise):
+            if self.verbose and self._starts_locally:
+                print(f"[{type(self).__name__}] start noise {noise:.3g}")
             return evolve(
                 start(noise),
                 field.on_particles,
@@ -593,7 +595,8 @@ class BaseDrifter(
             as well: look at ``memorization_auc_`` beside it.
         """
         z = self._check_rows(X)
-        table, _, particles, *_ = self._fitted
+        table, scaling = self._fitted.table, self._fitted.scaling
+        particles = _as_drawn(self._fitted.particles, scaling, self._fitted.discrete)
         std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
         h = table.bandwidth(conservative_rate) / table.mean_std
         towards_particles = self._residuals(z / std, particles / std, None, h)

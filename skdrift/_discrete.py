@@ -9,6 +9,7 @@ _OCCURRENCES = 5
 # Particles this close to a value, in gaps between values, are on it: many may be there
 # up to rounding, and no threshold must tell those apart.
 _ON_VALUE = 1e-3
+_BOOLS = (bool, np.bool_)
 
 
 class DiscreteColumns:
@@ -76,9 +77,11 @@ def _chosen(rows, count, features):
     d = rows.shape[1]
     if isinstance(features, str):
         return [j for j in range(d) if _repeats(rows[:, j], count)]
-    if isinstance(features, (bool, np.bool_)):
+    if isinstance(features, _BOOLS):
         return list(range(d)) if features else []
     features = np.asarray(features)
+    if features.dtype == object and all(isinstance(j, _BOOLS) for j in features.flat):
+        features = features.astype(bool)
     if features.dtype == bool and features.shape == (d,):
         return np.flatnonzero(features).tolist()
     if (

@@ -102,8 +102,8 @@ def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None
         but not before that bandwidth is reached.
     copies : callable, default=None
         ``copies(particles)``: a further reason to stop, and to take back the step that
-        led there. If the start copies already, it counts only after a step and once
-        the final bandwidth is reached, and nothing is taken back.
+        led there. As long as the particles copy as their start did, it counts only
+        once the final bandwidth is reached, and nothing is taken back.
     report : callable, default=None
         Called with ``(step, bandwidth, residual_velocity)``.
 
@@ -124,11 +124,13 @@ def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None
     for t, h in enumerate(bandwidths):
         annealed = t >= n_annealing
         stopped_by = None
-        if t > 0 and (annealed or not copied) and copies(x):
-            stopped_by = "memorization"
-            if not copied:  # the step before was the last good one
-                x = trajectory.pop()
+        if t > 0:
+            copied_before, copied = copied, copies(x)
+            if copied and not copied_before:  # the step before was the last good one
+                stopped_by, x = "memorization", trajectory.pop()
                 break
+            if copied and annealed:
+                stopped_by = "memorization"
         v = velocity(x, h)
         residuals.append(root_mean_square(v))
         if not residuals[-1] <= _DIVERGED * max(residuals[0], bandwidths[0]):

@@ -195,3 +195,10 @@ def test_without_discrete_features_values_are_new():
     # Neither the particles nor what is carried to them is rounded.
     drifter.set_params(discrete_features="auto").fit(X)
     assert len(np.unique(drifter.particles_[:, 1])) == 100
+
+
+def test_a_mask_of_objects_is_a_mask():
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    table = (X, np.full(30, 1 / 30), np.ones(30))
+    mask = np.array([False, False, True], dtype=object)
+    assert DiscreteColumns(*table, mask).columns == [2]

@@ -99,7 +99,7 @@ def make_sample_scorer(
     >>> from skdrift import ConservativeDrifter
     >>> from skdrift.metrics import energy_distance, make_sample_scorer
     >>> search = GridSearchCV(
-    ...     ConservativeDrifter(random_state=0),
+    ...     ConservativeDrifter(start="gaussian", random_state=0),
     ...     {"bandwidth": [0.5, 5.0]},
     ...     scoring=make_sample_scorer(energy_distance),
     ...     cv=KFold(3, shuffle=True, random_state=0),
