@@ -61,12 +61,12 @@ class _Fitted(NamedTuple):
     discrete: DiscreteColumns
 
 
-def _draw_start(start, n, table, scaling, random_state, neighbors=None):
+def _draw_start(start, n, table, scaling, random_state, neighbors):
     """Independent draws from the start distribution, as a function of their noise.
 
     Only the local start has noise to choose; the others are what they are.
     """
-    if isinstance(start, str) and start == "local":
+    if _is_local(start):
         return starts.local_gaussian(
             n, table.rows, table.weight, random_state, neighbors
         ).rows
@@ -97,6 +97,10 @@ def _as_drawn(x, scaling, discrete):
     if not discrete.columns:
         return x
     return scaling.to_internal(discrete.round(scaling.to_data(x)))
+
+
+def _is_local(start):
+    return isinstance(start, str) and start == "local"
 
 
 def _is_array(start):
@@ -245,7 +249,7 @@ class BaseDrifter(
         bandwidth = self._check_bandwidth(table)
         n, m = self._check_n_particles(table), len(table.rows)
         initial = 2 * bandwidth
-        if not self._starts_locally:
+        if not _is_local(self.start):
             initial = max(initial, table.bandwidth(_overview))
         work = self._work(table, kernel, n, n + m, self.max_iter)
         field = self._field(table, leave_one_out, work)
@@ -260,20 +264,20 @@ class BaseDrifter(
             return memorization.auc(_as_drawn(x, scaling, discrete))
 
         guarded = self.early_stopping and memorization.is_defined
-        noise, flow = self._evolve(start, field, schedule, auc, guarded)
+        noise, flow, reached = self._evolve(start, field, schedule, auc, guarded)
 
         self.engine_ = field.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
         self.scale_ = scaling.scale
-        self.start_ = scaling.to_data(start(noise))
+        self.start_ = scaling.to_data((*flow.trajectory, flow.particles)[0])
         self.particles_ = scaling.to_data(flow.particles)
         self.history_ = flow.history
         self.n_iter_ = len(flow.trajectory)
         self.residual_velocity_ = float(flow.history["residual_velocity"][-1])
         self.stopped_by_ = flow.stopped_by
         self.start_noise_ = noise
-        self.memorization_auc_ = auc(flow.particles)
+        self.memorization_auc_ = reached
         self._fitted = _Fitted(
             table,
             scaling,
@@ -296,10 +300,10 @@ class BaseDrifter(
         return self
 
     def _evolve(self, start, field, schedule, auc, guarded):
-        """Noise of the start and the flow from there, kept from copying if guarded."""
+        """Noise of the start, flow from there, its AUC; no copies if guarded."""
 
         def evolve_from(noise):
-            if self.verbose and self._starts_locally:
+            if self.verbose and _is_local(self.start):
                 print(f"[{type(self).__name__}] start noise {noise:.3g}")
             return evolve(
                 start(noise),
@@ -311,9 +315,10 @@ class BaseDrifter(
                 self._report if self.verbose else None,
             )
 
-        if guarded and self._starts_locally:
+        if guarded and _is_local(self.start):
             return calibrate(evolve_from, lambda flow: auc(flow.particles))
-        return 1.0, evolve_from(1.0)
+        flow = evolve_from(1.0)
+        return 1.0, flow, auc(flow.particles)
 
     def _forget(self):
         vars(self).pop("_fitted", None)  # first, should this be interrupted as well
@@ -380,10 +385,6 @@ class BaseDrifter(
         )
 
     # -- starts ------------------------------------------------------------------
-
-    @property
-    def _starts_locally(self):
-        return isinstance(self.start, str) and self.start == "local"
 
     def _check_n_particles(self, table):
         n = self.n_particles
@@ -455,15 +456,19 @@ class BaseDrifter(
         n_ensembles = max(1, round(n_samples / n_particles))
         n = max(n_particles, -(-n_samples // n_ensembles))
         field = self._fitted_field(n, n, n_ensembles * self.n_iter_)
+        neighbors = NearestRows(self._fitted.table.rows)
         ensembles = [
-            self._fresh_ensemble(field, n, random_state) for _ in range(n_ensembles)
+            self._fresh_ensemble(field, n, random_state, neighbors)
+            for _ in range(n_ensembles)
         ]
         return random_state.permutation(np.concatenate(ensembles))[:n_samples]
 
-    def _fresh_ensemble(self, field, n, random_state):
+    def _fresh_ensemble(self, field, n, random_state, neighbors):
         """Rows of one more ensemble, in data units."""
         table, scaling = self._fitted.table, self._fitted.scaling
-        start = _draw_start(self._fitted.start, n, table, scaling, random_state)
+        start = _draw_start(
+            self._fitted.start, n, table, scaling, random_state, neighbors
+        )
         x = self._evolve_through(field.on_particles, start(self.start_noise_))
         return self._fitted.discrete.round(scaling.to_data(x))
 

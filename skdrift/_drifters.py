@@ -73,8 +73,8 @@ class ConservativeDrifter(BaseDrifter):
     engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
         What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
         if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for kernels whose spectrum decays fast: the Gaussian). Numba and
-        KeOps compile for some seconds at first use. ``"auto"`` takes NumPy unless
+        bandwidths, for the Gaussian and Matérn kernels). Numba and KeOps compile for
+        some seconds at first use. ``"auto"`` takes NumPy unless
         another is installed and the work is large enough to be worth it.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
@@ -256,8 +256,8 @@ class LaplaceDrifter(BaseDrifter):
     engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
         What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
         if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for kernels whose spectrum decays fast: the Gaussian). Numba and
-        KeOps compile for some seconds at first use. ``"auto"`` takes NumPy unless
+        bandwidths, for the Gaussian and Matérn kernels). Numba and KeOps compile for
+        some seconds at first use. ``"auto"`` takes NumPy unless
         another is installed and the work is large enough to be worth it.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.

@@ -1,5 +1,7 @@
 """Nearest data rows, by a tree or by products of matrices."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy.spatial import KDTree
 from sklearn.metrics import pairwise_distances_chunked
@@ -7,7 +9,7 @@ from sklearn.metrics import pairwise_distances_chunked
 # Mebibytes of distances at a time; more is not faster.
 _DISTANCE_MEMORY = 16
 # Up to this many columns a tree finds neighbours faster than products do.
-_TREE_MAX_FEATURES = 8
+TREE_MAX_FEATURES = 8
 
 
 class NearestRows:
@@ -20,7 +22,10 @@ class NearestRows:
 
     def __init__(self, rows):
         self._rows = rows
-        self._tree = KDTree(rows) if rows.shape[1] <= _TREE_MAX_FEATURES else None
+
+    @cached_property
+    def _tree(self):
+        return KDTree(self._rows) if self._rows.shape[1] <= TREE_MAX_FEATURES else None
 
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""

@@ -88,15 +88,18 @@ def calibrate(evolve_from, auc):
     noise : float
     flow : Flow
         Of all that were tried, the one whose AUC is nearest to the target.
+    auc : float
+        Of its particles.
     """
     (low, high), noise = _NOISE_BOUNDS, 1.0
     error_low = error_high = None
     best = np.inf
     for _ in range(_MAX_FLOWS):
         flow = evolve_from(noise)
-        error = auc(flow) - _TARGET_AUC
+        reached = auc(flow)
+        error = reached - _TARGET_AUC
         if abs(error) < best:
-            best, found = abs(error), (noise, flow)
+            best, found = abs(error), (noise, flow, reached)
         if best <= _AUC_TOLERANCE or (error > 0 and noise == _NOISE_BOUNDS[1]):
             break
         if error > 0:

@@ -118,19 +118,15 @@ def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None
     """
     x, trajectory, residuals = start, [], []
     copies = copies or (lambda x: False)
-    copied = copies(start)
+    copied = True  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
     n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
     for t, h in enumerate(bandwidths):
-        annealed = t >= n_annealing
-        stopped_by = None
-        if t > 0:
-            copied_before, copied = copied, copies(x)
-            if copied and not copied_before:  # the step before was the last good one
-                stopped_by, x = "memorization", trajectory.pop()
-                break
-            if copied and annealed:
-                stopped_by = "memorization"
+        annealed, stopped_by = t >= n_annealing, None
+        copied_before, copied = copied, copies(x)
+        if copied and not copied_before:  # the step before was the last good one
+            stopped_by, x = "memorization", trajectory.pop()
+            break
         v = velocity(x, h)
         residuals.append(root_mean_square(v))
         if not residuals[-1] <= _DIVERGED * max(residuals[0], bandwidths[0]):
@@ -140,10 +136,12 @@ def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None
             )
         if report is not None:
             report(t, h, residuals[-1])
-        if annealed and residuals[-1] <= tol * h:
-            stopped_by = stopped_by or "tol"
+        if t > 0 and annealed and copied:
+            stopped_by = "memorization"
+        elif annealed and residuals[-1] <= tol * h:
+            stopped_by = "tol"
         elif t == n_steps:
-            stopped_by = stopped_by or "max_iter"
+            stopped_by = "max_iter"
         if stopped_by:
             break
         trajectory.append(x)

@@ -119,7 +119,8 @@ def search(auc):
         tried.append(noise)
         return noise
 
-    noise, flow = calibrate(evolve_from, auc)
+    noise, flow, reached = calibrate(evolve_from, auc)
+    assert reached == auc(flow)
     assert flow == noise
     return noise, tried
 

@@ -47,15 +47,16 @@ def test_evolve_stops_by_residual_velocity_but_not_before_the_last_bandwidth():
     assert (still.stopped_by, len(still.trajectory)) == ("tol", 0)
 
 
-def test_evolve_stops_by_memorization_even_while_annealing():
-    flow = evolve(
-        np.ones((3, 1)),
-        contraction,
-        np.geomspace(9, 1, 10),
-        1.0,
-        tol=0,
-        copies=lambda x: x.max() < 0.2,
-    )
+@pytest.mark.parametrize(
+    "copies",
+    [
+        lambda x: x.max() < 0.2,
+        # The guard comes on once the particles no longer copy as their start did.
+        lambda x: x.max() == 1 or x.max() < 0.2,
+    ],
+)
+def test_evolve_stops_by_memorization_even_while_annealing(copies):
+    flow = evolve(np.ones((3, 1)), contraction, np.geomspace(9, 1, 10), 1.0, 0, copies)
     # 1, 0.5, 0.25, 0.125: the last step is taken back.
     assert flow.stopped_by == "memorization"
     assert_allclose(flow.particles, 0.25)
@@ -144,17 +145,3 @@ def test_gaussian_closure_with_full_covariances():
         mean, cov = closure_step(mean, cov, *moments, h, 1.0)
         assert_allclose(x.mean(axis=0), mean, atol=1.5e-3)
         assert_allclose(np.cov(x.T, bias=True), cov, atol=1.2e-2)
-
-
-def test_a_start_that_copies_is_guarded_once_it_no_longer_does():
-    # 1, 0.5, 0.25, 0.125: the start and the last copy.
-    flow = evolve(
-        np.ones((3, 1)),
-        contraction,
-        np.geomspace(9, 1, 10),
-        1.0,
-        tol=0,
-        copies=lambda x: x.max() == 1 or x.max() < 0.2,
-    )
-    assert flow.stopped_by == "memorization"
-    assert_allclose(flow.particles, 0.25)

@@ -1,13 +1,12 @@
 """What every metric needs: checked samples, and distances in tiles."""
 
 import numpy as np
-from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 from sklearn import get_config
 from sklearn.utils import check_array, gen_batches
 
-# Up to this many columns a tree finds neighbours faster than tiles of distances.
-_TREE_MAX_FEATURES = 8
+from .._neighbors import TREE_MAX_FEATURES, NearestRows
+
 # Tiles that stay in the cache make sums over them up to twice as fast.
 _TILE_MEBIBYTES = 1
 
@@ -46,7 +45,8 @@ def distance_tiles(X, Y):
 
 def nearest_distances(queries, rows, k=1):
     """Distance of every query to its k-th nearest row."""
-    if rows.shape[1] <= _TREE_MAX_FEATURES:
-        return KDTree(rows).query(queries, [k])[0][:, 0]
+    if rows.shape[1] <= TREE_MAX_FEATURES:
+        return NearestRows(rows).distance(queries, k)
+    # Products of matrices, as there, may be wrong in data units far from 0.
     tiles = distance_tiles(queries, rows)
     return np.concatenate([np.partition(tile, k - 1)[:, k - 1] for _, tile in tiles])
