@@ -100,8 +100,8 @@ class ConservativeDrifter(BaseDrifter):
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
         ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
         evaluation of the field; no step follows the last one.
-    stopped_by_ : {"tol", "memorization", "max_iter"}
-        What ended the flow; ``"max_iter"`` comes with a ConvergenceWarning.
+    stopped_by_ : {"tol", "memorization", "max_iter", "divergence"}
+        What ended the flow; the last two come with a ConvergenceWarning.
     start_noise_ : float
         Noise of the local start, in standard deviations of the neighbourhoods: 0
         would copy rows. 1 for other starts, where it means nothing.
@@ -283,8 +283,8 @@ class LaplaceDrifter(BaseDrifter):
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
         ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
         evaluation of the field; no step follows the last one.
-    stopped_by_ : {"tol", "memorization", "max_iter"}
-        What ended the flow; ``"max_iter"`` comes with a ConvergenceWarning.
+    stopped_by_ : {"tol", "memorization", "max_iter", "divergence"}
+        What ended the flow; the last two come with a ConvergenceWarning.
     start_noise_ : float
         Noise of the local start, in standard deviations of the neighbourhoods: 0
         would copy rows. 1 for other starts, where it means nothing.

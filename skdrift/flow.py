@@ -8,9 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Residual velocities above this many times the first one never came back.
-_DIVERGED = 1e3
-
 
 class Flow(NamedTuple):
     """Result of :func:`evolve`.
@@ -25,8 +22,8 @@ class Flow(NamedTuple):
         ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and
         ``"step_size"`` at every evaluation; the last one is followed by no step,
         and its step size is 0.
-    stopped_by : {"tol", "memorization", "max_iter"}
-        What ended the loop.
+    stopped_by : str
+        What ended the loop: ``"tol"``, ``"max_iter"`` or the name of a hazard.
     """
 
     particles: np.ndarray
@@ -84,7 +81,7 @@ def root_mean_square(velocity):
     return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
 
 
-def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None):
+def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=None):
     """Move particles along a velocity by explicit Euler steps.
 
     Parameters
@@ -100,10 +97,10 @@ def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None
     tol : float
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
-    copies : callable, default=None
-        ``copies(particles)``: a further reason to stop, and to take back the step that
-        led there. As long as the particles copy as their start did, it counts only
-        once the final bandwidth is reached, and nothing is taken back.
+    hazards : dict of str to callable, default=None
+        Further reasons to stop: ``reached(particles)`` by name. A step that leads into
+        one is taken back. One that the start has reached already ends the flow only
+        if it is still there at the final bandwidth, and nothing is taken back.
     report : callable, default=None
         Called with ``(step, bandwidth, residual_velocity)``.
 
@@ -114,30 +111,31 @@ def evolve(start, velocity, bandwidths, step_size, tol, copies=None, report=None
     Raises
     ------
     FloatingPointError
-        If the velocity is not finite, or a thousand times what it was at first.
+        If the velocity is not finite.
     """
     x, trajectory, residuals = start, [], []
-    copies = copies or (lambda x: False)
-    copied = True  # before the start there is no step to take back
+    hazards = hazards or {}
+    reached = list(hazards)  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
     n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
     for t, h in enumerate(bandwidths):
         annealed, stopped_by = t >= n_annealing, None
-        copied_before, copied = copied, copies(x)
-        if copied and not copied_before:  # the step before was the last good one
-            stopped_by, x = "memorization", trajectory.pop()
+        before, reached = reached, [name for name in hazards if hazards[name](x)]
+        entered = [name for name in reached if name not in before]
+        if entered:
+            stopped_by, x = entered[0], trajectory.pop()
             break
         v = velocity(x, h)
         residuals.append(root_mean_square(v))
-        if not residuals[-1] <= _DIVERGED * max(residuals[0], bandwidths[0]):
+        if not np.isfinite(residuals[-1]):
             raise FloatingPointError(
-                f"The particles diverged by step {t}. Use a smaller step_size, more "
-                "particles, a larger bandwidth, or self_interaction='full'."
+                f"The velocity is not finite at step {t}. Use a smaller step_size or a "
+                "larger bandwidth."
             )
         if report is not None:
             report(t, h, residuals[-1])
-        if t > 0 and annealed and copied:
-            stopped_by = "memorization"
+        if t > 0 and annealed and reached:
+            stopped_by = reached[0]
         elif annealed and residuals[-1] <= tol * h:
             stopped_by = "tol"
         elif t == n_steps:

@@ -566,12 +566,35 @@ def test_units_too_extreme_for_raw_distances(cls, factor):
         drifter.fit(WINE[:, :3] * factor)
 
 
-def test_a_divergent_flow_is_an_error_not_a_sample():
-    drifter = ConservativeDrifter(step_size=5.0, random_state=0)
-    with pytest.raises(FloatingPointError, match="smaller step_size"):
-        drifter.fit(make_moons(150, noise=0.07, random_state=0)[0])
-    with pytest.raises(NotFittedError):
-        drifter.sample()
+@pytest.mark.parametrize(
+    ("drifter", "law"),
+    [
+        (ConservativeDrifter(step_size=5.0), "standard_normal"),
+        # One more particle in the tail would be a fixed point with the self-term only.
+        (LaplaceDrifter(), "standard_cauchy"),
+        (LaplaceDrifter(start="gaussian"), "standard_cauchy"),
+    ],
+)
+def test_a_flow_that_runs_away_ends_before(drifter, law):
+    X = getattr(np.random.RandomState(0), law)((150, 2))
+    drifter = clone(drifter).set_params(random_state=1)
+    with pytest.warns(ConvergenceWarning, match="ran away.*step_size"):
+        drifter.fit(X)
+    assert drifter.stopped_by_ == "divergence"
+    spread, at_start, of_data = (
+        np.sqrt(np.mean(((Z - X.mean(axis=0)) / X.std(axis=0)) ** 2))
+        for Z in (drifter.particles_, drifter.start_, X)
+    )
+    assert spread <= 1.5 * max(at_start, of_data)
+
+
+def test_a_fresh_ensemble_that_runs_away_ends_before():
+    drifter = ConservativeDrifter(random_state=0).fit(WINE)
+    drifter.history_["step_size"] *= 9
+    with pytest.warns(ConvergenceWarning, match="fresh ensemble ran away") as caught:
+        Z = drifter.sample(len(WINE))
+    assert caught[0].filename == __file__
+    assert np.linalg.norm(Z.std(axis=0) / WINE.std(axis=0)) < 1.5 * np.sqrt(13)
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
