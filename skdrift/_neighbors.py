@@ -4,10 +4,8 @@ from functools import cached_property
 
 import numpy as np
 from scipy.spatial import KDTree
-from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
 
-# Mebibytes of distances at a time; more is not faster.
-_DISTANCE_MEMORY = 16
 # Up to this many columns a tree finds neighbours faster than products do.
 TREE_MAX_FEATURES = 8
 
@@ -25,13 +23,17 @@ class NearestRows:
 
     @cached_property
     def _tree(self):
-        return KDTree(self._rows) if self._rows.shape[1] <= TREE_MAX_FEATURES else None
+        return KDTree(self._rows)
+
+    @cached_property
+    def _products(self):
+        return NearestNeighbors(algorithm="brute").fit(self._rows)
 
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""
-        if self._tree is not None:
+        if self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self._tree.query(x, [k])[0][:, 0]
-        place = self._chunked(x, lambda d: np.argpartition(d, k - 1)[:, k - 1].copy())
+        place = self._products.kneighbors(x, k, return_distance=False)[:, -1]
         # Anew: by products of matrices equal rows would not be at 0.
         return np.linalg.norm(x - self._rows[place], axis=1)
 
@@ -39,19 +41,9 @@ class NearestRows:
         """Places of the k nearest rows, ascending, shape (len(x), k)."""
         if k == len(self._rows):
             return np.broadcast_to(np.arange(k), (len(x), k))
-        if self._tree is not None:
+        if self._rows.shape[1] <= TREE_MAX_FEATURES:
             place = self._tree.query(x, k, workers=-1)[1].reshape(len(x), k)
         else:
-            place = self._chunked(x, lambda d: np.argpartition(d, k - 1)[:, :k].copy())
+            place = self._products.kneighbors(x, k, return_distance=False)
         # By distance their order would depend on rounding.
         return np.sort(place, axis=1)
-
-    def _chunked(self, x, reduce):
-        """Reduced tiles of distances; views of them would keep them alive."""
-        chunks = pairwise_distances_chunked(
-            x,
-            self._rows,
-            reduce_func=lambda d, _: reduce(d),
-            working_memory=_DISTANCE_MEMORY,
-        )
-        return np.concatenate(list(chunks))
