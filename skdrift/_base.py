@@ -31,7 +31,7 @@ from .bandwidth import conservative_rate, scott, silverman
 from .closeness import LARGEST_AUC, Memorization, calibrate
 from .engines import ENGINE_NAMES, Work, get_engine, passed_over
 from .fields import DriftField, conservative, displacement
-from .flow import annealing_schedule, evolve, root_mean_square
+from .flow import annealing_schedule, evolve, given_schedule, root_mean_square
 from .kernels import KERNEL_NAMES, Kernel, Matern, get_kernel
 
 # Default number of particles: that of the samples, between these bounds. Leaving
@@ -39,7 +39,7 @@ from .kernels import KERNEL_NAMES, Kernel, Matern, get_kernel
 # or jump onto rows: on wine no noise of the start led to a good end with one each.
 _MIN_PARTICLES = 64
 _MAX_PARTICLES = 10_000
-_PARTICLES_PER_SAMPLE = {"full": 1, "leave-one-out": 2}
+_PARTICLES_PER_SAMPLE = {False: 1, True: 2}  # by leave-one-out
 # Particles this many times as spread out as the data, or as their start, run away: in
 # 100 flows on 23 sets of data those that did not were at most 1.32 times as spread out.
 _RUNAWAY_SPREAD = 1.5
@@ -64,7 +64,7 @@ class _Fitted(NamedTuple):
     particles: np.ndarray
     trajectory: tuple
     start: object
-    leave_one_out: bool
+    field: object
     discrete: DiscreteColumns
 
 
@@ -121,6 +121,19 @@ def _is_local(start):
     return isinstance(start, str) and start == "local"
 
 
+def _check_annealing(annealing):
+    try:
+        multiples = np.asarray(annealing, dtype=np.float64)
+    except (TypeError, ValueError):
+        multiples = np.array(np.nan)
+    if multiples.ndim != 1 or not np.all((multiples > 0) & (multiples < np.inf)):
+        raise ValueError(
+            "The 'annealing' parameter must be a number of steps or a 1-D array of "
+            f"positive multiples of the final bandwidth; got {annealing!r}."
+        )
+    return multiples
+
+
 def _is_array(start):
     return not (isinstance(start, str) or callable(start))
 
@@ -147,20 +160,14 @@ class BaseDrifter(
     BaseEstimator,
     metaclass=ABCMeta,
 ):
-    """Base of the drifters: everything but the profiles of the field."""
+    """Base of the drifters: everything but the field and its bandwidth."""
 
     _parameter_constraints = {
-        "kernel": [StrOptions(set(KERNEL_NAMES)), Kernel],
-        "bandwidth": [
-            StrOptions({"rate", "scott", "silverman"}),
-            Interval(Real, 0, np.inf, closed="neither"),
-        ],
         "n_particles": [Interval(Integral, 1, None, closed="left"), None],
-        "self_interaction": [StrOptions({"full", "leave-one-out"})],
         "start": [StrOptions({"local", "gaussian"}), "array-like", callable],
         "standardize": ["boolean"],
         "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
-        "annealing": [Interval(Integral, 0, None, closed="left")],
+        "annealing": [Interval(Integral, 0, None, closed="left"), "array-like"],
         "step_size": [Interval(Real, 0, np.inf, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -174,10 +181,7 @@ class BaseDrifter(
     def __init__(
         self,
         *,
-        kernel,
-        bandwidth,
         n_particles,
-        self_interaction,
         start,
         standardize,
         discrete_features,
@@ -190,10 +194,7 @@ class BaseDrifter(
         random_state,
         verbose,
     ):
-        self.kernel = kernel
-        self.bandwidth = bandwidth
         self.n_particles = n_particles
-        self.self_interaction = self_interaction
         self.start = start
         self.standardize = standardize
         self.discrete_features = discrete_features
@@ -207,12 +208,16 @@ class BaseDrifter(
         self.verbose = verbose
 
     @abstractmethod
-    def _profiles(self, kernel):
-        """Normaliser and pull of the field."""
+    def _density_kernel(self):
+        """Kernel of the density estimates that the field compares."""
 
     @abstractmethod
-    def _rate(self, n, d):
-        """Bandwidth at which the theory of the field converges fastest."""
+    def _field(self, kernel):
+        """Field of that kernel, not bound to data (see :mod:`skdrift.fields`)."""
+
+    @abstractmethod
+    def _final_bandwidth(self, table):
+        """Bandwidth that the annealing ends at, in internal units."""
 
     # -- fit ---------------------------------------------------------------------
 
@@ -261,19 +266,16 @@ class BaseDrifter(
             self.discrete_features,
         )
         self._check_units(table)
-        kernel = clone(get_kernel(self.kernel))
-        leave_one_out = self.self_interaction == "leave-one-out"
+        kernel = self._density_kernel()
+        field = self._field(kernel)
         random_state = check_random_state(self.random_state)
-        bandwidth = self._check_bandwidth(table)
-        n, m = self._check_n_particles(table), len(table.rows)
-        initial = 2 * bandwidth
-        if not _is_local(self.start):
-            initial = max(initial, table.bandwidth(_overview))
-        work = self._work(table, kernel, n, n + m, self.max_iter)
-        field = self._field(table, leave_one_out, work)
+        bandwidth = self._final_bandwidth(table)
+        schedule = self._schedule(table, bandwidth)
+        n, m = self._check_n_particles(table, field.leave_one_out), len(table.rows)
+        work = self._work(table, field, n, n + m, len(schedule) - 1)
+        bound = self._bind(field, table, work)
         if self.verbose:
-            self._report_choice(field.engine.name, work, m)
-        schedule = annealing_schedule(initial, bandwidth, self.annealing, self.max_iter)
+            self._report_choice(bound.engine.name, work, m)
         neighbors = NearestRows(table.rows)
         memorization = Memorization(table.rows, table.weight, table.count, neighbors)
         start = self._fitted_start(n, table, scaling, random_state, neighbors)
@@ -282,9 +284,9 @@ class BaseDrifter(
             return memorization.auc(_as_drawn(x, scaling, discrete))
 
         guarded = self.early_stopping and memorization.is_defined
-        noise, flow, reached = self._evolve(start, field, schedule, auc, guarded, table)
+        noise, flow, reached = self._evolve(start, bound, schedule, auc, guarded, table)
 
-        self.engine_ = field.engine.name
+        self.engine_ = bound.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
         self.scale_ = scaling.scale
@@ -302,7 +304,7 @@ class BaseDrifter(
             flow.particles,
             flow.trajectory,
             self.start,
-            leave_one_out,
+            field,
             discrete,
         )
         self._warn_if_not_converged()
@@ -364,11 +366,15 @@ class BaseDrifter(
             )
         return weight
 
-    def _check_bandwidth(self, table):
-        rules = {"rate": self._rate, "scott": scott, "silverman": silverman}
-        if self.bandwidth in rules:
-            return table.bandwidth(rules[self.bandwidth])
-        return float(self.bandwidth)
+    def _schedule(self, table, bandwidth):
+        """Bandwidth of every step, in internal units."""
+        if not isinstance(self.annealing, Integral):
+            multiples = _check_annealing(self.annealing)
+            return given_schedule(bandwidth * multiples, bandwidth, self.max_iter)
+        initial = 2 * bandwidth
+        if not _is_local(self.start):
+            initial = max(initial, table.bandwidth(_overview))
+        return annealing_schedule(initial, bandwidth, self.annealing, self.max_iter)
 
     def _check_units(self, table):
         """Squares of distances must neither over- nor underflow."""
@@ -380,23 +386,19 @@ class BaseDrifter(
                 "the units or take standardize=True."
             )
 
-    def _work(self, table, kernel, n_queries, n_sources, n_steps):
+    def _work(self, table, field, n_queries, n_sources, n_steps):
         d, dtype = table.rows.shape[1], table.rows.dtype
-        profiles = self._profiles(kernel)
-        return Work(n_queries, n_sources, d, n_steps, profiles, dtype)
+        return Work(n_queries, n_sources, d, n_steps, field.profiles, dtype)
 
-    def _field(self, table, leave_one_out, work):
-        """The field, on the engine that suits the work."""
-        engine = get_engine(self.engine, work)
-        return DriftField(
-            work.profiles, engine, table.rows, table.log_weight, leave_one_out
-        )
+    def _bind(self, field, table, work):
+        """The field of the data, on the engine that suits the work."""
+        return field.bind(get_engine(self.engine, work), table.rows, table.log_weight)
 
     def _fitted_field(self, n_queries, n_particles, n_steps):
-        table, leave_one_out = self._fitted.table, self._fitted.leave_one_out
+        table, field = self._fitted.table, self._fitted.field
         n_sources = n_particles + len(table.rows)
-        work = self._work(table, self.kernel_, n_queries, n_sources, n_steps)
-        return self._field(table, leave_one_out, work)
+        work = self._work(table, field, n_queries, n_sources, n_steps)
+        return self._bind(field, table, work)
 
     def _report_choice(self, engine, work, n_rows):
         lacking = passed_over(engine, work) if self.engine == "auto" else {}
@@ -415,7 +417,7 @@ class BaseDrifter(
 
     # -- starts ------------------------------------------------------------------
 
-    def _check_n_particles(self, table):
+    def _check_n_particles(self, table, leave_one_out):
         n = self.n_particles
         if _is_array(self.start):
             n_rows = len(_check_start(self.start, "array", table))
@@ -426,12 +428,12 @@ class BaseDrifter(
                 )
             n = n_rows
         elif n is None:
-            n = _PARTICLES_PER_SAMPLE[self.self_interaction] * table.n_samples
+            n = _PARTICLES_PER_SAMPLE[leave_one_out] * table.n_samples
             n = int(np.clip(n, _MIN_PARTICLES, _MAX_PARTICLES))
-        if self.self_interaction == "leave-one-out" and n < 2:
+        if leave_one_out and n < 2:
             raise ValueError(
-                "The 'n_particles' must be at least 2 with "
-                f"self_interaction='leave-one-out'; got {n}."
+                "The 'n_particles' must be at least 2, as every particle leaves itself "
+                f"out (self_interaction='leave-one-out'); got {n}."
             )
         return n
 
@@ -648,8 +650,9 @@ class BaseDrifter(
         profiles = conservative(Matern(0.5))
         n_sources = len(z) + len(data)
         work = Work(len(z), n_sources, self.n_features_in_, 4, profiles, z.dtype)
-        engine = get_engine(self.engine, work)
-        field = DriftField(profiles, engine, data, log_weight, leave_one_out=True)
+        field = DriftField(profiles, leave_one_out=True).bind(
+            get_engine(self.engine, work), data, log_weight
+        )
         residuals = [
             root_mean_square(field.on_particles(z, c * h)) for c in _SCORE_BANDWIDTHS
         ]
@@ -668,3 +671,45 @@ class BaseDrifter(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+class KernelDrifter(BaseDrifter):
+    """Base of the drifters of one field for every kernel."""
+
+    _parameter_constraints = {
+        **BaseDrifter._parameter_constraints,
+        "kernel": [StrOptions(set(KERNEL_NAMES)), Kernel],
+        "bandwidth": [
+            StrOptions({"rate", "scott", "silverman"}),
+            Interval(Real, 0, np.inf, closed="neither"),
+        ],
+        "self_interaction": [StrOptions({"full", "leave-one-out"})],
+    }
+
+    @abstractmethod
+    def __init__(self, *, kernel, bandwidth, self_interaction, **others):
+        super().__init__(**others)
+        self.kernel = kernel
+        self.bandwidth = bandwidth
+        self.self_interaction = self_interaction
+
+    @abstractmethod
+    def _profiles(self, kernel):
+        """Normaliser and pull of the field."""
+
+    @abstractmethod
+    def _rate(self, n, d):
+        """Bandwidth at which the theory of the field converges fastest."""
+
+    def _density_kernel(self):
+        return clone(get_kernel(self.kernel))
+
+    def _field(self, kernel):
+        leave_one_out = self.self_interaction == "leave-one-out"
+        return DriftField(self._profiles(kernel), leave_one_out)
+
+    def _final_bandwidth(self, table):
+        rules = {"rate": self._rate, "scott": scott, "silverman": silverman}
+        if self.bandwidth in rules:
+            return table.bandwidth(rules[self.bandwidth])
+        return float(self.bandwidth)

@@ -65,6 +65,26 @@ def annealing_schedule(initial, final, n_annealing, n_steps):
     return bandwidths
 
 
+def given_schedule(bandwidths, final, n_steps):
+    """Given bandwidths, then the final one.
+
+    Parameters
+    ----------
+    bandwidths : ndarray of shape (n_given,)
+        Those of the first steps; `n_steps` of them at most are taken.
+    final : float
+        Bandwidth of all later steps.
+    n_steps : int
+        Total number of steps.
+
+    Returns
+    -------
+    ndarray of shape (n_steps + 1,)
+    """
+    bandwidths = bandwidths[:n_steps]
+    return np.append(bandwidths, np.full(n_steps + 1 - len(bandwidths), float(final)))
+
+
 def root_mean_square(velocity):
     """Root mean square length of the rows, the residual velocity ``sqrt(R_N)``.
 
@@ -117,7 +137,7 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
     hazards = hazards or {}
     reached = list(hazards)  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
-    n_annealing = int(np.argmax(bandwidths == bandwidths[-1]))
+    n_annealing = np.max(np.nonzero(bandwidths != bandwidths[-1]), initial=-1) + 1
     for t, h in enumerate(bandwidths):
         annealed, stopped_by = t >= n_annealing, None
         before, reached = reached, [name for name in hazards if hazards[name](x)]

@@ -588,6 +588,15 @@ def test_a_flow_that_runs_away_ends_before(drifter, law):
     assert spread <= 1.5 * max(at_start, of_data)
 
 
+def test_annealing_by_given_multiples():
+    drifter = ConservativeDrifter(annealing=[4, 2.5], random_state=0).fit(WINE)
+    multiples = drifter.history_["bandwidth"] / drifter.bandwidth_
+    assert_allclose(multiples, [4, 2.5] + [1] * (len(multiples) - 2))
+    for wrong in ([1, -2], [[1, 2]], [np.nan], ["a"], [[1], [1, 2]]):
+        with pytest.raises(ValueError, match="'annealing' parameter"):
+            drifter.set_params(annealing=wrong).fit(WINE)
+
+
 def test_a_fresh_ensemble_that_runs_away_ends_before():
     drifter = ConservativeDrifter(random_state=0).fit(WINE)
     drifter.history_["step_size"] *= 9

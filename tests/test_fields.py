@@ -23,8 +23,8 @@ def clouds(d, seed=0, n=12, m=15):
     return data, particles, 2 * rng.standard_normal((6, d))
 
 
-def make_field(profiles, data, **kwargs):
-    return DriftField(profiles, NumpyEngine(), data, **kwargs)
+def make_field(profiles, data, leave_one_out=False, log_weights=None):
+    return DriftField(profiles, leave_one_out).bind(NumpyEngine(), data, log_weights)
 
 
 def log_density(kernel, sources, h, x):

@@ -5,7 +5,7 @@ from scipy.stats import norm, qmc
 
 from skdrift.engines import NumpyEngine
 from skdrift.fields import DriftField, conservative
-from skdrift.flow import annealing_schedule, evolve, root_mean_square
+from skdrift.flow import annealing_schedule, evolve, given_schedule, root_mean_square
 from skdrift.kernels import Gaussian
 
 
@@ -25,6 +25,24 @@ def contraction(x, h):
 )
 def test_annealing_schedule(arguments, expected):
     assert_allclose(annealing_schedule(*arguments), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (([3, 2], 1, 4), [3, 2, 1, 1, 1]),
+        (([3, 2, 4], 1, 2), [3, 2, 1]),
+        (([], 1, 1), [1, 1]),
+    ],
+)
+def test_given_schedule(arguments, expected):
+    assert_allclose(given_schedule(*arguments), expected)
+
+
+def test_a_schedule_that_comes_back_is_followed_to_its_end():
+    bandwidths = given_schedule([2, 1, 2], 1, 9)
+    flow = evolve(np.ones((3, 1)), contraction, bandwidths, 1.0, tol=1)
+    assert (flow.stopped_by, len(flow.trajectory)) == ("tol", 3)
 
 
 def test_evolve_takes_euler_steps_and_records_them():
@@ -137,7 +155,7 @@ def test_gaussian_closure_in_one_dimension(step):
     data, x = 1.0 + 0.7 * quantiles, -0.5 + 1.5 * quantiles
     mean, cov = x.mean(axis=0), np.cov(x.T, bias=True).reshape(1, 1)
     data_mean, data_cov = data.mean(axis=0), np.cov(data.T, bias=True).reshape(1, 1)
-    field = DriftField(conservative(Gaussian()), NumpyEngine(), data)
+    field = DriftField(conservative(Gaussian())).bind(NumpyEngine(), data)
     bandwidths = np.append(np.geomspace(2.0, 0.5, 12), np.full(15, 0.5))
     for h in bandwidths:
         x = x + step * field.on_particles(x, h)
@@ -156,7 +174,7 @@ def test_gaussian_closure_with_full_covariances():
     x = normal[:, ::-1] @ np.array([[0.5, -0.3], [0.0, 1.2]])
     mean, cov = x.mean(axis=0), np.cov(x.T, bias=True)
     moments = data.mean(axis=0), np.cov(data.T, bias=True)
-    field = DriftField(conservative(Gaussian()), NumpyEngine(), data)
+    field = DriftField(conservative(Gaussian())).bind(NumpyEngine(), data)
     for h in np.append(np.geomspace(2.0, 0.6, 8), np.full(8, 0.6)):
         x = x + field.on_particles(x, h)
         mean, cov = closure_step(mean, cov, *moments, h, 1.0)

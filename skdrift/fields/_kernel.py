@@ -1,14 +1,9 @@
-"""Drifting fields: the pull of the data minus the pull of the particles.
-
-Every velocity is ``V(x) = D_data(x) - D_model(x)``, two reductions of one pair
-of profiles (see :mod:`skdrift.engines`). V is a displacement, a length in the
-units of the data: a step of size 1 moves a particle by V.
-"""
+"""Fields of one kernel: two reductions of one pair of profiles."""
 
 import numpy as np
 
-from .engines import Profiles
-from .kernels import Gaussian
+from ..engines import Profiles
+from ..kernels import Gaussian
 
 
 def conservative(kernel):
@@ -54,37 +49,62 @@ def displacement(kernel):
 
 
 class DriftField:
-    """Velocity field between a fixed data set and a moving ensemble.
+    """Field of two profiles: what it is, before it has data.
 
     Parameters
     ----------
     profiles : Profiles
         From :func:`conservative` or :func:`displacement`.
-    engine : object
-        An engine of :mod:`skdrift.engines`.
-    data : ndarray of shape (n_data, n_features)
-        Bound once, for the life of the field.
-    log_weights : ndarray of shape (n_data,), default=None
-        Log-weights of the data, exponentials summing to 1; None for equal ones.
     leave_one_out : bool, default=False
         Whether a particle leaves itself out of the model term. If not, it counts
         in the normaliser (its pull is 0).
     """
 
-    def __init__(self, profiles, engine, data, log_weights=None, leave_one_out=False):
+    def __init__(self, profiles, leave_one_out=False):
         self.profiles = profiles
-        self.engine = engine
-        self.data = engine.bind(data, log_weights)
         self.leave_one_out = leave_one_out
 
+    def bind(self, engine, data, log_weights=None):
+        """Field between a data set and any ensemble.
+
+        Parameters
+        ----------
+        engine : object
+            An engine of :mod:`skdrift.engines`.
+        data : ndarray of shape (n_data, n_features)
+            Bound once, for the life of the field.
+        log_weights : ndarray of shape (n_data,), default=None
+            Log-weights of the data, exponentials summing to 1; None for equal ones.
+
+        Returns
+        -------
+        object
+            Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
+            and ``at(queries, particles, bandwidth)``, that of points that are none,
+            both of the shape of their first argument.
+        """
+        return _BoundDriftField(self, engine, data, log_weights)
+
+
+class _BoundDriftField:
+    def __init__(self, field, engine, data, log_weights):
+        self.profiles = field.profiles
+        self.leave_one_out = field.leave_one_out
+        self.engine = engine
+        self.data = engine.bind(data, log_weights)
+
     def on_particles(self, particles, bandwidth):
-        """Velocity of every particle, shape (n_particles, n_features)."""
         deleted = np.arange(len(particles)) if self.leave_one_out else None
         return self._velocity(particles, particles, bandwidth, deleted)
 
     def at(self, queries, particles, bandwidth):
-        """Velocity at points that are no particles, shape (n_queries, n_features)."""
         return self._velocity(queries, particles, bandwidth, None)
+
+    def log_ratio(self, queries, particles, bandwidth):
+        """Log of the normalisers' ratio, data over particles, shape (n_queries,)."""
+        data = self.data.reduce(queries, self.profiles, bandwidth)
+        model = self.engine.bind(particles).reduce(queries, self.profiles, bandwidth)
+        return data.log_z - model.log_z
 
     def _velocity(self, queries, particles, bandwidth, deleted):
         attraction = self.data.reduce(queries, self.profiles, bandwidth)
