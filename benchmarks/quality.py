@@ -785,12 +785,12 @@ def main():
     """Measure the cells that are missing, print the table and the targets."""
     arguments = arguments_of_command()
     lines = read(arguments.csv)
-    redone = {cell: line for cell, line in lines.items() if cell[1] in arguments.redo}
-    if redone or not lines:
-        write(arguments.csv, {c: line for c, line in lines.items() if c not in redone})
     measured = [*available(arguments.generators), FRESH]
-    cells = product(available(arguments.data), measured, range(arguments.splits))
-    done = {*lines} - {*redone}
+    cells = [*product(available(arguments.data), measured, range(arguments.splits))]
+    redone = {cell for cell in cells if cell[1] in arguments.redo}
+    done = {cell: line for cell, line in lines.items() if cell not in redone}
+    if len(done) < len(lines) or not lines:
+        write(arguments.csv, done)
     missing = [cell for cell in cells if cell not in done and is_wanted(cell)]
     run(missing, arguments.csv, arguments.jobs)
 
