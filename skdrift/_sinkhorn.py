@@ -44,9 +44,8 @@ class SinkhornDrifter(BaseDrifter):
         data as new samples would be (see `early_stopping`). ``"gaussian"``: the
         Gaussian with the mean and covariance of all the data. Given rows of shape
         (n_particles, n_features), which :meth:`sample` resamples with noise; or
-        ``start(n, random_state)``, which returns n rows. These are in data units and
-        should be independent draws of a law that overlaps the data: particles that
-        are all in one place may be stuck there.
+        ``start(n, random_state)``, which returns n rows. These are in data units;
+        they may be far from the data, but equal rows stay equal.
     standardize : bool, default=True
         Whether distances are measured in standard deviations of each column. If
         not, in data units.
@@ -67,9 +66,10 @@ class SinkhornDrifter(BaseDrifter):
     tol : float, default=5e-3
         Stop once the residual velocity (root mean square over the particles) is at
         most this many bandwidths per step.
-    sinkhorn_tol : float, default=1e-3
+    sinkhorn_tol : float, default=2e-4
         Iterations for one plan end once its marginal is this near to the weights, in
-        total variation: the share of mass that is in the wrong place.
+        total variation: the share of mass that is in the wrong place. Particles may
+        not come to rest within `tol` if it is coarser than a tenth of that.
     sinkhorn_max_iter : int, default=500
         Largest number of iterations for one plan in one step. They start from the
         potentials of the step before, and most steps need fewer than ten.
@@ -168,7 +168,7 @@ class SinkhornDrifter(BaseDrifter):
         step_size=1.0,
         max_iter=200,
         tol=5e-3,
-        sinkhorn_tol=1e-3,
+        sinkhorn_tol=2e-4,
         sinkhorn_max_iter=500,
         early_stopping=True,
         engine="auto",
