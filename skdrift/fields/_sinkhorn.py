@@ -44,6 +44,25 @@ class SinkhornField:
         Those of :func:`displacement` for the Gaussian.
     leave_one_out : bool
         False: the plan of the particles with themselves has a diagonal.
+
+    See Also
+    --------
+    DriftField : Fields of one kernel, the mean shift among them.
+
+    Examples
+    --------
+    Both particles are nearest to the row 1, but a plan has one of them go to 2:
+
+    >>> import numpy as np
+    >>> from skdrift.engines import NumpyEngine
+    >>> from skdrift.fields import DriftField, SinkhornField, displacement
+    >>> from skdrift.kernels import Gaussian
+    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[-2.0], [-1.0]])
+    >>> for field in (DriftField(displacement(Gaussian())), SinkhornField()):
+    ...     v = field.bind(NumpyEngine(), data).on_particles(particles, 0.3)
+    ...     print((particles + v).round(2).ravel())
+    [1. 1.]
+    [1. 2.]
     """
 
     leave_one_out = False
