@@ -9,12 +9,18 @@ from numpydoc.validate import validate
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from skdrift import (
+    ConservativeDrifter,
+    LaplaceDrifter,
+    SharpDrifter,
+    SinkhornDrifter,
+)
 
 INSTANCES = [
     ConservativeDrifter(),
     LaplaceDrifter(),
     SharpDrifter(),
+    SinkhornDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so

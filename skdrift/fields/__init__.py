@@ -12,5 +12,6 @@ log_weights)`` gives it the data, once. What comes back answers
 """
 
 from ._kernel import DriftField, conservative, displacement
+from ._sinkhorn import SinkhornField
 
-__all__ = ["DriftField", "conservative", "displacement"]
+__all__ = ["DriftField", "SinkhornField", "conservative", "displacement"]

@@ -1,0 +1,181 @@
+"""Field of the Sinkhorn divergence: barycentric maps of two entropic plans."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ..engines import Reduction
+from ..engines._reduction import equal_log_weights
+from ..kernels import Gaussian
+from ._kernel import displacement
+
+
+class SinkhornField:
+    """Field whose weights are transport plans: what it is, before it has data.
+
+    ``V(x_i) = RowNorm(P_xy) Y - RowNorm(P_xx) X``, where P_xy is the entropic optimal
+    plan between the particles and the data, P_xx that between the particles and
+    themselves, for the cost ``|x - y|^2 / 2`` at temperature ``h^2``. It is minus the
+    gradient of their Sinkhorn divergence with respect to ``x_i``, times the number of
+    particles, and the divergence vanishes only where the two laws agree (Turan and
+    Ovsjanikov, arXiv:2603.09936; He et al., arXiv:2603.12366).
+
+    The plans are ``w_i w_j exp(u_i + v_j - |x_i - y_j|^2 / (2 h^2))``. A half-step of
+    Sinkhorn's algorithm, ``u = -log Z`` with log-weights ``log w + v``, and the
+    barycentric map are the reduction of the Gaussian mean shift: without a single
+    iteration the field is that mean shift. The potentials u and v, in units of the
+    temperature, carry over from one call to the next, unless the bandwidth has grown:
+    then another flow begins.
+
+    Parameters
+    ----------
+    tol : float, default=2e-4
+        Iterations end once the column marginal of a plan, whose rows are exact, is
+        this near to the weights, in total variation: half the sum of the absolute
+        differences, the share of mass that is in the wrong place.
+    max_iter : int, default=500
+        Largest number of iterations for one plan in one call.
+
+    Attributes
+    ----------
+    profiles : Profiles
+        Those of :func:`displacement` for the Gaussian.
+    leave_one_out : bool
+        False: the plan of the particles with themselves has a diagonal.
+
+    See Also
+    --------
+    DriftField : Fields of one kernel, the mean shift among them.
+
+    Examples
+    --------
+    Both particles are nearest to the row 1, but a plan has one of them go to 2:
+
+    >>> import numpy as np
+    >>> from skdrift.engines import NumpyEngine
+    >>> from skdrift.fields import DriftField, SinkhornField, displacement
+    >>> from skdrift.kernels import Gaussian
+    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[-2.0], [-1.0]])
+    >>> for field in (DriftField(displacement(Gaussian())), SinkhornField()):
+    ...     v = field.bind(NumpyEngine(), data).on_particles(particles, 0.3)
+    ...     print((particles + v).round(2).ravel())
+    [1. 1.]
+    [1. 2.]
+    """
+
+    leave_one_out = False
+
+    def __init__(self, tol=2e-4, max_iter=500):
+        self.tol = tol
+        self.max_iter = max_iter
+        self.profiles = displacement(Gaussian())
+
+    def bind(self, engine, data, log_weights=None):
+        """Field between a data set and any ensemble.
+
+        Parameters
+        ----------
+        engine : object
+            An engine of :mod:`skdrift.engines`.
+        data : ndarray of shape (n_data, n_features)
+            Data of all calls.
+        log_weights : ndarray of shape (n_data,), default=None
+            Log-weights of the data, exponentials summing to 1; None for equal ones.
+
+        Returns
+        -------
+        object
+            Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
+            and ``at(queries, particles, bandwidth)``, that of points that are none, by
+            the potentials of the particles; both of the shape of their first argument.
+            The first call that does not reach `tol` comes with a ConvergenceWarning.
+        """
+        return _BoundSinkhornField(self, engine, data, log_weights)
+
+
+class _Plan(NamedTuple):
+    """Barycentric map of a plan: its sources, and what they do to the particles."""
+
+    sources: object
+    reduction: Reduction
+    error: float
+
+
+class _BoundSinkhornField:
+    def __init__(self, field, engine, data, log_weights):
+        self.field = field
+        self.engine = engine
+        self.data = data
+        self.log_w = (
+            equal_log_weights(len(data)) if log_weights is None else log_weights
+        )
+        self.u, self.v = np.zeros(0), np.zeros(len(data))
+        self.bandwidth = np.inf
+        self.has_warned = False
+
+    def on_particles(self, particles, bandwidth):
+        data, model = self._plans(particles, bandwidth)
+        return data.reduction.displacement - model.reduction.displacement
+
+    def at(self, queries, particles, bandwidth):
+        data, model = (
+            plan.sources.reduce(queries, self.field.profiles, bandwidth)
+            for plan in self._plans(particles, bandwidth)
+        )
+        return data.displacement - model.displacement
+
+    def _plans(self, x, h):
+        """Plans of the particles with the data and with themselves."""
+        if len(self.u) != len(x) or h > self.bandwidth:
+            self.u, self.v = np.zeros(len(x)), np.zeros(len(self.data))
+        self.bandwidth = h
+        self.v, data = self._iterate(self._data_sweep, self.v, x, h)
+        self.u, model = self._iterate(self._model_sweep, self.u, x, h)
+        error = max(data.error, model.error)
+        if error > self.field.tol and not self.has_warned:
+            self.has_warned = True
+            self._warn(error, h)
+        return data, model
+
+    def _iterate(self, sweep, potential, x, h):
+        for left in reversed(range(self.field.max_iter + 1)):
+            plan, improved = sweep(potential, x, h)
+            if not (left and plan.error > self.field.tol):
+                return potential, plan
+            potential = improved
+
+    def _data_sweep(self, v, x, h):
+        """Alternating half-steps: ``v`` such that the columns sum to the weights."""
+        data = self.engine.bind(self.data, self.log_w + v)
+        there = data.reduce(x, self.field.profiles, h)
+        model = self.engine.bind(x, equal_log_weights(len(x)) - there.log_z)
+        back = model.reduce(self.data, self.field.profiles, h)
+        return _Plan(data, there, _error(self.log_w, v + back.log_z)), -back.log_z
+
+    def _model_sweep(self, u, x, h):
+        """The mean of both potentials, as they are one, converges much faster."""
+        log_a = equal_log_weights(len(x))
+        model = self.engine.bind(x, log_a + u)
+        there = model.reduce(x, self.field.profiles, h)
+        plan = _Plan(model, there, _error(log_a, u + there.log_z))
+        return plan, (u - there.log_z) / 2
+
+    def _warn(self, error, h):
+        warnings.warn(
+            f"Sinkhorn's algorithm was ended after {self.field.max_iter} iterations at "
+            f"the bandwidth {h:.3g}, where the marginal error of a transport plan was "
+            f"{error:.2g} in total variation, above {self.field.tol:.2g}. Raise the "
+            "temperature (epsilon), the number of iterations (sinkhorn_max_iter) or "
+            "the tolerance (sinkhorn_tol).",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def _error(log_weights, log_excess):
+    """Total variation between weights and ``weights * exp(log_excess)``."""
+    # No column holds more than the whole mass: rounding could say so, and overflow.
+    log_excess = np.minimum(log_excess, -log_weights)
+    return float(0.5 * np.exp(log_weights) @ np.abs(np.expm1(log_excess)))
