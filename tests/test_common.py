@@ -9,13 +9,15 @@ from numpydoc.validate import validate
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter, SoftmaxDrifter
 
 INSTANCES = [
     ConservativeDrifter(),
     LaplaceDrifter(),
     SharpDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
+    SoftmaxDrifter(),
+    SoftmaxDrifter(temperature=[0.5, 2.0]),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -55,6 +57,7 @@ def test_further_checks(estimator, name):
 
 def public_objects():
     import skdrift.bandwidth
+    import skdrift.conventions
     import skdrift.fields
     import skdrift.flow
     import skdrift.kernels
@@ -63,6 +66,7 @@ def public_objects():
 
     modules = [
         skdrift.bandwidth,
+        skdrift.conventions,
         skdrift.engines,
         skdrift.fields,
         skdrift.flow,

@@ -12,5 +12,6 @@ log_weights)`` gives it the data, once. What comes back answers
 """
 
 from ._kernel import DriftField, conservative, displacement
+from ._softmax import SoftmaxField
 
-__all__ = ["DriftField", "conservative", "displacement"]
+__all__ = ["DriftField", "SoftmaxField", "conservative", "displacement"]
