@@ -27,30 +27,31 @@ _LAWS = {
 def bandwidth_from(value, convention, n_features=None):
     """Bandwidth h of a kernel whose scale is given in another convention.
 
-    ====================== ======================== ============ ==================
-    `convention`           kernel, r = |x - y|      h            used by
-    ====================== ======================== ============ ==================
-    sigma                  exp(-r^2 / (2 b^2))      b            this library's
-                                                                 Gaussian;
-                                                                 scikit-learn's
-                                                                 ``RBF``
-    gamma                  exp(-b r^2)              1/sqrt(2b)   scikit-learn's
-                                                                 ``rbf_kernel``
-    epsilon                exp(-r^2 / b)            sqrt(b/2)    diffusion maps,
-                                                                 entropic transport
-                                                                 at the cost r^2
-    temperature            exp(-r / b)              b            this library's
-                                                                 Laplace; drifting
-                                                                 in the plane
-    temperature_sqrt_d     exp(-r / (b sqrt(d)))    b sqrt(d)    drifting of
-                                                                 features
-    length_scale_matern12  exp(-r / b)              b            scikit-learn's
-                                                                 ``Matern``, nu 0.5
-    length_scale_matern32  (1 + s) exp(-s),         b / sqrt(3)  nu 1.5
+    With the distance r = ``|x - y|`` and d columns, b the number that is given:
+
+    ====================== ============================ ============= =================
+    `convention`           kernel                       h             used by
+    ====================== ============================ ============= =================
+    sigma                  exp(-r^2 / (2 b^2))          b             Gaussian kernel
+                                                                      here; ``RBF`` of
+                                                                      scikit-learn
+    gamma                  exp(-b r^2)                  1 / sqrt(2 b) ``rbf_kernel`` of
+                                                                      scikit-learn
+    epsilon                exp(-r^2 / b)                sqrt(b / 2)   diffusion maps;
+                                                                      entropic transport
+                                                                      at the cost r^2
+    temperature            exp(-r / b)                  b             Laplace kernel
+                                                                      here; drifting in
+                                                                      the plane
+    temperature_sqrt_d     exp(-r / (b sqrt(d)))        b sqrt(d)     drifting of
+                                                                      features
+    length_scale_matern12  exp(-r / b)                  b             ``Matern`` of
+                                                                      scikit-learn
+    length_scale_matern32  (1 + s) exp(-s),             b / sqrt(3)   the same
                            s = sqrt(3) r / b
-    length_scale_matern52  (1 + s + s^2/3) exp(-s), b / sqrt(5)  nu 2.5
+    length_scale_matern52  (1 + s + s^2 / 3) exp(-s),   b / sqrt(5)   the same
                            s = sqrt(5) r / b
-    ====================== ======================== ============ ==================
+    ====================== ============================ ============= =================
 
     Where entropic transport has the cost ``r^2 / 2``, epsilon is ``h^2``: give twice
     that epsilon. The Laplacian kernel of scikit-learn is one of the sum of absolute
