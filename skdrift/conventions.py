@@ -27,7 +27,8 @@ _LAWS = {
 def bandwidth_from(value, convention, n_features=None):
     """Bandwidth h of a kernel whose scale is given in another convention.
 
-    With the distance r = ``|x - y|`` and d columns, b the number that is given:
+    Kernels up to a factor, of the distance r = ``|x - y|`` in d columns, b the number
+    that is given:
 
     ====================== ============================ ============= =================
     `convention`           kernel                       h             used by

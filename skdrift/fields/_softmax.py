@@ -1,4 +1,4 @@
-"""The original drifting algorithm: a softmax over rows times one over columns."""
+"""The drifting algorithm as released: geometric means of row and column softmax."""
 
 import numpy as np
 
@@ -9,21 +9,20 @@ from ._kernel import displacement
 class SoftmaxField:
     """Field of the drifting algorithm as it was released.
 
-    Targets are the other particles and the data rows. With the Laplace kernel
-    ``K_ij = exp(-|x_i - t_j| / h)``, the mask deleting a particle among its own
-    targets, rows and columns are normalised together: ``A_ij = K_ij / sqrt(r_i c_j)``,
-    r the sums over all targets and c the sums over the particles. With P and Q the
-    sums of A over the data and over the other particles, ``C+`` and ``C-`` its
-    weighted means of them,
+    Targets of a particle are the other particles and the data rows; it is deleted among
+    its own. Rows and columns of the Laplace kernel ``K_ij = exp(-|x_i - t_j| / h)`` are
+    normalised together, ``A_ij = K_ij / sqrt(r_i c_j)``, r its sums over all targets
+    and c those over the particles. With P and Q the sums of A over the data and over
+    the other particles, ``C+`` and ``C-`` its weighted means of the two,
 
         ``V_i = P_i Q_i (C+_i - C-_i)``.
 
-    Two mean shifts in which targets count less the more particles see them, times a
-    gain below one half. Sums are over rows, not means: the more particles there are
-    for a data row, the smaller is the gain, about ``M / (N + M)`` where N particles
-    lie like M samples. It vanishes for particles far from all targets. Deleted and
-    asymmetric as it is, V does not vanish exactly where data and particles are the
-    same points, and changes by more than its sign where they are swapped.
+    That is a difference of mean shifts to which targets contribute less the more
+    particles see them, times a gain. Sums are not means: the gain is about
+    ``M / (N + M)`` where N particles lie like M samples, its mean is at most
+    ``(N + M) / (4 N)``, and it vanishes for particles far from all targets. V does not
+    vanish exactly where particles and data are the same points, as a particle is
+    deleted on one side only, and is not antisymmetric in the two.
 
     Fields of several bandwidths are divided by their root mean squares, over all
     particles and coordinates, and added up. Such a sum has no unit and never decays,
