@@ -2,6 +2,13 @@
 
 from ._drifters import ConservativeDrifter, LaplaceDrifter, SharpDrifter
 from ._sinkhorn import SinkhornDrifter
+from ._softmax import SoftmaxDrifter
 
-__all__ = ["ConservativeDrifter", "LaplaceDrifter", "SharpDrifter", "SinkhornDrifter"]
+__all__ = [
+    "ConservativeDrifter",
+    "LaplaceDrifter",
+    "SharpDrifter",
+    "SinkhornDrifter",
+    "SoftmaxDrifter",
+]
 __version__ = "0.1.0.dev0"

@@ -44,8 +44,8 @@ _PARTICLES_PER_SAMPLE = {False: 1, True: 2}  # by leave-one-out
 # 100 flows on 23 sets of data those that did not were at most 1.32 times as spread out.
 _RUNAWAY_SPREAD = 1.5
 _CALMER = (
-    "Use self_interaction='full', a larger bandwidth, more particles or a smaller "
-    "step_size."
+    "Use a larger bandwidth, more particles, a smaller step_size or, where there is a "
+    "choice, self_interaction='full'."
 )
 # Bandwidths of the score, in conservative rates.
 _SCORE_BANDWIDTHS = (1, 2, 4, 8)
@@ -388,6 +388,7 @@ class BaseDrifter(
 
     def _work(self, table, field, n_queries, n_sources, n_steps):
         d, dtype = table.rows.shape[1], table.rows.dtype
+        n_steps = int(field.relative_cost * n_steps)
         return Work(n_queries, n_sources, d, n_steps, field.profiles, dtype)
 
     def _bind(self, field, table, work):
@@ -433,7 +434,7 @@ class BaseDrifter(
         if leave_one_out and n < 2:
             raise ValueError(
                 "The 'n_particles' must be at least 2, as every particle leaves itself "
-                f"out (self_interaction='leave-one-out'); got {n}."
+                f"out; got {n}."
             )
         return n
 

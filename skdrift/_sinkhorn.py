@@ -10,10 +10,6 @@ from .bandwidth import conservative_rate
 from .fields import SinkhornField
 from .kernels import Gaussian
 
-# Work of a step by that of a mean shift, which has no iterations: 6 to 10 on iris,
-# wine, moons and eight Gaussians.
-_WORK_PER_STEP = 7
-
 
 class SinkhornDrifter(BaseDrifter):
     """Generative drifting along the gradient of the Sinkhorn divergence.
@@ -207,7 +203,3 @@ class SinkhornDrifter(BaseDrifter):
         if self.epsilon == "rate":
             return table.bandwidth(conservative_rate)
         return float(np.sqrt(self.epsilon))
-
-    def _work(self, table, field, n_queries, n_sources, n_steps):
-        n_steps *= _WORK_PER_STEP
-        return super()._work(table, field, n_queries, n_sources, n_steps)

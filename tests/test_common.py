@@ -14,6 +14,7 @@ from skdrift import (
     LaplaceDrifter,
     SharpDrifter,
     SinkhornDrifter,
+    SoftmaxDrifter,
 )
 
 INSTANCES = [
@@ -22,6 +23,8 @@ INSTANCES = [
     SharpDrifter(),
     SinkhornDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
+    SoftmaxDrifter(),
+    SoftmaxDrifter(temperature=[0.5, 2.0]),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -61,6 +64,7 @@ def test_further_checks(estimator, name):
 
 def public_objects():
     import skdrift.bandwidth
+    import skdrift.conventions
     import skdrift.fields
     import skdrift.flow
     import skdrift.kernels
@@ -69,6 +73,7 @@ def public_objects():
 
     modules = [
         skdrift.bandwidth,
+        skdrift.conventions,
         skdrift.engines,
         skdrift.fields,
         skdrift.flow,

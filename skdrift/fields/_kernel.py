@@ -60,6 +60,8 @@ class DriftField:
         in the normaliser (its pull is 0).
     """
 
+    relative_cost = 1
+
     def __init__(self, profiles, leave_one_out=False):
         self.profiles = profiles
         self.leave_one_out = leave_one_out

@@ -1,0 +1,175 @@
+"""The drifting algorithm as released: geometric means of row and column softmax."""
+
+import numpy as np
+
+from ..kernels import Matern
+from ._kernel import displacement
+
+
+class SoftmaxField:
+    """Field of the drifting algorithm as it was released.
+
+    Targets of a particle are the other particles and the data rows; it is deleted among
+    its own. Rows and columns of the Laplace kernel ``K_ij = exp(-|x_i - t_j| / h)`` are
+    normalised together, ``A_ij = K_ij / sqrt(r_i c_j)``, r its sums over all targets
+    and c those over the particles. With P and Q the sums of A over the data and over
+    the other particles, ``C+`` and ``C-`` its weighted means of the two,
+
+        ``V_i = P_i Q_i (C+_i - C-_i)``.
+
+    That is a difference of mean shifts to which targets contribute less the more
+    particles see them, times a gain. Sums are not means: the gain is about
+    ``M / (N + M)`` where N particles lie like M samples, its mean is at most
+    ``(N + M) / (4 N)``, and it vanishes for particles far from all targets. V does not
+    vanish exactly where particles and data are the same points, as a particle is
+    deleted on one side only, and is not antisymmetric in the two.
+
+    Fields of several bandwidths are divided by their root mean squares, over all
+    particles and coordinates, and added up. Such a sum has no unit and never decays,
+    whatever the particles do: with steps of any fixed size they would jitter for ever.
+    Here it is divided by the number of bandwidths and multiplied by the geometric mean
+    of the root mean squares. That changes the clock of the flow and not its paths,
+    makes the sum a displacement that decays with the fields, and leaves a single one
+    as it is.
+
+    Parameters
+    ----------
+    ratios : sequence of float, default=(1.0,)
+        Bandwidths, or temperatures, as multiples of the one that is asked for.
+
+    References
+    ----------
+    Deng et al., *Generative Modeling via Drifting*, arXiv:2602.04770, Algorithm 2,
+    and eq. 23-25 for several temperatures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdrift.engines import NumpyEngine
+    >>> from skdrift.fields import SoftmaxField
+    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[0.0], [0.5]])
+    >>> field = SoftmaxField().bind(NumpyEngine(), data)
+    >>> field.on_particles(particles, 1.0).round(3)
+    array([[0.369],
+           [0.737]])
+    """
+
+    profiles = displacement(Matern(nu=0.5))
+    leave_one_out = True
+
+    def __init__(self, ratios=(1.0,)):
+        self.ratios = ratios
+        self.relative_cost = 2.5 * len(ratios)
+
+    def bind(self, engine, data, log_weights=None, n_samples=None):
+        """Field between a data set and any ensemble.
+
+        Parameters
+        ----------
+        engine : object
+            An engine of :mod:`skdrift.engines`.
+        data : ndarray of shape (n_data, n_features)
+            Rows that attract.
+        log_weights : ndarray of shape (n_data,), default=None
+            Log-weights of the data, exponentials summing to 1; None for equal ones.
+        n_samples : float, default=None
+            How many samples the rows stand for, which the sums of the algorithm
+            depend on: a row counts that many times its weight. None for `n_data`.
+
+        Returns
+        -------
+        object
+            Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
+            and ``at(queries, particles, bandwidth)``, that of further points, both of
+            the shape of their first argument. A further point is a row of its own that
+            nobody else sees: all particles and data are its targets, its row sum is
+            over them, and column sums and root mean squares are those of the ensemble.
+            Points do not act on one another, and at a particle's own place the answer
+            differs by that particle being a target.
+        """
+        return _BoundSoftmaxField(self, engine, data, log_weights, n_samples)
+
+
+class _BoundSoftmaxField:
+    def __init__(self, field, engine, data, log_weights, n_samples):
+        self.profiles = field.profiles
+        self.leave_one_out = field.leave_one_out
+        self.ratios = field.ratios
+        self.engine = engine
+        self.rows = data
+        log_n = np.log(len(data) if n_samples is None else n_samples)
+        equal = np.full(len(data), -np.log(len(data)))
+        self.log_counts = (equal if log_weights is None else log_weights) + log_n
+        self.data = engine.bind(data, self.log_counts)
+
+    def on_particles(self, particles, bandwidth):
+        velocities = [
+            _Columns(self, particles, ratio * bandwidth).on_particles()
+            for ratio in self.ratios
+        ]
+        return _combined(velocities, velocities)
+
+    def at(self, queries, particles, bandwidth):
+        columns = [_Columns(self, particles, r * bandwidth) for r in self.ratios]
+        velocities = [c.velocity(queries) for c in columns]
+        if len(columns) == 1:
+            return velocities[0]
+        return _combined(velocities, [c.on_particles() for c in columns])
+
+
+class _Columns:
+    """Column sums of an ensemble at one bandwidth, and what follows from them.
+
+    Attributes
+    ----------
+    log_seen : ndarray of shape (n_particles,)
+        Log sum over the other particles: of the row, and, as K is symmetric, of the
+        column of each particle.
+    model, data : objects
+        Particles and data, bound with their columns normalised.
+    """
+
+    def __init__(self, field, particles, bandwidth):
+        self.field, self.particles, self.bandwidth = field, particles, bandwidth
+        n, bind = len(particles), field.engine.bind
+        self.own = np.arange(n)
+        self.counted = bind(particles, np.zeros(n))
+        self.log_seen = self._reduce(self.counted, particles, self.own).log_z
+        log_seen_data = self._reduce(self.counted, field.rows).log_z
+        self.model = bind(particles, -0.5 * self.log_seen)
+        self.data = bind(field.rows, field.log_counts - 0.5 * log_seen_data)
+
+    def on_particles(self):
+        return self._velocity(self.particles, self.log_seen, self.own)
+
+    def velocity(self, queries):
+        log_model = self._reduce(self.counted, queries).log_z
+        return self._velocity(queries, log_model, None)
+
+    def _velocity(self, x, log_model, deleted):
+        log_data = self._reduce(self.field.data, x).log_z
+        log_row = np.logaddexp(log_data, log_model)
+        log_p, to_data = self._reduce(self.data, x)
+        log_q, to_model = self._reduce(self.model, x, deleted)
+        gain = np.exp(log_p + log_q - log_row)  # each has 1 / sqrt(row) besides
+        return gain[:, None] * (to_data - to_model)
+
+    def _reduce(self, sources, queries, deleted=None):
+        return sources.reduce(queries, self.field.profiles, self.bandwidth, deleted)
+
+
+def _combined(velocities, of_ensemble):
+    """Mean of velocities that are brought to the geometric mean of their sizes."""
+    if len(velocities) == 1:
+        return velocities[0]
+    rms = np.array([_rms(v) for v in of_ensemble])
+    moving = rms > 0
+    common = np.exp(np.log(rms[moving]).mean()) if moving.any() else 0.0
+    factors = np.divide(common, rms, out=np.zeros_like(rms), where=moving) / len(rms)
+    # Python's floats keep the velocities in their precision.
+    return sum(f * v for f, v in zip(factors.tolist(), velocities, strict=True))
+
+
+def _rms(velocity):
+    """Root mean square over all rows and coordinates (eq. 25)."""
+    return float(np.sqrt(np.mean(np.square(velocity, dtype=np.float64))))
