@@ -31,14 +31,7 @@ __all__ = [
 _DATA = "0.55"
 _DRAWN = "#0072B2"
 _OTHER = "#D55E00"
-_INK = "0.15"
-
-_STOPPED = {
-    "tol": "at rest",
-    "memorization": "before copying the data",
-    "max_iter": "still drifting",
-    "divergence": "before running away",
-}
+_ARROWS = "0.3"
 
 
 # -- what the displays share -----------------------------------------------------------
@@ -343,13 +336,14 @@ class VelocityFieldDisplay:
         )
         self.colorbar_.outline.set_visible(False)
         self.data_ = ax.scatter(
-            *self.X.T, s=_marker_area(len(self.X)), c=_INK, lw=0, label="data"
+            *self.X.T, s=_marker_area(len(self.X)), c="k", lw=0, zorder=2, label="data"
         )
         self.particles_ = ax.scatter(
             *self.particles.T,
             s=_marker_area(len(self.particles)),
             c=_DRAWN,
             lw=0,
+            zorder=2,
             label="particles",
         )
         every = slice((len(self.grid[0]) - 1) % arrow_step // 2, None, arrow_step)
@@ -358,7 +352,7 @@ class VelocityFieldDisplay:
             self.grid[1][every],
             self.velocity[every, every, 0],
             self.velocity[every, every, 1],
-            **{"angles": "xy", "color": _INK, "width": 0.003, **kwargs},
+            **{"angles": "xy", "color": _ARROWS, "width": 0.0025, **kwargs},
         )
         ax.set(
             xlabel=self.feature_names[0],
@@ -663,8 +657,7 @@ class ConvergenceDisplay:
         ax.set(xlabel="step", yscale="log")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_title(
-            f"stopped by {self.stopped_by} after {steps[-1]} steps: "
-            f"{_STOPPED[self.stopped_by]}",
+            f"stopped by {self.stopped_by} after {steps[-1]} steps",
             loc="left",
             fontsize="medium",
         )

@@ -10,12 +10,14 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from skdrift.oversampling import DriftOversampler
 
 INSTANCES = [
     ConservativeDrifter(),
     LaplaceDrifter(),
     SharpDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
+    DriftOversampler(),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -60,6 +62,8 @@ def public_objects():
     import skdrift.kernels
     import skdrift.metrics
     import skdrift.model_selection
+    import skdrift.oversampling
+    import skdrift.plotting
 
     modules = [
         skdrift.bandwidth,
@@ -69,6 +73,8 @@ def public_objects():
         skdrift.kernels,
         skdrift.metrics,
         skdrift.model_selection,
+        skdrift.oversampling,
+        skdrift.plotting,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
@@ -80,6 +86,13 @@ def public_objects():
         for method in ("fit", "sample", "transform", "score", "score_samples"):
             names.add(f"skdrift.{cls}.{method}")
         names.add(f"skdrift.{cls}.velocity")
+        names.add(f"skdrift.{cls}.trajectory")
+    for cls in skdrift.plotting.__all__:
+        names |= {f"skdrift.plotting.{cls}.{m}" for m in ("from_estimator", "plot")}
+    for cls in ("SampleDisplay", "MemorizationDisplay"):
+        names.add(f"skdrift.plotting.{cls}.from_samples")
+    for method in ("fit", "fit_resample"):
+        names.add(f"skdrift.oversampling.DriftOversampler.{method}")
     return sorted(names)
 
 
