@@ -924,6 +924,11 @@ def _grid_of_axes(display, ax, d):
     if ax is None:
         place = plt.figure(figsize=(1.9 * d, 1.9 * d), layout="constrained")
     else:
+        if ax.get_subplotspec() is None:
+            raise ValueError(
+                "The 'ax' parameter is axes without a place in a grid that could be "
+                "divided; make them by plt.subplots, or give an array of axes."
+            )
         ax.set_axis_off()
         place = ax.figure.add_subfigure(ax.get_subplotspec())
     axes = place.subplots(d, d, sharex="col", squeeze=False)
