@@ -330,7 +330,7 @@ class VelocityFieldDisplay:
         )
         self.colorbar_ = figure.colorbar(self.contours_, ax=ax)
         self.colorbar_.set_label(
-            "potential, in squared bandwidths (positive: too few particles)"
+            "potential (positive: too few particles)"
             if signed
             else "speed, in bandwidths"
         )
