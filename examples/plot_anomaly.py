@@ -85,3 +85,8 @@ ax.invert_yaxis()
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 figure.savefig("anomaly.png", dpi=120)
 print("The picture is in anomaly.png")
+
+# %%
+# None of the three is the best throughout. On the first two tables the drifter and the
+# forest are ahead of the kernel density, by a point of AUC; on the digits the kernel
+# density is ahead of the drifter by four, and of the forest by nine.

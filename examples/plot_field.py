@@ -27,8 +27,9 @@ drifters = [
 # %%
 # While the bandwidth is wide the cloud is pulled together and bent as a whole; the
 # narrower it gets, the finer the structure that the particles follow. Along the
-# gradient of densities (above) the particles come to rest; in the displacement field
-# with the Laplace kernel (below) twice as many leave themselves out of the sums.
+# gradient of densities (above) they come to rest, within the tolerance. In the
+# displacement field of the Laplace kernel (below) they would drift on, and the flow is
+# ended before they begin to copy the data.
 
 figure, axes = plt.subplots(2, 3, figsize=(15, 8.5), layout="constrained")
 for row, drifter in zip(axes, drifters, strict=True):

@@ -58,10 +58,10 @@ print("The picture is in memorization.png")
 
 # %%
 # The energy distance to the held-out rows is in units of that of the training rows. It
-# hardly notices the second drifter: copies of training rows are as near to the law as
+# does not notice the second drifter: copies of training rows are as near to the law as
 # training rows are. (It does notice the third, whose particles fall into too few rows.)
-# Read it together with the measures of memorisation. One of them, ``memorization_auc_``,
-# comes with every fit and needs no held-out rows.
+# Read it together with the measures of memorisation. One of them comes with every fit
+# and needs no held-out rows: ``memorization_auc_``, in the last column.
 
 scaler = StandardScaler().fit(train)
 z, z_test = scaler.transform(train), scaler.transform(test)
