@@ -545,7 +545,7 @@ class BaseDrifter(
 
         Returns
         -------
-        ndarray of shape (n_iter_ + 1, n_particles, n_features)
+        ndarray of shape (`n_iter_` + 1, n_particles, n_features)
             In data units, computed anew in every call: the first is ``start_``, the
             last ``particles_``.
         """

@@ -6,7 +6,7 @@ attributes that end with an underscore. Matplotlib is needed, but not imported b
 the first picture.
 """
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -70,13 +70,20 @@ def _feature_names(names, n_features):
 
 
 def _names_of(estimator, X):
-    names = getattr(estimator, "feature_names_in_", getattr(X, "columns", None))
-    return None if names is None else [str(name) for name in names]
+    """Names of the columns, of the estimator or else of X; None if neither has any."""
+    seen = getattr(estimator, "feature_names_in_", None)
+    given = getattr(X, "columns", None)
+    if seen is not None and given is not None and list(seen) != list(given):
+        raise ValueError(
+            f"The columns of the data are {list(given)}; they must be those that the "
+            f"estimator was fitted to, in the same order: {list(seen)}."
+        )
+    return seen if seen is not None else given
 
 
 def _column_indices(features, names, n_chosen=None):
     """Indices of columns that are given by index or name."""
-    features = [features] if isinstance(features, str | Integral) else list(features)
+    features = [features] if np.ndim(features) == 0 else list(features)
     d = len(names)
     chosen = []
     for feature in features:
@@ -254,6 +261,7 @@ class VelocityFieldDisplay:
         _check_drifter(cls, estimator, "velocity")
         d = estimator.n_features_in_
         check_scalar(grid_resolution, "grid_resolution", Integral, min_val=2)
+        check_scalar(margin, "margin", Real, min_val=0)
         names = _feature_names(_names_of(estimator, X), d)
         if d < 2:
             raise ValueError(

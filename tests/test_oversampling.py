@@ -47,7 +47,7 @@ def test_the_new_rows_are_draws_from_a_drifter_of_their_class():
         new = Z[len(X) :][y_resampled[len(X) :] == label]
         distance = [energy_distance(new, X[Y == k] / std) for k in range(3)]
         assert np.argmin(distance) == label
-        assert sorted(distance)[1] > 3 * min(distance)
+        assert sorted(distance)[1] > 6 * min(distance)  # 13 or more
 
 
 def test_random_states():
@@ -175,4 +175,4 @@ def test_a_classifier_finds_more_of_a_rare_class():
         return balanced_accuracy_score(y[test], classifier.predict(X[test]))
 
     resampled = DriftOversampler(random_state=0).fit_resample(X[train], y[train])
-    assert score(*resampled) > score(X[train], y[train]) + 0.1
+    assert score(*resampled) > score(X[train], y[train]) + 0.1  # 0.15

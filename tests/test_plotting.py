@@ -122,11 +122,21 @@ def test_matplotlib_is_not_imported_with_the_module():
         ((1, 1), "must be distinct columns"),
         ((0, 1, 2), "must be 2 columns"),
         ("ash", "must be 2 columns"),
+        (None, "has None, which is neither"),
     ],
 )
 def test_features_that_are_no_plane(display, features, message):
     with pytest.raises(ValueError, match=f"'features' parameter {message}"):
         picture(display, WINE_DRIFTER, WINE, features=features)
+
+
+@pytest.mark.parametrize(
+    "display",
+    [VelocityFieldDisplay, TrajectoryDisplay, SampleDisplay, MemorizationDisplay],
+)
+def test_columns_in_another_order(display):
+    with pytest.raises(ValueError, match="in the same order"):
+        picture(display, WINE_DRIFTER, WINE[WINE.columns[::-1]])
 
 
 # -- velocity field ------------------------------------------------------------------
@@ -216,6 +226,8 @@ def test_input_of_the_velocity_field():
         picture(VelocityFieldDisplay, reference=[0, np.nan])
     with pytest.raises(ValueError, match="grid_resolution == 1"):
         picture(VelocityFieldDisplay, grid_resolution=1)
+    with pytest.raises(ValueError, match="margin == -1"):
+        picture(VelocityFieldDisplay, margin=-1)
     with pytest.raises(ValueError, match="arrow_step == 0"):
         picture(VelocityFieldDisplay, grid_resolution=5, arrow_step=0)
 
