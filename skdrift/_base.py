@@ -26,9 +26,10 @@ from sklearn.utils.validation import (
 from . import starts
 from ._discrete import DiscreteColumns
 from ._neighbors import NearestRows
+from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
 from ._table import Scaling, Table, make_table
 from .bandwidth import conservative_rate, scott, silverman
-from .closeness import LARGEST_AUC, Memorization, calibrate
+from .closeness import LARGEST_AUC, MAX_FLOWS, Memorization, calibrate
 from .engines import ENGINE_NAMES, Work, get_engine, passed_over
 from .fields import DriftField, conservative, displacement
 from .flow import annealing_schedule, evolve, given_schedule, root_mean_square
@@ -157,6 +158,7 @@ class BaseDrifter(
     OneToOneFeatureMixin,
     TransformerMixin,
     DensityMixin,
+    CallbackSupportMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):
@@ -331,25 +333,36 @@ class BaseDrifter(
     def _evolve(self, start, field, schedule, auc, guarded, table):
         """Noise of the start, flow from there, its AUC; no copies if guarded."""
         guard = {"memorization": lambda x: auc(x) >= LARGEST_AUC} if guarded else {}
+        calibrated = guarded and _is_local(self.start)
+        fit_task = self._init_callback_context(
+            max_subtasks=MAX_FLOWS if calibrated else 1
+        ).call_on_fit_task_begin(estimator=self)
 
         def evolve_from(noise):
             if self.verbose and _is_local(self.start):
                 print(f"[{type(self).__name__}] start noise {noise:.3g}")
             x = start(noise)
-            return evolve(
+            task = fit_task.subcontext(task_name="flow", max_subtasks=len(schedule))
+            task.call_on_fit_task_begin(estimator=self)
+            flow = evolve(
                 x,
-                field.on_particles,
+                as_tasks(field.on_particles, task, self),
                 schedule,
                 self.step_size,
                 self.tol,
                 {"divergence": _runs_away(table, x), **guard},
-                self._report if self.verbose else None,
+                self._printer(),
             )
+            task.call_on_fit_task_end(estimator=self)
+            return flow
 
-        if guarded and _is_local(self.start):
-            return calibrate(evolve_from, lambda flow: auc(flow.particles))
-        flow = evolve_from(1.0)
-        return 1.0, flow, auc(flow.particles)
+        if calibrated:
+            found = calibrate(evolve_from, lambda flow: auc(flow.particles))
+        else:
+            flow = evolve_from(1.0)
+            found = 1.0, flow, auc(flow.particles)
+        fit_task.call_on_fit_task_end(estimator=self)
+        return found
 
     def _forget(self):
         vars(self).pop("_fitted", None)  # first, should this be interrupted as well
@@ -410,11 +423,8 @@ class BaseDrifter(
             sep="; ",
         )
 
-    def _report(self, step, bandwidth, residual):
-        print(
-            f"[{type(self).__name__}] step {step}, bandwidth {bandwidth:.4g}, "
-            f"residual velocity {residual / bandwidth:.3g} bandwidths"
-        )
+    def _printer(self, what=""):
+        return StepPrinter(f"[{type(self).__name__}]{what}") if self.verbose else None
 
     # -- starts ------------------------------------------------------------------
 
@@ -490,24 +500,30 @@ class BaseDrifter(
         field = self._fitted_field(n, n, n_ensembles * self.n_iter_)
         neighbors = NearestRows(self._fitted.table.rows)
         ensembles = []
-        for _ in range(n_ensembles):
-            ensembles.append(self._fresh_ensemble(field, n, random_state, neighbors))
+        for i in range(1, n_ensembles + 1):
+            report = self._printer(f" ensemble {i} of {n_ensembles},")
+            ensembles.append(
+                self._fresh_ensemble(field, n, random_state, neighbors, report)
+            )
         return random_state.permutation(np.concatenate(ensembles))[:n_samples]
 
-    def _fresh_ensemble(self, field, n, random_state, neighbors):
+    def _fresh_ensemble(self, field, n, random_state, neighbors, report):
         """Rows of one more ensemble, in data units."""
         table, scaling = self._fitted.table, self._fitted.scaling
         start = _draw_start(
             self._fitted.start, n, table, scaling, random_state, neighbors
         )
-        x = self._evolve_through(field.on_particles, start(self.start_noise_))
+        x = self._evolve_through(field.on_particles, start(self.start_noise_), report)
         return self._fitted.discrete.round(scaling.to_data(x))
 
-    def _evolve_through(self, velocity, x):
+    def _evolve_through(self, velocity, x, report):
         """Follow the fitted schedule, whatever the residual velocity."""
         runs_away = _runs_away(self._fitted.table, x)
         for t, (h, step) in enumerate(self._fitted_steps()):
-            before, x = x, x + step * velocity(x, h)
+            v = velocity(x, h)
+            if report is not None:
+                report(t, h, root_mean_square(v))
+            before, x = x, x + step * v
             if not np.isfinite(x).all():
                 raise FloatingPointError(f"A fresh ensemble diverged. {_CALMER}")
             if runs_away(x):
@@ -524,6 +540,20 @@ class BaseDrifter(
         """Pairs (bandwidth, step size) of the steps that `fit` took."""
         h, step = self.history_["bandwidth"], self.history_["step_size"]
         return zip(h[:-1].tolist(), step[:-1].tolist(), strict=True)
+
+    def trajectory(self):
+        """Positions of the particles before every step, and at the end.
+
+        Returns
+        -------
+        ndarray of shape (`n_iter_` + 1, n_particles, n_features)
+            In data units, computed anew in every call: the first is ``start_``, the
+            last ``particles_``.
+        """
+        check_is_fitted(self)
+        fitted = self._fitted
+        positions = (*fitted.trajectory, fitted.particles)
+        return np.stack([fitted.scaling.to_data(x) for x in positions])
 
     def transform(self, X):
         """Carry rows through the fitted flow as passive tracers.

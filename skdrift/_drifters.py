@@ -80,7 +80,8 @@ class ConservativeDrifter(KernelDrifter):
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
-        Print the engine, then the bandwidth and residual velocity of every step.
+        Print the engine of a fit, then the bandwidth, residual velocity and seconds
+        of every step, in :meth:`sample` as well.
 
     Attributes
     ----------
@@ -286,7 +287,8 @@ class SharpDrifter(ConservativeDrifter):
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
-        Print the engine, then the bandwidth and residual velocity of every step.
+        Print the engine of a fit, then the bandwidth, residual velocity and seconds
+        of every step, in :meth:`sample` as well.
 
     Attributes
     ----------
@@ -464,7 +466,8 @@ class LaplaceDrifter(KernelDrifter):
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
-        Print the engine, then the bandwidth and residual velocity of every step.
+        Print the engine of a fit, then the bandwidth, residual velocity and seconds
+        of every step, in :meth:`sample` as well.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ LARGEST_AUC = 0.55
 # Much wider noise would blur what the flow has no steps to sharpen; less would leave
 # no way to be new in five and more independent columns.
 _NOISE_BOUNDS = (0.15, 1.5)
-_MAX_FLOWS = 5
+MAX_FLOWS = 5
 
 
 class Memorization:
@@ -94,7 +94,7 @@ def calibrate(evolve_from, auc):
     (low, high), noise = _NOISE_BOUNDS, 1.0
     error_low = error_high = None
     best = np.inf
-    for _ in range(_MAX_FLOWS):
+    for _ in range(MAX_FLOWS):
         flow = evolve_from(noise)
         reached = auc(flow)
         error = reached - _TARGET_AUC

@@ -16,6 +16,7 @@ from skdrift import (
     SinkhornDrifter,
     SoftmaxDrifter,
 )
+from skdrift.oversampling import DriftOversampler
 
 INSTANCES = [
     ConservativeDrifter(),
@@ -25,6 +26,7 @@ INSTANCES = [
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
     SoftmaxDrifter(),
     SoftmaxDrifter(temperature=[0.5, 2.0]),
+    DriftOversampler(),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -70,6 +72,8 @@ def public_objects():
     import skdrift.kernels
     import skdrift.metrics
     import skdrift.model_selection
+    import skdrift.oversampling
+    import skdrift.plotting
 
     modules = [
         skdrift.bandwidth,
@@ -80,6 +84,8 @@ def public_objects():
         skdrift.kernels,
         skdrift.metrics,
         skdrift.model_selection,
+        skdrift.oversampling,
+        skdrift.plotting,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
@@ -91,6 +97,13 @@ def public_objects():
         for method in ("fit", "sample", "transform", "score", "score_samples"):
             names.add(f"skdrift.{cls}.{method}")
         names.add(f"skdrift.{cls}.velocity")
+        names.add(f"skdrift.{cls}.trajectory")
+    for cls in skdrift.plotting.__all__:
+        names |= {f"skdrift.plotting.{cls}.{m}" for m in ("from_estimator", "plot")}
+    for cls in ("SampleDisplay", "MemorizationDisplay"):
+        names.add(f"skdrift.plotting.{cls}.from_samples")
+    for method in ("fit", "fit_resample"):
+        names.add(f"skdrift.oversampling.DriftOversampler.{method}")
     return sorted(names)
 
 

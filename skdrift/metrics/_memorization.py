@@ -100,11 +100,9 @@ def memorization_auc(generated, *, test, train):
     1.0
     """
     generated, test, train = check_samples(generated=generated, test=test, train=train)
-    drawn = nearest_distances(generated, train)
-    fresh = np.sort(nearest_distances(test, train))
-    not_closer = np.searchsorted(fresh, drawn, "left")
-    not_farther = np.searchsorted(fresh, drawn, "right")
-    return 1 - float(np.mean(not_closer + not_farther)) / (2 * len(fresh))
+    return auc_of_distances(
+        nearest_distances(generated, train), nearest_distances(test, train)
+    )
 
 
 def near_copy_share(generated, train, *, quantile=0.05):
@@ -164,3 +162,11 @@ def median_record_distances(generated, test, train):
         float(np.median(nearest_distances(generated, train))),
         float(np.median(nearest_distances(test, train))),
     )
+
+
+def auc_of_distances(drawn, fresh):
+    """Probability that a distance of the first kind is less than one of the second."""
+    fresh = np.sort(fresh)
+    not_closer = np.searchsorted(fresh, drawn, "left")
+    not_farther = np.searchsorted(fresh, drawn, "right")
+    return 1 - float(np.mean(not_closer + not_farther)) / (2 * len(fresh))

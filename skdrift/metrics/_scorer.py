@@ -142,7 +142,7 @@ class _SampleScorer:
         return value if self.greater_is_better else -value
 
     def _value(self, estimator, X, seed):
-        rows = _draw(estimator, self.n_samples or len(X), seed)
+        rows = draw(estimator, self.n_samples or len(X), seed)
         rows, X = check_samples(generated=rows, reference=X)
         if self.standardize:
             scaler = StandardScaler().fit(X)
@@ -166,14 +166,15 @@ def _direction(metric):
     return _GREATER_IS_BETTER[metric]
 
 
-def _draw(estimator, n_samples, seed):
+def draw(estimator, n_samples, seed):
+    """Rows from anything with a method ``sample``, in the units it was fitted in."""
     if isinstance(estimator, Pipeline):
-        rows = _draw(estimator[-1], n_samples, seed)
+        rows = draw(estimator[-1], n_samples, seed)
         return estimator[:-1].inverse_transform(rows)
     if not hasattr(estimator, "sample"):
         raise TypeError(
-            "A sample scorer draws from the estimator, which must have a method "
-            f"'sample'; {type(estimator).__name__} has none."
+            "Rows are drawn from the estimator, which must have a method 'sample'; "
+            f"{type(estimator).__name__} has none."
         )
     if "random_state" in signature(estimator.sample).parameters:
         return estimator.sample(n_samples, random_state=seed)

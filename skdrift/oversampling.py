@@ -1,0 +1,217 @@
+"""Balancing classes by drawn rows, with the interface of imbalanced-learn."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from ._drifters import ConservativeDrifter
+
+__all__ = ["DriftOversampler"]
+
+
+class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
+    """Over-sample small classes by rows drawn from drifters that are fitted to them.
+
+    A sampler of imbalanced-learn, which need not be installed: steps of this kind go
+    into an ``imblearn.pipeline.Pipeline`` before a classifier, where they act in `fit`
+    alone. Resample training rows only: scores of rows that were drawn mean nothing.
+
+    Parameters
+    ----------
+    drifter : object, default=None
+        Generator with methods ``fit`` and ``sample``, cloned for every class. None
+        takes ``ConservativeDrifter()``.
+    sampling_strategy : "auto", float or dict, default="auto"
+        How many rows a class has in the end. ``"auto"``: as many as the largest. A
+        float, for two classes: the smaller one has this share of the larger one's
+        rows. A dict: the number by class; other classes stay as they are.
+    random_state : int, RandomState instance or None, default=None
+        Source of the draws.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Number of rows that are drawn, for every class that gets some.
+    drifters_ : dict
+        The generators that were fitted by :meth:`fit_resample`, by class.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    ConservativeDrifter : Draws the rows.
+
+    References
+    ----------
+    Lemaître, Nogueira and Aridas, *Imbalanced-learn: A Python Toolbox to Tackle the
+    Curse of Imbalanced Datasets in Machine Learning*, JMLR 18 (2017): the interface.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_wine
+    >>> from skdrift.oversampling import DriftOversampler
+    >>> X, y = load_wine(return_X_y=True)
+    >>> np.bincount(y)
+    array([59, 71, 48])
+    >>> X_resampled, y_resampled = DriftOversampler(random_state=0).fit_resample(X, y)
+    >>> np.bincount(y_resampled)
+    array([71, 71, 71])
+    """
+
+    _parameter_constraints = {
+        "drifter": [HasMethods(["fit", "sample"]), None],
+        "sampling_strategy": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 1, closed="right"),
+            dict,
+        ],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, drifter=None, *, sampling_strategy="auto", random_state=None):
+        self.drifter = drifter
+        self.sampling_strategy = sampling_strategy
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Check the input and count the rows that are to be drawn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their classes.
+
+        Returns
+        -------
+        self : object
+            Only :meth:`fit_resample` draws.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit_resample`.
+        """
+        self._check(X, y)
+        return self
+
+    def fit_resample(self, X, y):
+        """Append drawn rows to the rows of small classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their classes.
+
+        Returns
+        -------
+        X_resampled : ndarray or DataFrame of shape (n_resampled, n_features)
+            The rows as given, then the drawn ones, class by class. A pandas frame if
+            `X` is one, with a new index; otherwise an array.
+        y_resampled : ndarray or Series of shape (n_resampled,)
+            Their classes. A pandas series if `y` is one.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is invalid, `sampling_strategy` asks for fewer
+            rows than a class has, `y` has one class, or a class that needs rows has
+            only one row.
+        """
+        rows, classes = self._check(X, y)
+        random_state = check_random_state(self.random_state)
+        self.drifters_, drawn, labels = {}, [rows[:0]], [classes[:0]]
+        for label, n in self.sampling_strategy_.items():
+            of_class = classes == label
+            drifter = self._fit_drifter(rows[of_class], label, random_state)
+            sample = drifter.sample(n)
+            # Mixture models return the components as well.
+            drawn.append(sample[0] if isinstance(sample, tuple) else sample)
+            labels.append(np.repeat(classes[of_class][:1], n))
+            self.drifters_[label] = drifter
+        return _append(X, rows, np.vstack(drawn)), _append(
+            y, classes, np.concatenate(labels)
+        )
+
+    def _check(self, X, y):
+        self._validate_params()
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
+        check_classification_targets(y)
+        self.sampling_strategy_ = _numbers_to_draw(y, self.sampling_strategy)
+        return X, y
+
+    def _fit_drifter(self, rows, label, random_state):
+        if len(rows) < 2:
+            raise ValueError(
+                f"Class {label!r} has 1 row, too few to draw more of; give it two at "
+                "least, or leave it out by a dict as 'sampling_strategy'."
+            )
+        drifter = ConservativeDrifter() if self.drifter is None else clone(self.drifter)
+        if "random_state" in drifter.get_params():
+            drifter.set_params(
+                random_state=random_state.randint(np.iinfo(np.int32).max)
+            )
+        return drifter.fit(rows)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _numbers_to_draw(y, strategy):
+    """How many rows each class still needs, for those that need some."""
+    labels, counts = np.unique(y, return_counts=True)
+    labels, counts = labels.tolist(), counts.tolist()
+    has = dict(zip(labels, counts, strict=True))
+    if len(has) == 1:
+        raise ValueError(f"The 'y' has one class, {labels[0]!r}; there must be two.")
+    if isinstance(strategy, dict):
+        wanted = strategy
+    elif strategy == "auto":
+        wanted = dict.fromkeys(labels, max(counts))
+    else:
+        if len(labels) != 2:
+            raise ValueError(
+                "The 'sampling_strategy' parameter may be a float for two classes; y "
+                f"has {len(labels)}. Use 'auto' or a dict."
+            )
+        small = min(labels, key=has.get)
+        wanted = {small: int(strategy * max(counts))}
+    for label, n in wanted.items():
+        if label not in has:
+            raise ValueError(
+                f"The 'sampling_strategy' parameter has class {label!r}, which is not "
+                f"in y: {labels}."
+            )
+        if not isinstance(n, Integral) or n < has[label]:
+            raise ValueError(
+                f"The 'sampling_strategy' parameter asks for {n!r} rows of class "
+                f"{label!r}, which has {has[label]}; it must be an integer, at least "
+                "that."
+            )
+    return {label: int(n - has[label]) for label, n in wanted.items() if n > has[label]}
+
+
+def _append(original, checked, drawn):
+    """Drawn rows below the original ones, in a pandas container if they are in one."""
+    if not hasattr(original, "iloc"):
+        return np.concatenate([checked, drawn])
+    import pandas
+
+    if original.ndim == 2:
+        drawn = type(original)(drawn, columns=original.columns)
+    else:
+        drawn = type(original)(drawn, name=original.name, dtype=original.dtype)
+    return pandas.concat([original, drawn], ignore_index=True)
