@@ -60,6 +60,7 @@ def public_objects():
     import skdrift.kernels
     import skdrift.metrics
     import skdrift.model_selection
+    import skdrift.spectral
 
     modules = [
         skdrift.bandwidth,
@@ -69,6 +70,7 @@ def public_objects():
         skdrift.kernels,
         skdrift.metrics,
         skdrift.model_selection,
+        skdrift.spectral,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
