@@ -224,7 +224,7 @@ def resolution_time(
 
     >>> from skdrift.spectral import resolution_time
     >>> resolution_time([1, 4, 5], 1.0).astype(int)
-    array([    7,   858, 49429])
+    array([    7,   857, 49429])
     >>> resolution_time([1, 4, 5], 1 / 64, initial_bandwidth=4.0).astype(int)
     array([25, 25, 25])
     """
