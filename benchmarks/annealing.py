@@ -11,9 +11,10 @@ fresh samples have on average. Each line of the table is a mean over the seeds:
 * ``final``: ratio at the end, after 60 steps at most, or where the flow stopped;
 * ``rows``: ratio of the rows that it was fitted to, 1 but for their luck;
 * ``taken``: steps until the end;
-* ``auc``: memorisation AUC at the end.
+* ``auc``: memorisation AUC at the end;
+* ``stopped_by``: what ended each flow.
 
-    python benchmarks/annealing.py          # all, half an hour on one core
+    python benchmarks/annealing.py          # all, an hour on one core
     python benchmarks/annealing.py --fields sharp --starts local
 """
 
