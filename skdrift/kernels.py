@@ -19,7 +19,7 @@ from math import factorial
 from numbers import Real
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, hyp0f1, kve, logsumexp
 from sklearn.base import BaseEstimator
 
 __all__ = ["Gaussian", "Kernel", "Matern", "RationalQuadratic", "get_kernel"]
@@ -142,14 +142,66 @@ class Kernel(BaseEstimator):
         ValueError
             If the profile has no finite integral in this dimension.
         """
+        log_r, log_f = self._log_radial_mass(n_features)
+        log_step = np.log(log_r[1] - log_r[0])
+        return float(-_log_sphere_area(n_features) - log_step - logsumexp(log_f))
+
+    def _log_radial_mass(self, n_features):
+        """Even grid of log r, and the log of ``r^d k(r)`` on it."""
         # With r = e^u the integrand e^(d u) k(e^u) is smooth and decays on both
         # sides, where the trapezoidal rule converges faster than any power.
-        u, du = np.linspace(-60.0, 60.0, 48_001, retstep=True)
+        u = np.linspace(-60.0, 60.0, 48_001)
         with np.errstate(over="ignore"):
             log_f = n_features * u + self.log_profile(np.exp(2.0 * u))
         if not log_f[-1] < log_f.max() - 25.0:
             raise self._not_integrable(n_features)
-        return float(-_log_sphere_area(n_features) - np.log(du) - logsumexp(log_f))
+        return u, log_f
+
+    def spectrum(self, u, n_features):
+        """Fourier transform of the normalised unit-scale kernel in R^d.
+
+        The characteristic function of the density ``c_d k(|z|)``, which depends on
+        the length of the frequency only. For bandwidth h evaluate it at ``h |xi|``.
+
+        The base class transforms the profile numerically (Hankel transform, absolute
+        error below 1e-8), up to the frequency that its grid resolves: about 30 for
+        exponential tails, less for heavier ones.
+
+        Parameters
+        ----------
+        u : array-like
+            Lengths of frequencies, nonnegative.
+        n_features : int
+            The dimension d.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of `u`; 1 at ``u = 0``.
+
+        Raises
+        ------
+        ValueError
+            If the profile has no finite integral in this dimension.
+        NotImplementedError
+            If a frequency is too high for the numerical transform.
+        """
+        u = np.asarray(u, dtype=np.float64)
+        log_r, log_f = self._log_radial_mass(n_features)
+        seen = log_f > log_f.max() - 25.0
+        r, f = np.exp(log_r[seen]), np.exp(log_f[seen] - log_f.max())
+        # Waves must not turn faster than the grid where there is mass.
+        highest = 3.0 / (r[-1] * (log_r[1] - log_r[0]))
+        if np.any(u > highest):
+            raise NotImplementedError(
+                f"The spectrum of {self!r} is known numerically up to frequencies of "
+                f"{highest:.3g} per bandwidth; got {np.max(u):.3g}. Define spectrum() "
+                "for higher ones."
+            )
+        # 0F1 is the mean of a wave over the sphere of radius r.
+        half = 0.5 * n_features
+        values = [f @ hyp0f1(half, -0.25 * (v * r) ** 2) for v in u.ravel()]
+        return np.reshape(values, u.shape) / f.sum()
 
     def laplacian_at_zero(self, n_features):
         """Laplacian at the origin of the normalised unit-scale kernel.
@@ -214,6 +266,10 @@ class Gaussian(Kernel):
         """Closed form; see :meth:`Kernel.log_normalizer`."""
         return -0.5 * n_features * np.log(2.0 * np.pi)
 
+    def spectrum(self, u, n_features):
+        """``exp(-u^2 / 2)``; see :meth:`Kernel.spectrum`."""
+        return np.exp(-0.5 * np.square(u))
+
 
 class Matern(Kernel):
     """Matérn kernel of half-integer order, in its plain scaling.
@@ -265,6 +321,11 @@ class Matern(Kernel):
         powers = np.arange(len(coefficients))[::-1]
         log_moments = gammaln(n_features + powers) + np.log(coefficients)
         return float(-_log_sphere_area(n_features) - logsumexp(log_moments))
+
+    def spectrum(self, u, n_features):
+        """``(1 + u^2)^-(nu + d/2)``; see :meth:`Kernel.spectrum`."""
+        self._order()
+        return np.exp(-(self.nu + 0.5 * n_features) * np.log1p(np.square(u)))
 
     def gaussian_mixture(self, least):
         """Density proportional to ``t^(nu-1) exp(-t)``.
@@ -342,16 +403,30 @@ class RationalQuadratic(Kernel):
 
     def log_normalizer(self, n_features):
         """Closed form; see :meth:`Kernel.log_normalizer`."""
-        self._check_alpha()
-        excess = self._power() - 0.5 * n_features
-        if excess <= 0:
-            raise self._not_integrable(n_features)
+        excess = self._excess(n_features)
         return float(
             -self._log_amplitude()
             - 0.5 * n_features * np.log(2.0 * np.pi * self.alpha)
             - gammaln(excess)
             + gammaln(self._power())
         )
+
+    def spectrum(self, u, n_features):
+        """``z^e K_e(z) / (2^(e-1) Gamma(e))``; see :meth:`Kernel.spectrum`.
+
+        With ``e = alpha - d/2`` and ``z = sqrt(2 alpha) u``, K_e the modified Bessel
+        function of the second kind.
+        """
+        z = np.sqrt(2.0 * self.alpha) * np.asarray(u, dtype=np.float64)
+        return _matern_correlation(self._excess(n_features), z)
+
+    def _excess(self, n_features):
+        """How much the power exceeds that of the heaviest tails with an integral."""
+        self._check_alpha()
+        excess = self._power() - 0.5 * n_features
+        if excess <= 0:
+            raise self._not_integrable(n_features)
+        return excess
 
     def _power(self):
         return float(self.alpha)
@@ -365,6 +440,36 @@ class RationalQuadratic(Kernel):
                 f"The 'alpha' parameter of {type(self).__name__} must be a positive "
                 f"number; got {self.alpha!r} instead."
             )
+
+
+# Bessel functions of higher orders overflow; their expansion errs by 4e-9 at most.
+_MAX_BESSEL_ORDER = 50
+
+
+def _matern_correlation(order, z):
+    """``2^(1-e) z^e K_e(z) / Gamma(e)`` of order e, 1 at z = 0."""
+    if order > _MAX_BESSEL_ORDER:
+        return _matern_correlation_of_large_order(order, z)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scaled = kve(order, z)
+        log_value = order * np.log(0.5 * z) - gammaln(order) + np.log(2 * scaled) - z
+    # Where K_e overflows z is so small that the value is 1 to rounding.
+    return np.where(np.isinf(scaled), 1.0, np.exp(log_value))
+
+
+def _matern_correlation_of_large_order(order, z):
+    # Debye's expansion (DLMF 10.41.4), over its value at z = 0.
+    s = np.hypot(1.0, z / order)
+    t = (z / order) ** 2 / (1 + s)  # s - 1, to all digits
+    log_leading = order * (np.log1p(0.5 * t) - t) - 0.5 * np.log(s)
+    return np.exp(log_leading) * _debye(1 / s, order) / _debye(1.0, order)
+
+
+def _debye(p, order):
+    u1 = (3 * p - 5 * p**3) / 24
+    u2 = (81 * p**2 - 462 * p**4 + 385 * p**6) / 1152
+    u3 = (30375 * p**3 - 369603 * p**5 + 765765 * p**7 - 425425 * p**9) / 414720
+    return 1 - u1 / order + u2 / order**2 - u3 / order**3
 
 
 class _RationalQuadraticSharp(RationalQuadratic):

@@ -74,6 +74,7 @@ def public_objects():
     import skdrift.model_selection
     import skdrift.oversampling
     import skdrift.plotting
+    import skdrift.spectral
 
     modules = [
         skdrift.bandwidth,
@@ -86,6 +87,7 @@ def public_objects():
         skdrift.model_selection,
         skdrift.oversampling,
         skdrift.plotting,
+        skdrift.spectral,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
