@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from ..engines import Profiles
-from ..kernels import Gaussian
+from ..engines import Profiles, Reduction, merge
+from ..engines._moments import Moments, Slopes, merge_moments, moments
+from ..kernels import Gaussian, Kernel
+
+# Share of the own term in the normaliser of a tracer, beside particles that count
+# themselves. Of a pair of particles both step back, of tracer and particle only the
+# tracer does: where the own term dominates, half of it makes its step as long as two.
+_TRACER_SHARE = 0.5
 
 
 def conservative(kernel):
@@ -48,6 +54,33 @@ def displacement(kernel):
     return Profiles(kernel.log_profile)
 
 
+def slopes(profiles):
+    """Slopes of the profiles of a kernel, for Jacobians.
+
+    Parameters
+    ----------
+    profiles : Profiles
+        From :func:`conservative` or :func:`displacement`.
+
+    Returns
+    -------
+    Slopes
+
+    Raises
+    ------
+    TypeError
+        If the profiles are not those of one :class:`~skdrift.kernels.Kernel`.
+    """
+    kernel = getattr(profiles.log_normalizer, "__self__", None)
+    if not isinstance(kernel, Kernel):
+        raise TypeError(
+            "The Jacobian of a field needs slopes of its profiles, which only those of "
+            "skdrift.fields.conservative(kernel) and displacement(kernel) have; got "
+            f"{profiles!r}."
+        )
+    return Slopes(kernel.pull, kernel.pull if profiles.pull is None else kernel.curvature)
+
+
 class DriftField:
     """Field of two profiles: what it is, before it has data.
 
@@ -81,7 +114,9 @@ class DriftField:
         object
             Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
             and ``at(queries, particles, bandwidth)``, that of points that are none,
-            both of the shape of their first argument.
+            both of the shape of their first argument. Points that stand for further
+            particles have the velocity ``of_tracers(queries, particles, bandwidth)``,
+            and ``linearized(queries, particles, bandwidth)``, this and its Jacobian.
         """
         return _BoundDriftField(self, engine, data, log_weights)
 
@@ -92,6 +127,7 @@ class _BoundDriftField:
         self.leave_one_out = field.leave_one_out
         self.engine = engine
         self.data = engine.bind(data, log_weights)
+        self.rows, self.log_weights = data, log_weights
 
     def on_particles(self, particles, bandwidth):
         deleted = np.arange(len(particles)) if self.leave_one_out else None
@@ -99,6 +135,38 @@ class _BoundDriftField:
 
     def at(self, queries, particles, bandwidth):
         return self._velocity(queries, particles, bandwidth, None)
+
+    def of_tracers(self, queries, particles, bandwidth):
+        """Velocity of points that are carried like particles, but push none."""
+        attraction = self.data.reduce(queries, self.profiles, bandwidth)
+        repulsion = self.engine.bind(particles).reduce(
+            queries, self.profiles, bandwidth
+        )
+        if not self.leave_one_out:
+            log_z = self._own_term(queries, particles)
+            own = Reduction(log_z, np.zeros_like(repulsion.displacement))
+            repulsion = merge(repulsion, own)
+        return attraction.displacement - repulsion.displacement
+
+    def linearized(self, queries, particles, bandwidth):
+        """Velocity of tracers and its Jacobian, shape (n_queries, d, d), in float64."""
+        arguments = self.profiles, slopes(self.profiles), bandwidth
+        attraction = moments(queries, self.rows, self.log_weights, *arguments)
+        repulsion = moments(queries, particles, None, *arguments)
+        if not self.leave_one_out:
+            log_z = self._own_term(queries, particles)
+            # The own term moves along with the tracer: it has no derivative.
+            own = Moments(log_z, *(np.zeros_like(a) for a in repulsion[1:]))
+            repulsion = merge_moments(repulsion, own)
+        return (
+            attraction.displacement - repulsion.displacement,
+            attraction.jacobian - repulsion.jacobian,
+        )
+
+    def _own_term(self, queries, particles):
+        log_n = float(self.profiles.log_normalizer(np.zeros(1))[0])
+        log_z = log_n + np.log(_TRACER_SHARE / len(particles))
+        return np.full(len(queries), log_z, dtype=queries.dtype)
 
     def log_ratio(self, queries, particles, bandwidth):
         """Log of the normalisers' ratio, data over particles, shape (n_queries,)."""
