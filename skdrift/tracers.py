@@ -10,12 +10,10 @@ enough is not: it folds space where ``det(I + eta grad V_t)`` is negative. Where
 a density is carried along by ``log p(T(z)) = log p(z) - log |det(I + eta grad V)|``.
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn import get_config
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 # Newton's method ends at corrections of this many bandwidths: the next one would be

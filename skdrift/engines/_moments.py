@@ -1,6 +1,6 @@
 """Sums of a reduction and of its derivative: what a Jacobian consists of.
 
-With slopes ``pb(r) = -p'(r) / r`` of the profiles, ``grad_x p(r) = pb(r) (y - x) / h^2``
+With slopes ``pb(r) = -p'(r) / r`` of the profiles, ``grad p(r) = pb(r) (y - x) / h^2``
 and the pull D of :mod:`._reduction` has the derivative
 
     grad D = M - A I - D S^T,

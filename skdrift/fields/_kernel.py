@@ -6,10 +6,7 @@ from ..engines import Profiles, Reduction, merge
 from ..engines._moments import Moments, Slopes, merge_moments, moments
 from ..kernels import Gaussian, Kernel
 
-# Share of the own term in the normaliser of a tracer, beside particles that count
-# themselves. Of a pair of particles both step back, of tracer and particle only the
-# tracer does: where the own term dominates, half of it makes its step as long as two.
-_TRACER_SHARE = 0.5
+_OWN_SHARES = (0.25, 0.5)
 
 
 def conservative(kernel):
@@ -78,7 +75,9 @@ def slopes(profiles):
             "skdrift.fields.conservative(kernel) and displacement(kernel) have; got "
             f"{profiles!r}."
         )
-    return Slopes(kernel.pull, kernel.pull if profiles.pull is None else kernel.curvature)
+    return Slopes(
+        kernel.pull, kernel.pull if profiles.pull is None else kernel.curvature
+    )
 
 
 class DriftField:
@@ -143,9 +142,10 @@ class _BoundDriftField:
             queries, self.profiles, bandwidth
         )
         if not self.leave_one_out:
-            log_z = self._own_term(queries, particles)
-            own = Reduction(log_z, np.zeros_like(repulsion.displacement))
-            repulsion = merge(repulsion, own)
+            none = np.zeros_like(repulsion.displacement)
+            of_data, of_model = self._own_terms(queries, len(particles))
+            attraction = merge(attraction, Reduction(of_data, none))
+            repulsion = merge(repulsion, Reduction(of_model, none))
         return attraction.displacement - repulsion.displacement
 
     def linearized(self, queries, particles, bandwidth):
@@ -154,19 +154,23 @@ class _BoundDriftField:
         attraction = moments(queries, self.rows, self.log_weights, *arguments)
         repulsion = moments(queries, particles, None, *arguments)
         if not self.leave_one_out:
-            log_z = self._own_term(queries, particles)
             # The own term moves along with the tracer: it has no derivative.
-            own = Moments(log_z, *(np.zeros_like(a) for a in repulsion[1:]))
-            repulsion = merge_moments(repulsion, own)
+            none = [np.zeros_like(a) for a in repulsion[1:]]
+            of_data, of_model = self._own_terms(queries, len(particles))
+            attraction = merge_moments(attraction, Moments(of_data, *none))
+            repulsion = merge_moments(repulsion, Moments(of_model, *none))
         return (
             attraction.displacement - repulsion.displacement,
             attraction.jacobian - repulsion.jacobian,
         )
 
-    def _own_term(self, queries, particles):
+    def _own_terms(self, queries, n_particles):
+        """Logs of what a tracer adds to the normalisers of data and model."""
         log_n = float(self.profiles.log_normalizer(np.zeros(1))[0])
-        log_z = log_n + np.log(_TRACER_SHARE / len(particles))
-        return np.full(len(queries), log_z, dtype=queries.dtype)
+        return (
+            np.full(len(queries), log_n + np.log(share / n_particles), queries.dtype)
+            for share in _OWN_SHARES
+        )
 
     def log_ratio(self, queries, particles, bandwidth):
         """Log of the normalisers' ratio, data over particles, shape (n_queries,)."""
