@@ -328,7 +328,7 @@ class BaseDrifter(
             self.start, len(particles), table, scaling, random_state, neighbors
         )
         z = start(self.start_noise_)[:_PROBE_TRACERS]
-        ends = tracers.carry(z, self._tracer_field(len(z)), self._tracer_steps())
+        ends = self._forwards(z)
         spread, reference = (
             root_mean_square(x - x.mean(axis=0)) for x in (ends, particles)
         )
@@ -553,10 +553,11 @@ class BaseDrifter(
 
         Every row moves in the field of the data and the fitted particles, step by
         step, without acting on them or on other rows. Rows of ``start_`` are particles
-        themselves and end in ``particles_``. Others stand for further particles, of the
-        same law: they count themselves in part, as particles do, unless these leave
-        themselves out. ``tracer_spread_`` says how well they keep together; to draw new
-        rows, use :meth:`sample`.
+        themselves and end in ``particles_``. Others stand for further particles: they
+        count in the normalisers of the two densities in their place, by a half in that
+        of the particles and a quarter in that of the data, where a particle counts 1.
+        ``tracer_spread_`` says how well they keep together; to draw new rows, use
+        :meth:`sample`.
 
         Parameters
         ----------
@@ -573,11 +574,9 @@ class BaseDrifter(
         UserWarning
             If the spread of fresh tracers is off by more than a quarter.
         """
-        z = self._check_rows(X)
+        X = self._check_data_rows(X)
         self._warn_if_unfaithful()
-        z = tracers.carry(z, self._tracer_field(len(z)), self._tracer_steps())
-        rows = self._fitted.scaling.to_data(z)
-        return self._with_particles(X, rows, self.start_, self.particles_)
+        return self._carried(X, self.start_, self.particles_, self._forwards)
 
     def inverse_transform(self, X):
         """Find the rows that :meth:`transform` carries to given ones.
@@ -612,27 +611,33 @@ class BaseDrifter(
             need not be one-to-one. The other rows are right: rows do not interact,
             which is why this is no error.
         """
-        z = self._check_ends(X)
-        origin = self._origin(z)
-        rows = self._fitted.scaling.to_data(origin.rows).astype(z.dtype, copy=False)
-        return self._with_particles(X, rows, self.particles_, self.start_)
-
-    def _check_ends(self, X):
-        """Rows at the end of the flow; frames need not have the names of the data."""
         check_is_fitted(self)
+        # By no names of columns: what transform gives may have none.
         X = check_array(X, dtype=self._fitted.table.rows.dtype, input_name="X")
         _check_n_features(self, X, reset=False)
-        return self._fitted.scaling.to_internal(X)
+        return self._carried(X, self.particles_, self.start_, self._backwards)
 
-    def _with_particles(self, X, rows, before, after):
-        """Rows, those that start where a particle does replaced by where it ends."""
-        # Near a particle the field of its own is steep, and with leave-one-out there is
-        # none: no sum over particles, but which one it is, gives its path exactly.
-        X = np.asarray(X, dtype=before.dtype) + 0.0  # no negative zeros
-        place = {row.tobytes(): i for i, row in enumerate(before + 0.0)}
-        found = np.array([place.get(row.tobytes(), -1) for row in X])
-        rows[found >= 0] = after[found[found >= 0]]
+    def _carried(self, X, before, after, carry):
+        """Rows at the other end of the flow, where particles are known by name.
+
+        The field of a particle without itself is not that of its neighbourhood, so
+        that no sum over all particles gives its path.
+        """
+        place = {row.tobytes(): i for i, row in enumerate(before + 0.0)}  # no -0.0
+        particle = np.array([place.get(row.tobytes(), -1) for row in X + 0.0])
+        rows = after[particle]
+        others = np.flatnonzero(particle < 0)
+        if others.size:
+            scaling = self._fitted.scaling
+            z = carry(scaling.to_internal(X[others]))
+            rows[others] = scaling.to_data(z)
         return rows
+
+    def _forwards(self, z):
+        return tracers.carry(z, self._tracer_field(len(z)), self._tracer_steps())
+
+    def _backwards(self, z):
+        return self._origin(z, stacklevel=5).rows  # who calls inverse_transform
 
     def _tracer_field(self, n):
         return self._fitted_field(n, len(self._fitted.particles), self.n_iter_)
@@ -649,10 +654,10 @@ class BaseDrifter(
                 "(see tracer_spread_). Draw new rows by sample(), or fit with "
                 "self_interaction='full', a larger bandwidth or more particles.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,  # past set_output, who calls transform
             )
 
-    def _origin(self, z):
+    def _origin(self, z, stacklevel):
         """Origins of tracers, and a warning where they are not what they should be."""
         origin = tracers.carry_back(z, self._tracer_field(len(z)), self._tracer_steps())
         lost = np.count_nonzero(~origin.is_found)
@@ -664,7 +669,7 @@ class BaseDrifter(
                 "too long to be one-to-one there. Fit with a smaller step_size, and "
                 "more annealing steps in proportion.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
         return origin
 
@@ -729,15 +734,17 @@ class BaseDrifter(
                 f"The 'method' must be 'kde' or 'flow'; got {method!r} instead."
             )
         z = self._check_rows(X)
-        return self._kernel_density(z) if method == "kde" else self._flow_density(z)
-
-    def _flow_density(self, z):
+        if method == "kde":
+            return self._kernel_density(z)
         self._check_start_has_density()
-        origin = self._origin(z)
+        origin = self._origin(z, stacklevel=3)
+        return self._flow_density(origin).astype(z.dtype, copy=False)
+
+    def _flow_density(self, origin):
         log_volume = np.log(self._fitted.scaling.scale).sum()
         log_p = self._start_density(origin.rows) - origin.log_det - log_volume
         log_p[~origin.is_found] = -np.inf
-        return log_p.astype(z.dtype, copy=False)
+        return log_p
 
     def _kernel_density(self, z):
         _, scaling, particles, *_ = self._fitted
@@ -843,10 +850,12 @@ class BaseDrifter(
         )
 
     def _check_rows(self, X):
+        return self._fitted.scaling.to_internal(self._check_data_rows(X))
+
+    def _check_data_rows(self, X):
         check_is_fitted(self)
         dtype = self._fitted.table.rows.dtype
-        X = validate_data(self, X, dtype=dtype, reset=False)
-        return self._fitted.scaling.to_internal(X)
+        return validate_data(self, X, dtype=dtype, reset=False)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_fitted")

@@ -90,9 +90,8 @@ def merge_moments(first, second):
     log_z = np.logaddexp(first.log_z, second.log_z)
     shift = np.where(np.isneginf(log_z), 0, log_z)
     shares = np.exp(first.log_z - shift), np.exp(second.log_z - shift)
-    means = (_weighted(shares, pair) for pair in zip(first, second, strict=True))
-    next(means)  # that of the logarithms
-    return Moments(log_z, *means)
+    pairs = zip(first[1:], second[1:], strict=True)
+    return Moments(log_z, *(_weighted(shares, pair) for pair in pairs))
 
 
 def _weighted(shares, pair):

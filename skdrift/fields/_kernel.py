@@ -6,7 +6,13 @@ from ..engines import Profiles, Reduction, merge
 from ..engines._moments import Moments, Slopes, merge_moments, moments
 from ..kernels import Gaussian, Kernel
 
-_OWN_SHARES = (0.25, 0.5)
+# Share of a source in its own place that a tracer adds to the normalisers of data and
+# of model. The second is for the particle that it stands for: counted in full, it would
+# hold back too much, as of a tracer and a particle close by only the tracer steps back.
+# The first lets go of tracers that are far from all data, whose origins would else be
+# lost. Among twelve pairs of shares this one kept tracers closest to particles on five
+# sets of data, of 2 to 64 columns, with either self-interaction.
+_OWN_SHARES = 0.25, 0.5
 
 
 def conservative(kernel):
@@ -136,16 +142,15 @@ class _BoundDriftField:
         return self._velocity(queries, particles, bandwidth, None)
 
     def of_tracers(self, queries, particles, bandwidth):
-        """Velocity of points that are carried like particles, but push none."""
+        """Velocity of points that stand for further particles, but push none."""
         attraction = self.data.reduce(queries, self.profiles, bandwidth)
         repulsion = self.engine.bind(particles).reduce(
             queries, self.profiles, bandwidth
         )
-        if not self.leave_one_out:
-            none = np.zeros_like(repulsion.displacement)
-            of_data, of_model = self._own_terms(queries, len(particles))
-            attraction = merge(attraction, Reduction(of_data, none))
-            repulsion = merge(repulsion, Reduction(of_model, none))
+        none = np.zeros_like(repulsion.displacement)
+        of_data, of_model = self._own_terms(queries, len(particles))
+        attraction = merge(attraction, Reduction(of_data, none))
+        repulsion = merge(repulsion, Reduction(of_model, none))
         return attraction.displacement - repulsion.displacement
 
     def linearized(self, queries, particles, bandwidth):
@@ -153,12 +158,11 @@ class _BoundDriftField:
         arguments = self.profiles, slopes(self.profiles), bandwidth
         attraction = moments(queries, self.rows, self.log_weights, *arguments)
         repulsion = moments(queries, particles, None, *arguments)
-        if not self.leave_one_out:
-            # The own term moves along with the tracer: it has no derivative.
-            none = [np.zeros_like(a) for a in repulsion[1:]]
-            of_data, of_model = self._own_terms(queries, len(particles))
-            attraction = merge_moments(attraction, Moments(of_data, *none))
-            repulsion = merge_moments(repulsion, Moments(of_model, *none))
+        # The own terms move along with the tracer: they have no derivative.
+        none = [np.zeros_like(a) for a in repulsion[1:]]
+        of_data, of_model = self._own_terms(queries, len(particles))
+        attraction = merge_moments(attraction, Moments(of_data, *none))
+        repulsion = merge_moments(repulsion, Moments(of_model, *none))
         return (
             attraction.displacement - repulsion.displacement,
             attraction.jacobian - repulsion.jacobian,
