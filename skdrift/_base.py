@@ -553,11 +553,10 @@ class BaseDrifter(
 
         Every row moves in the field of the data and the fitted particles, step by
         step, without acting on them or on other rows. Rows of ``start_`` are particles
-        themselves and end in ``particles_``. Others stand for further particles: they
-        count in the normalisers of the two densities in their place, by a half in that
-        of the particles and a quarter in that of the data, where a particle counts 1.
-        ``tracer_spread_`` says how well they keep together; to draw new rows, use
-        :meth:`sample`.
+        themselves and end in ``particles_``. Others stand for further particles of the
+        same law: they count in part in the normalisers of both densities, in their
+        place. ``tracer_spread_`` says how well they keep together; to draw new rows,
+        use :meth:`sample`.
 
         Parameters
         ----------
@@ -582,11 +581,16 @@ class BaseDrifter(
         """Find the rows that :meth:`transform` carries to given ones.
 
         The steps of the flow are solved for where they start, the last one first, by
-        Newton's method with the Jacobian of the field. With steps of size 1, on data
-        of 2 to 30 columns, ``inverse_transform(transform(Z))`` differed from Z by less
-        than 1e-9 ``scale_``, but for the rows that the warning counts; on data in
-        float32 by up to PRECISION. It takes some ten times as long as :meth:`transform`,
-        and grows with the square of the number of columns.
+        Newton's method with the Jacobian of the field. That takes twenty to sixty times
+        as long as :meth:`transform`, and in many columns d in proportion to d^2.
+
+        With the three drifters at their defaults, on four sets of data of 2 to 30
+        columns, ``inverse_transform(transform(Z))`` was Z within 2e-12 ``scale_`` in
+        every coordinate, but for up to 2 % of the rows, which a warning counted, and
+        one row of 200 that came from two places and was not counted. Each that was
+        found is an origin all the same: transformed again, it ends where Z does. With
+        data in float32 the median difference was 3e-6, the largest 3e-4; up to 2 % of
+        the rows differed by more where :class:`ConservativeDrifter` contracts.
 
         Parameters
         ----------
@@ -608,8 +612,9 @@ class BaseDrifter(
         -----
         ConvergenceWarning
             With the number of rows without an origin, or with several: a long step
-            need not be one-to-one. The other rows are right: rows do not interact,
-            which is why this is no error.
+            need not be one-to-one, and never is where the field jumps (the gradient of
+            a kernel with a kink, ``ConservativeDrifter(kernel="laplace")``). It is no
+            error, as rows do not interact: the others are right.
         """
         check_is_fitted(self)
         # By no names of columns: what transform gives may have none.

@@ -60,6 +60,7 @@ def public_objects():
     import skdrift.kernels
     import skdrift.metrics
     import skdrift.model_selection
+    import skdrift.tracers
 
     modules = [
         skdrift.bandwidth,
@@ -69,6 +70,7 @@ def public_objects():
         skdrift.kernels,
         skdrift.metrics,
         skdrift.model_selection,
+        skdrift.tracers,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
@@ -80,6 +82,7 @@ def public_objects():
         for method in ("fit", "sample", "transform", "score", "score_samples"):
             names.add(f"skdrift.{cls}.{method}")
         names.add(f"skdrift.{cls}.velocity")
+        names.add(f"skdrift.{cls}.inverse_transform")
     return sorted(names)
 
 

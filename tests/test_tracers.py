@@ -192,12 +192,16 @@ def test_slopes_need_a_kernel():
 # -- the velocity of tracers ---------------------------------------------------------
 
 
-def test_tracers_count_in_their_own_place():
+@pytest.mark.parametrize(
+    ("leave_one_out", "in_data", "in_model"), [(False, 0.25, 0.5), (True, 0.5, 0.25)]
+)
+def test_tracers_count_in_their_own_place(leave_one_out, in_data, in_model):
     data, particles, z = np.array([[1.0]]), np.array([[-1.0], [3.0]]), np.zeros((1, 1))
-    field = DriftField(displacement(Gaussian())).bind(NumpyEngine(), data)
+    profiles = displacement(Gaussian())
+    field = DriftField(profiles, leave_one_out).bind(NumpyEngine(), data)
     k1, k3 = np.exp(-0.5), np.exp(-4.5)
-    pull = k1 / (k1 + 0.25 / 2)
-    push = (-k1 + 3 * k3) / 2 / ((k1 + k3) / 2 + 0.5 / 2)
+    pull = k1 / (k1 + in_data / 2)
+    push = (-k1 + 3 * k3) / 2 / ((k1 + k3) / 2 + in_model / 2)
     assert_allclose(field.of_tracers(z, particles, 1.0), pull - push, rtol=1e-14)
 
 
