@@ -78,6 +78,7 @@ def carry(z, field, steps):
         With ``of_tracers(queries, particles, bandwidth)``, or ``at`` for a field that
         does not tell tracers from other points.
     steps : iterable of Step
+        First to last.
 
     Returns
     -------
@@ -100,6 +101,7 @@ def carry_back(z, field, steps):
     field : object
         With ``linearized(queries, particles, bandwidth)``, velocity and Jacobian.
     steps : sequence of Step
+        First to last.
 
     Returns
     -------
