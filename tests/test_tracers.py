@@ -112,6 +112,19 @@ def test_jacobian_of_the_pull_by_finite_differences(profiles, d):
             assert_allclose(result.jacobian[i], numerical, rtol=0, atol=1e-6 * size)
 
 
+def test_minus_one_deletes_nothing():
+    x, y, log_weights = clouds(2)
+    profiles, none = conservative(Matern(nu=1.5)), np.full(len(x), -1)
+    bound = NumpyEngine().bind(y, log_weights)
+    arguments = x, y, log_weights, profiles, slopes(profiles), H
+    for some, all_of_them in [
+        (bound.reduce(x, profiles, H, none), bound.reduce(x, profiles, H)),
+        (moments(*arguments, deleted=none), moments(*arguments)),
+    ]:
+        for a, b in zip(some, all_of_them, strict=True):
+            assert_array_equal(a, b)
+
+
 def test_the_gaussian_jacobian_is_the_covariance_of_the_weights():
     x, y, log_weights = clouds(3)
     result = moments(
@@ -477,7 +490,7 @@ def test_density_integrates_to_one():
     )
     with pytest.warns(ConvergenceWarning):
         drifter.fit(MOONS[:80])
-    low, high, n = np.array([-3.0, -2.5]), np.array([4.0, 3.0]), 50
+    low, high, n = np.array([-3.0, -2.5]), np.array([4.0, 3.0]), 80
     axes = [np.linspace(a, b, n) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     density = np.exp(drifter.score_samples(grid, method="flow"))
