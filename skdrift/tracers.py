@@ -147,12 +147,11 @@ def _step_back(target, field, step):
     if not lost.size:
         return found
     # From no step at all to the whole, along which the solution moves continuously.
-    aim, z = target[lost], target[lost]
+    z = target[lost]
     for size in step.size * np.arange(1, _STAGES + 1) / _STAGES:
-        again = _newton(aim, z, linearized, size, tolerance)
+        again = _newton(target[lost], z, linearized, size, tolerance)
         z = again.rows
     for whole, piece in zip(found, again, strict=True):
-        # Of neither, what is nearer is not worth telling.
         whole[lost[again.is_found]] = piece[again.is_found]
     return found
 
@@ -160,51 +159,36 @@ def _step_back(target, field, step):
 def _newton(target, guess, linearized, size, tolerance):
     """Solve ``z + size V(z) = target`` by damped steps, all rows at once."""
     n, d = target.shape
-    result = Origin(
-        guess.copy(), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, bool)
-    )
-    # Of the rows still at work: place, position, direction, share of it, last error.
-    at = np.arange(n)
-    base, direction = guess, np.zeros((n, d))
+    rows, direction = guess.copy(), np.zeros((n, d))
     share, before = np.ones(n), np.full(n, np.inf)
+    log_det, is_found, is_folded = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
+    # Where rounding is all that is left of the error, it does not descend.
+    rounding = 8 * np.finfo(np.float64).eps * np.abs(target).max(axis=1)
+    at = np.arange(n)
     for _ in range(_MAX_NEWTON):
-        z = base + share[:, None] * direction
+        z = rows[at] + share[at, None] * direction[at]
         v, jacobian = linearized(z)
         error = z + size * v - target[at]
         length = np.sqrt(np.einsum("ij,ij->i", error, error))
-        finite = np.isfinite(length) & np.isfinite(jacobian).all(axis=(1, 2))
-        # Where rounding is all that is left of the error, it does not descend.
-        rounding = 8 * np.finfo(np.float64).eps * np.abs(target[at]).max(axis=1)
-        better = finite & (
-            (length <= (1 - 1e-4 * share) * before) | (length <= rounding)
-        )
-        new, old = np.flatnonzero(better), np.flatnonzero(~better)
-        slope = np.eye(d) + size * jacobian[new]
-        sign, log_det = np.linalg.slogdet(slope)
+        descends = length <= (1 - 1e-4 * share[at]) * before[at]
+        better = (descends | (length <= rounding[at])) & np.isfinite(length)
+        better &= np.isfinite(jacobian).all(axis=(1, 2))
+
+        new = at[better]
+        slope = np.eye(d) + size * jacobian[better]
+        sign, log_abs_det = np.linalg.slogdet(slope)
         slope[sign == 0] = np.eye(d)  # a step of the fixed-point iteration instead
-        correction = -np.linalg.solve(slope, error[new][:, :, None])[:, :, 0]
-        base, direction = base.copy(), direction.copy()
-        base[new], direction[new] = z[new], correction
-        before[new], share[new] = length[new], 1.0
-        share[old] /= 2
+        rows[new], before[new], share[new] = z[better], length[better], 1.0
+        direction[new] = -np.linalg.solve(slope, error[better][:, :, None])[:, :, 0]
+        share[at[~better]] /= 2
 
-        reach = np.abs(correction).max(axis=1, initial=0)
-        floor = tolerance + rounding[new]
-        done = (reach <= floor) & (sign != 0)
-        finished, place = new[done], at[new[done]]
-        result.rows[place] = (base + direction)[finished]
-        result.log_det[place] = log_det[done]
-        result.is_folded[place] = sign[done] < 0
-        result.is_found[place] = True
-
-        goes_on = share >= _LEAST_SHARE
-        goes_on[finished] = False
-        result.rows[at[~goes_on & ~result.is_found[at]]] = base[
-            ~goes_on & ~result.is_found[at]
-        ]
-        at, base, direction = at[goes_on], base[goes_on], direction[goes_on]
-        share, before = share[goes_on], before[goes_on]
+        reach = np.abs(direction[new]).max(axis=1)
+        done = (reach <= tolerance + rounding[new]) & (sign != 0)
+        found = new[done]
+        rows[found] += direction[found]
+        log_det[found], is_folded[found] = log_abs_det[done], sign[done] < 0
+        is_found[found] = True
+        at = at[(share[at] >= _LEAST_SHARE) & ~is_found[at]]
         if not at.size:
             break
-    result.rows[at] = base
-    return result
+    return Origin(rows, log_det, is_found, is_folded)
