@@ -742,6 +742,7 @@ class BaseDrifter(
         if method == "kde":
             return self._kernel_density(z)
         self._check_start_has_density()
+        self._start_density(z[:1].astype(np.float64))  # it may be singular: say so soon
         origin = self._origin(z, stacklevel=3)
         return self._flow_density(origin).astype(z.dtype, copy=False)
 
@@ -855,7 +856,8 @@ class BaseDrifter(
         )
 
     def _check_rows(self, X):
-        return self._fitted.scaling.to_internal(self._check_data_rows(X))
+        X = self._check_data_rows(X)
+        return self._fitted.scaling.to_internal(X)
 
     def _check_data_rows(self, X):
         check_is_fitted(self)
