@@ -581,7 +581,7 @@ class BaseDrifter(
         """Find the rows that :meth:`transform` carries to given ones.
 
         The steps of the flow are solved for where they start, the last one first, by
-        Newton's method with the Jacobian of the field. That takes twenty to sixty times
+        Newton's method with the Jacobian of the field. That takes 20 to 90 times
         as long as :meth:`transform`, and in many columns d in proportion to d^2.
 
         With the three drifters at their defaults, on four sets of data of 2 to 30
