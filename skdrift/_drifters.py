@@ -111,6 +111,9 @@ class ConservativeDrifter(KernelDrifter):
         Probability that a particle is nearer to the data than a data row is to the
         others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
         where most rows have an equal twin.
+    tracer_spread_ : float
+        Spread of some fresh rows of the start that :meth:`transform` carries, over that
+        of the particles: about 1 if tracers are distributed as these.
     kernel_ : Kernel
         Kernel that was fitted with.
     engine_ : str
@@ -318,6 +321,9 @@ class SharpDrifter(ConservativeDrifter):
         Probability that a particle is nearer to the data than a data row is to the
         others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
         where most rows have an equal twin.
+    tracer_spread_ : float
+        Spread of some fresh rows of the start that :meth:`transform` carries, over that
+        of the particles: about 1 if tracers are distributed as these.
     kernel_ : Kernel
         The sharp companion of `kernel`, that of the density estimates.
     engine_ : str
@@ -497,6 +503,9 @@ class LaplaceDrifter(KernelDrifter):
         Probability that a particle is nearer to the data than a data row is to the
         others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
         where most rows have an equal twin.
+    tracer_spread_ : float
+        Spread of some fresh rows of the start that :meth:`transform` carries, over that
+        of the particles: about 1 if tracers are distributed as these.
     kernel_ : Kernel
         Kernel that was fitted with.
     engine_ : str

@@ -75,6 +75,7 @@ def public_objects():
     import skdrift.oversampling
     import skdrift.plotting
     import skdrift.spectral
+    import skdrift.tracers
 
     modules = [
         skdrift.bandwidth,
@@ -88,6 +89,7 @@ def public_objects():
         skdrift.oversampling,
         skdrift.plotting,
         skdrift.spectral,
+        skdrift.tracers,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
@@ -100,6 +102,7 @@ def public_objects():
             names.add(f"skdrift.{cls}.{method}")
         names.add(f"skdrift.{cls}.velocity")
         names.add(f"skdrift.{cls}.trajectory")
+        names.add(f"skdrift.{cls}.inverse_transform")
     for cls in skdrift.plotting.__all__:
         names |= {f"skdrift.plotting.{cls}.{m}" for m in ("from_estimator", "plot")}
     for cls in ("SampleDisplay", "MemorizationDisplay"):

@@ -164,7 +164,9 @@ class _NufftSources:
             return self.direct.reduce(queries, profiles, bandwidth, deleted)
 
         peak = math.exp(profiles.log_normalizer(np.zeros(1))[0])
-        own = np.zeros(len(x)) if deleted is None else peak * self.weights[deleted]
+        own = np.zeros(len(x))
+        if deleted is not None:
+            own = np.where(deleted < 0, 0.0, peak * self.weights[deleted])
         z, pulled = self._sums(x, plan)
         z -= own
         sure = self._is_sure(z, pulled, _TOTAL_ERROR * peak, bandwidth)

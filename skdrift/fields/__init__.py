@@ -9,7 +9,8 @@ A field states what it is without data: the `profiles` of its sums and their
 `leave_one_out`. ``bind(engine, data,
 log_weights)`` gives it the data, once. What comes back answers
 ``on_particles(particles, bandwidth)``, the velocity of every particle, and
-``at(queries, particles, bandwidth)``, that of points that are none.
+``at(queries, particles, bandwidth)``, that of points that are none; and, if the field
+tells them apart, ``of_tracers`` and ``linearized`` (see :class:`DriftField`).
 """
 
 from ._kernel import DriftField, conservative, displacement
