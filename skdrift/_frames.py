@@ -60,9 +60,6 @@ class Pandas:
 
     @staticmethod
     def read(X):
-        if not X.columns.is_unique:
-            twice = X.columns[X.columns.duplicated()].tolist()
-            raise ValueError(f"The columns {twice} occur twice; rename them.")
         return [Pandas._read_column(name, column) for name, column in X.items()]
 
     @staticmethod
@@ -83,6 +80,7 @@ class Pandas:
             kind, values = "time", present.astype("int64").to_numpy()
         elif types.is_string_dtype(dtype) or types.is_object_dtype(dtype):
             kind, values = "category", _strings(name, present.tolist())
+            # NaN, None and NA are all stored as they are.
             marker = column[missing].iloc[0] if missing.any() else None
         else:
             raise ValueError(f"The column {name!r} is of type {dtype}. {_ADVICE}")

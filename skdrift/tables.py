@@ -1,10 +1,11 @@
 """Tables of mixed columns: data frames to arrays of numbers, exactly, and back."""
 
+from collections import Counter
+
 import numpy as np
-from scipy import sparse
+from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.utils import check_array
-from sklearn.utils.extmath import randomized_svd
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
@@ -13,39 +14,38 @@ from sklearn.utils.validation import (
 
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
+from ._table import make_table
 
 __all__ = ["TableEncoder", "TabularDrifter"]
 
 # Integers up to here are exact as floats.
 _LARGEST_INTEGER = 2**53
+# Rows whose categories are assigned at once.
+_BATCH = 1000
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Encode a data frame of mixed columns as numbers that can be decoded.
 
-    Every column becomes one column of floats:
+    - Real numbers stay as they are.
+    - Integers, dates and times count their steps from the least value, the step
+      being their greatest common divisor.
+    - Booleans, ordered categories (in polars, Enum) and strings or categories of two
+      values are numbered.
+    - Other strings and categories become a column of 0 and 1 for each value.
+    - Missing values are filled by the median, in the last case by 0, and one more
+      column says where, 0 or 1, so that what is missing together can be learnt.
 
-    - real numbers stay as they are;
-    - integers, dates and times count their steps from the least value, the step
-      being their greatest common divisor;
-    - booleans, strings and categories are numbered. Ordered categories (in polars,
-      Enum) keep their order. The others are put in the order in which the rest of
-      the table varies most along them, so that rows of neighbouring categories are
-      alike.
-
-    Missing values of the last kind are one more category. Others are filled with the
-    median, and a further column says where, 0 or 1, so that what is missing together
-    can be learnt.
-
-    :meth:`inverse_transform` gives back the frame that was encoded, and for any other
-    numbers the nearest frame of its kind: categories that occur, integers within the
-    observed range.
+    :meth:`inverse_transform` gives back the frame that was encoded, and for other
+    numbers a frame like it, with categories that occur and integers within the
+    observed range. The numbers of the last kind count as memberships between 0 and 1:
+    a category is given to as many rows as its memberships add up to, and to those of
+    the largest in total. So decode a whole ensemble at once.
 
     Attributes
     ----------
     categories_ : dict
-        By the name of a column, its categories in the order of their numbers; a
-        missing value is a category.
+        By the name of a column, its categories in the order of their numbers.
     n_features_in_ : int
         Number of columns of the frame.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -65,18 +65,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     --------
     >>> import pandas as pd
     >>> from skdrift.tables import TableEncoder
-    >>> frame = pd.DataFrame(
-    ...     {"size": ["L", "S", "M", "L"], "cost": [9.5, 1.5, 5.0, None]}
-    ... )
+    >>> frame = pd.DataFrame({"size": ["L", "S", "M"], "cost": [9.5, 1.5, None]})
     >>> encoder = TableEncoder().fit(frame)
-    >>> encoder.categories_
-    {'size': ['L', 'M', 'S']}
+    >>> encoder.get_feature_names_out().tolist()
+    ['size_L', 'size_M', 'size_S', 'cost', 'missingindicator_cost']
     >>> encoder.transform(frame)
-    array([[0. , 9.5, 0. ],
-           [2. , 1.5, 0. ],
-           [1. , 5. , 0. ],
-           [0. , 5. , 1. ]])
-    >>> encoder.inverse_transform([[0.2, 7.1, 0.1], [9.0, 2.0, 0.8]])
+    array([[1. , 0. , 0. , 9.5, 0. ],
+           [0. , 0. , 1. , 1.5, 0. ],
+           [0. , 1. , 0. , 1.5, 1. ]])
+    >>> drawn = [[0.6, 0.3, 0.1, 7.1, 0.2], [0.0, 0.3, 0.7, 2.0, 0.8]]
+    >>> encoder.inverse_transform(drawn)
       size  cost
     0    L   7.1
     1    S   NaN
@@ -104,13 +102,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             that cannot be encoded, or integers that are not exact as floats.
         """
         vars(self).pop("_codes", None)  # not fitted, should this fail
-        library, read = self._read(X, reset=True)
-        codes = [_learn(column) for column in read]
-        _sort_categories(codes, read)
+        library, X = _validated(self, X, reset=True)
+        codes = [_learn(column) for column in library.read(X)]
         self.categories_ = {
             code.column.name: code.categories
             for code in codes
-            if isinstance(code, _Categories)
+            if code.column.kind == "category"
         }
         self._library, self._codes = library, codes
         return self
@@ -126,8 +123,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_codes)
-            One column of numbers for each column, and one more where it had missing
-            values that are not a category.
+            Numbers; ``get_feature_names_out`` says of what.
 
         Raises
         ------
@@ -136,9 +132,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             they did not hold in `fit`.
         """
         check_is_fitted(self)
-        _, read = self._read(X, reset=False)
+        library, X = _validated(self, X, reset=False)
         codes = []
-        for code, column in zip(self._codes, read, strict=True):
+        for code, column in zip(self._codes, library.read(X), strict=True):
             _check_kind(code.column, column)
             codes.append(code.encode(column))
         return np.concatenate(codes, axis=1)
@@ -188,30 +184,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str objects
-            For each column its name, then ``missingindicator_<name>`` where it had
-            missing values that are not a category.
+            For each column its name, or ``<name>_<category>`` for each of its
+            categories; then ``missingindicator_<name>`` if it had missing values.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         return np.array(
             [
-                prefix + name
+                encoded
                 for name, code in zip(names, self._codes, strict=True)
-                for prefix in ("", "missingindicator_")[: code.width]
+                for encoded in code.names(name)
             ],
             dtype=object,
         )
-
-    def _read(self, X, reset):
-        """Library of a table, and its columns."""
-        library = library_of(X)
-        if library is Arrays:
-            X = validate_data(
-                self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
-            )
-        else:
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        return library, library.read(X)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_codes")
@@ -223,11 +208,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return tags
 
 
+def _validated(estimator, X, reset):
+    """Library of a table with the right columns, and the table."""
+    library = library_of(X)
+    if library is Arrays:
+        finite = "allow-nan"
+        return library, validate_data(
+            estimator, X, reset=reset, dtype="numeric", ensure_all_finite=finite
+        )
+    twice = [name for name, count in Counter(X.columns).items() if count > 1]
+    if twice:
+        raise ValueError(f"The columns {twice} occur more than once; rename them.")
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return library, X
+
+
 class _Numbers:
     """Code of a column of real numbers, integers or times."""
 
     def __init__(self, column):
-        self.column = column._replace(values=None, missing=None)
+        self.column = _kept(column)
         self.width = 1 + bool(column.missing.any())
         values = column.values
         if column.kind == "real":
@@ -240,12 +240,13 @@ class _Numbers:
         middle = (len(values) - 1) // 2
         self.fill = np.partition((values - self.low) / self.step, middle)[middle]
 
+    def names(self, name):
+        return [name, f"missingindicator_{name}"][: self.width]
+
     def encode(self, column):
         missing = column.missing
-        if missing.any() and self.width == 1:
-            raise ValueError(
-                f"The column {column.name!r} has missing values, but had none in fit."
-            )
+        if self.width == 1:
+            _check_none_missing(column)
         numbers = np.full((len(missing), self.width), 0.0)
         numbers[:, 0] = self.fill
         numbers[~missing, 0] = (column.values - self.low) / self.step
@@ -262,47 +263,117 @@ class _Numbers:
         return values, (numbers[:, 1:] >= 0.5).any(axis=1)
 
 
-class _Categories:
-    """Code of a column of categories, of which a missing value is one."""
+class _Ordered:
+    """Code of a column of two categories, or of more in order: their numbers."""
 
-    width = 1
+    def __init__(self, column, categories):
+        self.column, self.categories = _kept(column), categories
+        self.numbers = _Numbers(self._numbered(column))
+        self.width = self.numbers.width
 
-    def __init__(self, column):
-        self.column = column._replace(values=None, missing=None)
-        present = set(column.values)
-        if column.order is None:
-            self.categories = sorted(present, key=str)
-        else:
-            self.categories = [value for value in column.order if value in present]
-        if column.missing.any():
-            self.categories.append(None)
+    def names(self, name):
+        return self.numbers.names(name)
 
     def encode(self, column):
-        place = {value: i for i, value in enumerate(self.categories)}
-        values = np.full(len(column.missing), None)
-        values[~column.missing] = column.values
-        codes = [place.get(value, -1) for value in values]
-        if -1 in codes:
-            raise ValueError(
-                f"The column {column.name!r} has the value "
-                f"{values[codes.index(-1)]!r}, which did not occur in fit."
-            )
-        return np.array(codes, dtype=np.float64)[:, None]
+        return self.numbers.encode(self._numbered(column))
 
     def decode(self, numbers):
-        codes = np.clip(np.rint(numbers[:, 0]), 0, len(self.categories) - 1)
-        found = np.full(len(self.categories), None)
-        found[:] = self.categories
-        values = found[codes.astype(int)]
-        missing = values == None  # noqa: E711
-        values[missing] = self.column.marker
-        return values.tolist(), missing
+        places, missing = self.numbers.decode(numbers)
+        return _chosen(self.column, self.categories, places, missing), missing
+
+    def _numbered(self, column):
+        return column._replace(kind="integer", values=_places(column, self.categories))
+
+
+class _Nominal:
+    """Code of a column of categories without order: a column of 0 and 1 for each.
+
+    One more for missing values. Of numbers between 0 and 1, memberships, decoding
+    makes categories that occur as often as these say.
+    """
+
+    def __init__(self, column, categories):
+        self.column, self.categories = _kept(column), categories
+        self.width = len(categories) + bool(column.missing.any())
+
+    def names(self, name):
+        names = [f"{name}_{category}" for category in self.categories]
+        return [*names, f"missingindicator_{name}"][: self.width]
+
+    def encode(self, column):
+        places = np.full(len(column.missing), len(self.categories))
+        places[~column.missing] = _places(column, self.categories)
+        if self.width == len(self.categories):
+            _check_none_missing(column)
+        return np.eye(self.width)[places]
+
+    def decode(self, numbers):
+        places = _assigned(numbers)
+        missing = places == len(self.categories)
+        return _chosen(self.column, self.categories, places, missing), missing
+
+
+def _kept(column):
+    return column._replace(values=None, missing=None)
+
+
+def _places(column, categories):
+    place = {category: i for i, category in enumerate(categories)}
+    places = [place.get(value) for value in column.values]
+    if None in places:
+        raise ValueError(
+            f"The column {column.name!r} has the category "
+            f"{column.values[places.index(None)]!r}, which did not occur in fit."
+        )
+    return np.array(places, dtype=np.int64)
+
+
+def _chosen(column, categories, places, missing):
+    return [
+        column.marker if gone else categories[place]
+        for place, gone in zip(places.tolist(), missing.tolist(), strict=True)
+    ]
+
+
+def _check_none_missing(column):
+    if column.missing.any():
+        raise ValueError(
+            f"The column {column.name!r} has missing values, but had none in fit."
+        )
+
+
+def _assigned(memberships):
+    """Categories of a whole ensemble, each as often as its memberships add up to.
+
+    The assignment of the largest total membership. Rows of one membership 1 keep
+    their category. Cubic in the rows, therefore in batches, which hand on what is
+    left of their sums.
+    """
+    n, k = memberships.shape
+    places, left = np.empty(n, dtype=np.int64), np.zeros(k)
+    for batch in gen_batches(n, _BATCH):
+        rows = memberships[batch]
+        due = np.maximum(rows.sum(axis=0) + left, 0)
+        due = due * (len(rows) / due.sum()) if due.any() else np.full(k, len(rows) / k)
+        count = np.floor(due).astype(np.int64)
+        largest = np.argsort(count - due, kind="stable")
+        count[largest[: len(rows) - count.sum()]] += 1
+        left = due - count
+        labels = np.repeat(np.arange(k), count)
+        places[batch] = labels[linear_sum_assignment(-rows[:, labels])[1]]
+    return places
 
 
 def _learn(column):
     if not len(column.values):
         raise ValueError(f"The column {column.name!r} has no values; leave it out.")
-    return (_Categories if column.kind == "category" else _Numbers)(column)
+    if column.kind != "category":
+        return _Numbers(column)
+    present = set(column.values)
+    if column.order is not None:
+        return _Ordered(column, [value for value in column.order if value in present])
+    categories = sorted(present, key=str)
+    return (_Ordered if len(categories) <= 2 else _Nominal)(column, categories)
 
 
 def _steps(name, values):
@@ -334,48 +405,15 @@ def _check_kind(fitted, column):
         )
 
 
-def _sort_categories(codes, read):
-    """Put categories without an order where the rest of the table varies most.
-
-    The order is that of the first principal component of the means of all other
-    columns over the categories, categories counting as often as they occur.
-    """
-    blocks = [
-        _indicators(code.encode(r), code) for code, r in zip(codes, read, strict=True)
-    ]
-    for j, (code, column) in enumerate(zip(codes, read, strict=True)):
-        others = blocks[:j] + blocks[j + 1 :]
-        if column.kind != "category" or column.order is not None or not others:
-            continue
-        count = np.asarray(blocks[j].sum(axis=0)).ravel()
-        means = (blocks[j].T @ sparse.hstack(others)).toarray() / count[:, None]
-        means -= count @ means / count.sum()
-        weighted = np.sqrt(count)[:, None] * means
-        direction = randomized_svd(weighted, 1, random_state=0)[2][0]
-        order = np.argsort(means @ direction, kind="stable")
-        code.categories = [code.categories[k] for k in order]
-
-
-def _indicators(numbers, code):
-    """Columns of unit variance for numbers, of zeros and ones for categories."""
-    if isinstance(code, _Categories):
-        n = len(numbers)
-        place = (np.arange(n), numbers[:, 0].astype(int))
-        return sparse.csr_array((np.ones(n), place), shape=(n, len(code.categories)))
-    spread = numbers.std(axis=0)
-    return sparse.csr_array(
-        (numbers - numbers.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    )
-
-
 class TabularDrifter(BaseEstimator):
     """Draw rows like those of a data frame of mixed columns.
 
     A :class:`TableEncoder` turns the frame into numbers, a drifter is fitted to
     these, and what it draws is decoded: a frame of the same library, with the same
-    names and types of columns. The drifters round columns of few values to values
-    that occur, each as often as in the data (`discrete_features`), so categories,
-    booleans and missing values have the frequencies of the data.
+    names and types of columns. Categories, booleans and missing values are as frequent
+    as in the data: the drifter rounds columns of few values to values that occur, but
+    leaves memberships of categories to the encoder (``discrete_features="auto"`` of
+    the drifter is set to the columns in question).
 
     For labelled rows leave the label in the frame, as a column like the others.
 
@@ -456,13 +494,13 @@ class TabularDrifter(BaseEstimator):
                 "The 'drifter' parameter must be an estimator with a method 'sample'; "
                 f"got {self.drifter!r}."
             )
-        if library_of(X) is Arrays:
-            X = validate_data(self, X, dtype="numeric", ensure_all_finite="allow-nan")
-        else:
-            validate_data(self, X, skip_check_array=True)
+        _, X = _validated(self, X, reset=True)
         encoder = TableEncoder().set_output(transform="default")
+        codes = encoder.fit_transform(X)
+        if drifter.get_params(deep=False).get("discrete_features") == "auto":
+            drifter.set_params(discrete_features=_rounded(encoder, codes))
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
-        drifter = drifter.fit(encoder.fit_transform(X), **weight)
+        drifter = drifter.fit(codes, **weight)
         self.encoder_, self.drifter_ = encoder, drifter
         return self
 
@@ -511,3 +549,10 @@ class TabularDrifter(BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _rounded(encoder, codes):
+    """Columns of few values, but for memberships, whose order of size decides more."""
+    discrete = make_table(codes, np.ones(len(codes)), standardize=True)[2].columns
+    member = [isinstance(c, _Nominal) for c in encoder._codes for _ in range(c.width)]
+    return [j for j in discrete if not member[j]]
