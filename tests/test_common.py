@@ -10,12 +10,15 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from skdrift.tables import TableEncoder, TabularDrifter
 
 INSTANCES = [
     ConservativeDrifter(),
     LaplaceDrifter(),
     SharpDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
+    TableEncoder(),
+    TabularDrifter(),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -60,6 +63,8 @@ def public_objects():
     import skdrift.kernels
     import skdrift.metrics
     import skdrift.model_selection
+    import skdrift.pipeline
+    import skdrift.tables
 
     modules = [
         skdrift.bandwidth,
@@ -69,6 +74,8 @@ def public_objects():
         skdrift.kernels,
         skdrift.metrics,
         skdrift.model_selection,
+        skdrift.pipeline,
+        skdrift.tables,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:
