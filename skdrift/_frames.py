@@ -98,6 +98,10 @@ class Pandas:
     def frame(names, columns):
         return Pandas.module().DataFrame(dict(zip(names, columns, strict=True)))
 
+    @staticmethod
+    def drop(X, j):
+        return X.drop(columns=X.columns[j])
+
 
 class Polars:
     """Frames of polars."""
@@ -149,6 +153,10 @@ class Polars:
     def frame(names, columns):
         return Polars.module().DataFrame(dict(zip(names, columns, strict=True)))
 
+    @staticmethod
+    def drop(X, j):
+        return X.drop(X.columns[j])
+
 
 class Arrays:
     """Arrays, like frames whose columns are all of one type."""
@@ -177,6 +185,10 @@ class Arrays:
     @staticmethod
     def frame(names, columns):
         return np.column_stack(columns)
+
+    @staticmethod
+    def drop(X, j):
+        return np.delete(X, j, axis=1)
 
 
 def _int64(name, column):
