@@ -30,7 +30,9 @@ def assert_same(frame, expected):
     if isinstance(expected, pd.DataFrame):
         pd.testing.assert_frame_equal(frame, expected, check_exact=True)
     else:
-        polars.testing.assert_frame_equal(frame, expected, check_exact=True)
+        polars.testing.assert_frame_equal(
+            frame, expected, check_exact=True, categorical_as_str=True
+        )
 
 
 def drifter(**parameters):
