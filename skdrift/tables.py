@@ -1,20 +1,21 @@
 """Tables of mixed columns: data frames to arrays of numbers, exactly, and back."""
 
 from collections import Counter
+from numbers import Integral
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array, check_scalar, gen_batches
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
     validate_data,
 )
 
+from ._discrete import OCCURRENCES
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
-from ._table import make_table
 
 __all__ = ["TableEncoder", "TabularDrifter"]
 
@@ -198,6 +199,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             dtype=object,
         )
 
+    def _marks(self, name):
+        """What the codes say about each of their columns."""
+        return np.concatenate([getattr(code, name) for code in self._codes])
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_codes")
 
@@ -236,6 +241,9 @@ class _Numbers:
             self.low, self.step, self.n_steps = 0.0, 1.0, None
         else:
             self.low, self.step, self.n_steps = _steps(column.name, values)
+        few = OCCURRENCES * len(np.unique(values)) <= len(values)
+        self.repeats = np.array([few, True])[: self.width]
+        self.memberships = np.zeros(self.width, dtype=bool)
         # A value that occurs, so that the column has no more values than before.
         middle = (len(values) - 1) // 2
         self.fill = np.partition((values - self.low) / self.step, middle)[middle]
@@ -270,6 +278,7 @@ class _Ordered:
         self.column, self.categories = _kept(column), categories
         self.numbers = _Numbers(self._numbered(column))
         self.width = self.numbers.width
+        self.repeats, self.memberships = self.numbers.repeats, self.numbers.memberships
 
     def names(self, name):
         return self.numbers.names(name)
@@ -295,6 +304,8 @@ class _Nominal:
     def __init__(self, column, categories):
         self.column, self.categories = _kept(column), categories
         self.width = len(categories) + bool(column.missing.any())
+        self.memberships = np.ones(self.width, dtype=bool)
+        self.repeats = ~self.memberships  # not to be rounded one by one
 
     def names(self, name):
         names = [f"{name}_{category}" for category in self.categories]
@@ -411,9 +422,9 @@ class TabularDrifter(BaseEstimator):
     A :class:`TableEncoder` turns the frame into numbers, a drifter is fitted to
     these, and what it draws is decoded: a frame of the same library, with the same
     names and types of columns. Categories, booleans and missing values are as frequent
-    as in the data: the drifter rounds columns of few values to values that occur, but
-    leaves memberships of categories to the encoder (``discrete_features="auto"`` of
-    the drifter is set to the columns in question).
+    as in the data: the drifter rounds columns of few values to values that occur
+    (``discrete_features="auto"`` is set to the columns in question), and memberships
+    of categories are shifted to the mean of the data before they are decoded.
 
     For labelled rows leave the label in the frame, as a column like the others.
 
@@ -482,7 +493,7 @@ class TabularDrifter(BaseEstimator):
         Raises
         ------
         TypeError
-            If the drifter cannot draw.
+            If the drifter has no method `sample`.
         ValueError
             If the frame cannot be encoded (see :class:`TableEncoder`), or the drifter
             refuses it.
@@ -498,9 +509,10 @@ class TabularDrifter(BaseEstimator):
         encoder = TableEncoder().set_output(transform="default")
         codes = encoder.fit_transform(X)
         if drifter.get_params(deep=False).get("discrete_features") == "auto":
-            drifter.set_params(discrete_features=_rounded(encoder, codes))
+            drifter.set_params(discrete_features=encoder._marks("repeats"))
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         drifter = drifter.fit(codes, **weight)
+        self._n_rows, self._mean = len(X), np.average(codes, 0, sample_weight)
         self.encoder_, self.drifter_ = encoder, drifter
         return self
 
@@ -520,8 +532,14 @@ class TabularDrifter(BaseEstimator):
             A frame like that of `fit`.
         """
         check_is_fitted(self)
-        drawn = self.drifter_.sample(n_samples, random_state=random_state)
-        return self.encoder_.inverse_transform(drawn)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        # Drifters evolve as many rows in any case, and few rows say little about how
+        # frequent their categories are.
+        n = max(n_samples, self._n_rows)
+        drawn = np.array(self.drifter_.sample(n, random_state=random_state))
+        shift = self._mean - drawn.mean(axis=0)
+        drawn += np.where(self.encoder_._marks("memberships"), shift, 0.0)
+        return self.encoder_.inverse_transform(drawn)[:n_samples]
 
     def score(self, X, y=None):
         """Score of the drifter on other rows, encoded.
@@ -549,10 +567,3 @@ class TabularDrifter(BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
-
-
-def _rounded(encoder, codes):
-    """Columns of few values, but for memberships, whose order of size decides more."""
-    discrete = make_table(codes, np.ones(len(codes)), standardize=True)[2].columns
-    member = [isinstance(c, _Nominal) for c in encoder._codes for _ in range(c.width)]
-    return [j for j in discrete if not member[j]]
