@@ -359,12 +359,11 @@ def mixed_frame(n, seed=0):
 @pytest.fixture(scope="module")
 def drawn_table():
     frame = mixed_frame(1000)
-    fitted = TabularDrifter(drifter()).fit(frame)
-    return frame, fitted, fitted.sample(1000)
+    return frame, TabularDrifter(drifter()).fit(frame).sample(1000)
 
 
 def test_draws_are_frames_like_the_data(drawn_table):
-    frame, fitted, drawn = drawn_table
+    frame, drawn = drawn_table
     pd.testing.assert_series_equal(drawn.dtypes, frame.dtypes)
     assert set(drawn["kind"]) == set(frame["kind"])
     for name in ("count", "price", "children", "since"):
@@ -372,21 +371,27 @@ def test_draws_are_frames_like_the_data(drawn_table):
         assert drawn[name].max() <= frame[name].max()
     assert (drawn["price"] % 5 == 0).all()
     assert drawn["since"].equals(drawn["since"].dt.normalize())
-    assert len(fitted.sample(3)) == 3
+    assert len(drawn.merge(frame)) == 0  # no copies
+
+
+def test_random_numbers():
+    fitted = TabularDrifter(drifter()).fit(mixed_frame(100))
     pd.testing.assert_frame_equal(fitted.sample(5), fitted.sample(5))
     assert not fitted.sample(5, random_state=1).equals(fitted.sample(5))
-    assert len(drawn.merge(frame)) == 0  # no copies
+    assert len(fitted.sample()) == 1
+    with pytest.raises(ValueError, match="n_samples == 0"):
+        fitted.sample(0)
 
 
 @pytest.mark.parametrize("name", ["kind", "grade", "flag", "count"])
 def test_frequencies(drawn_table, name):
-    frame, _, drawn = drawn_table
+    frame, drawn = drawn_table
     shares = [f[name].value_counts(normalize=True) for f in (frame, drawn)]
     assert shares[0].sub(shares[1], fill_value=0).abs().sum() / 2 < 0.01
 
 
 def test_dependence_of_numbers_on_categories(drawn_table):
-    frame, _, drawn = drawn_table
+    frame, drawn = drawn_table
     fresh = mixed_frame(1000, seed=1)
     for category in ("kind", "grade", "flag"):
         for name in ("x", "y", "count"):
@@ -409,7 +414,7 @@ def test_dependence_of_numbers_on_categories(drawn_table):
 
 
 def test_missing_values_are_as_frequent_and_together(drawn_table):
-    frame, _, drawn = drawn_table
+    frame, drawn = drawn_table
     for flag in (False, True):
         rates = [
             f.loc[f["flag"] == flag, ["income", "children"]].isna().mean()
@@ -418,6 +423,25 @@ def test_missing_values_are_as_frequent_and_together(drawn_table):
         assert_allclose(rates[0], rates[1], atol=0.04)
     both = drawn["income"].isna() == drawn["children"].isna()
     assert both.mean() > 0.99
+
+
+def test_a_table_of_categories_alone():
+    frame = mixed_frame(300)[["kind", "flag", "grade"]]
+    drawn = TabularDrifter(drifter()).fit(frame).sample(300)
+    for name in frame:
+        assert drawn[name].value_counts().equals(frame[name].value_counts())
+
+
+def test_a_rare_category_and_few_values_observed():
+    frame = mixed_frame(300)[["x", "kind"]]
+    frame["kind"] = frame["kind"].where(frame.index != 7, "palm")
+    # Nine in ten missing: the few values must not be drawn as they are.
+    frame["z"] = frame["x"].where(frame.index % 10 == 0)
+    drawn = TabularDrifter(drifter()).fit(frame).sample(300)
+    assert (drawn["kind"] == "palm").sum() == 1
+    assert drawn["z"].notna().sum() == 30
+    assert not drawn["z"].dropna().isin(frame["z"]).any()
+    assert drawn["x"].corr(drawn["z"]) > 0.9
 
 
 def test_the_same_rows_from_both_libraries():
