@@ -510,9 +510,11 @@ class TabularDrifter(BaseEstimator):
         codes = encoder.fit_transform(X)
         if drifter.get_params(deep=False).get("discrete_features") == "auto":
             drifter.set_params(discrete_features=encoder._marks("repeats"))
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weight = {}
+        if sample_weight is not None:
+            weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
         drifter = drifter.fit(codes, **weight)
-        self._n_rows, self._mean = len(X), np.average(codes, 0, sample_weight)
+        self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
         self.encoder_, self.drifter_ = encoder, drifter
         return self
 

@@ -140,6 +140,42 @@ def test_arrays(X):
     assert decoded.dtype == X.dtype
 
 
+@LIBRARIES
+def test_further_types(library):
+    days = [datetime.date(2020, 2, 27 + k) for k in (0, 2, 1)]
+    clock = [datetime.time(4, k) for k in (5, 0, 9)]
+    if library is pd:
+        zoned = pd.Series(pd.date_range("2020-10-25", periods=3, freq="h", tz="UTC"))
+        frame = pd.DataFrame(
+            {
+                "half": np.array([0.1, 2, 3], np.float16),
+                "nanoseconds": pd.to_datetime([1, 3, 2], unit="ns"),
+                "zoned": zoned.dt.tz_convert("Europe/Berlin").mask(
+                    [False, True, False]
+                ),
+                "span": pd.to_timedelta([1, 9, None], unit="h"),
+                "codes": pd.Categorical([5, 1, None], categories=[9, 5, 1]),
+                "spans": pd.cut([1, 5, 9], [0, 3, 6, 9]),
+            }
+        )
+    else:
+        levels = pl.Enum(["low", "middle", "high"])
+        frame = pl.DataFrame(
+            {
+                "day": [None, *days[1:]],
+                "clock": clock,
+                "level": pl.Series(["high", None, "low"], dtype=levels),
+                "zoned": pl.Series([datetime.datetime(2020, 7, 1), None, None]).cast(
+                    pl.Datetime("ns", "Europe/Berlin")
+                ),
+                "span": [datetime.timedelta(k) for k in (3, 1, 2)],
+            }
+        )
+    encoder = TableEncoder()
+    decoded = encoder.inverse_transform(encoder.fit_transform(frame))
+    assert_same(decoded, frame)
+
+
 def test_each_missing_object_is_put_back():
     missing = [None, np.nan, pd.NA]
     frame = pd.DataFrame(
