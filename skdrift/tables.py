@@ -235,9 +235,8 @@ class _Numbers:
         self.column = _kept(column)
         self.width = 1 + bool(column.missing.any())
         values = column.values
+        _check_finite(column)
         if column.kind == "real":
-            if not np.isfinite(values).all():
-                raise ValueError(f"The column {column.name!r} has infinite values.")
             self.low, self.step, self.n_steps = 0.0, 1.0, None
         else:
             self.low, self.step, self.n_steps = _steps(column.name, values)
@@ -253,6 +252,7 @@ class _Numbers:
 
     def encode(self, column):
         missing = column.missing
+        _check_finite(column)
         if self.width == 1:
             _check_none_missing(column)
         numbers = np.full((len(missing), self.width), 0.0)
@@ -278,7 +278,8 @@ class _Ordered:
         self.column, self.categories = _kept(column), categories
         self.numbers = _Numbers(self._numbered(column))
         self.width = self.numbers.width
-        self.repeats, self.memberships = self.numbers.repeats, self.numbers.memberships
+        self.memberships = self.numbers.memberships
+        self.repeats = ~self.memberships
 
     def names(self, name):
         return self.numbers.names(name)
@@ -344,6 +345,11 @@ def _chosen(column, categories, places, missing):
         column.marker if gone else categories[place]
         for place, gone in zip(places.tolist(), missing.tolist(), strict=True)
     ]
+
+
+def _check_finite(column):
+    if not np.isfinite(column.values).all():
+        raise ValueError(f"The column {column.name!r} has infinite values.")
 
 
 def _check_none_missing(column):

@@ -326,6 +326,7 @@ FITTED = pd.DataFrame(
         ({"kind": ["a", None, "c"]}, "'kind' has missing values"),
         ({"flag": pd.array([True, None, True], "boolean")}, "'flag' has missing"),
         ({"x": [1.0, None, 3.0]}, "'x' has missing values"),
+        ({"x": [1.0, np.inf, 3.0]}, "'x' has infinite values"),
         ({"x": ["1", "2", "3"]}, "'x' is of type .* but was of type float64"),
         ({"t": [1, 2, 3]}, "'t' is of type int64"),
         ({"t": FITTED["t"].astype("datetime64[s]")}, "'t' is of type datetime64.s"),
@@ -466,6 +467,16 @@ def test_a_table_of_categories_alone():
     drawn = TabularDrifter(drifter()).fit(frame).sample(300)
     for name in frame:
         assert drawn[name].value_counts().equals(frame[name].value_counts())
+
+
+def test_few_rows_of_ordered_categories():
+    """Each value less than five times: still as often as in the data."""
+    frame = mixed_frame(9)[["x", "flag", "grade"]]
+    drawn = TabularDrifter(drifter()).fit(frame).sample(90)
+    for name in ("flag", "grade"):
+        expected = 10 * frame[name].value_counts(sort=False).sort_index()
+        found = drawn[name].value_counts(sort=False).reindex(expected.index)
+        assert (np.abs(found - expected) <= 2).all()
 
 
 def test_a_rare_category_and_few_values_observed():
