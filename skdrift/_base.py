@@ -17,6 +17,7 @@ from sklearn.base import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
     _check_n_features,
     _check_sample_weight,
@@ -499,8 +500,9 @@ class BaseDrifter(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            New rows in the units and precision of the data.
+        array-like of shape (n_samples, n_features)
+            New rows in the units and precision of the data: an ndarray, or the data
+            frame that `set_output` asked for.
 
         Raises
         ------
@@ -528,7 +530,8 @@ class BaseDrifter(
             ensembles.append(
                 self._fresh_ensemble(field, n, random_state, neighbors, report)
             )
-        return random_state.permutation(np.concatenate(ensembles))[:n_samples]
+        rows = random_state.permutation(np.concatenate(ensembles))[:n_samples]
+        return _wrap_data_with_container("transform", rows, rows, self)
 
     def _fresh_ensemble(self, field, n, random_state, neighbors, report):
         """Rows of one more ensemble, in data units."""

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 # A column is discrete if each of its values occurs this often on average.
-_OCCURRENCES = 5
+OCCURRENCES = 5
 # Particles this close to a value, in gaps between values, are on it: many may be there
 # up to rounding, and no threshold must tell those apart.
 _ON_VALUE = 1e-3
@@ -106,4 +106,4 @@ def _repeats(column, count):
     largest = 2 ** np.finfo(column.dtype).nmant
     integral = np.all(column == np.round(column)) and np.abs(column).max() < largest
     n = count.sum() if integral else len(column)
-    return n >= _OCCURRENCES * n_values
+    return n >= OCCURRENCES * n_values

@@ -17,6 +17,7 @@ from skdrift import (
     SoftmaxDrifter,
 )
 from skdrift.oversampling import DriftOversampler
+from skdrift.tables import TableEncoder, TabularDrifter
 
 INSTANCES = [
     ConservativeDrifter(),
@@ -27,6 +28,8 @@ INSTANCES = [
     SoftmaxDrifter(),
     SoftmaxDrifter(temperature=[0.5, 2.0]),
     DriftOversampler(),
+    TableEncoder(),
+    TabularDrifter(),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -73,8 +76,10 @@ def public_objects():
     import skdrift.metrics
     import skdrift.model_selection
     import skdrift.oversampling
+    import skdrift.pipeline
     import skdrift.plotting
     import skdrift.spectral
+    import skdrift.tables
     import skdrift.tracers
 
     modules = [
@@ -90,6 +95,8 @@ def public_objects():
         skdrift.plotting,
         skdrift.spectral,
         skdrift.tracers,
+        skdrift.pipeline,
+        skdrift.tables,
     ]
     names = {f"skdrift.{name}" for name in skdrift.__all__}
     for module in modules:

@@ -18,6 +18,7 @@ from ._two_sample import (
     sliced_wasserstein_distance,
     wasserstein_distance,
 )
+from ._utility import train_on_synthetic_score
 
 __all__ = [
     "classifier_two_sample_test",
@@ -31,5 +32,6 @@ __all__ = [
     "near_copy_share",
     "sample_quality_report",
     "sliced_wasserstein_distance",
+    "train_on_synthetic_score",
     "wasserstein_distance",
 ]

@@ -14,13 +14,14 @@ from ._two_sample import (
     sliced_wasserstein_distance,
     wasserstein_distance,
 )
+from ._utility import train_scores
 
 # The exact distance takes cubic time, twice for every draw.
 _MAX_TRANSPORT_ROWS = 1000
 
 
 def sample_quality_report(
-    generated, test, train, *, standardize=True, random_state=None
+    generated, test, train, *, target=None, standardize=True, random_state=None
 ):
     """Table of all metrics of a generator, beside their values for fresh data.
 
@@ -40,6 +41,9 @@ def sample_quality_report(
         Rows of the same law as `train` that the generator has not seen.
     train : array-like of shape (n_train, n_features)
         Rows that the generator was fitted to.
+    target : int or None, default=None
+        Index of a column to be predicted from the others, after training on drawn
+        and on training rows (see :func:`train_on_synthetic_score`): one row more.
     standardize : bool, default=True
         Whether distances are measured in standard deviations of the columns of
         `train`. If not, in data units.
@@ -48,7 +52,7 @@ def sample_quality_report(
 
     Returns
     -------
-    pandas.DataFrame of shape (10, 5)
+    pandas.DataFrame of shape (10, 5), or (11, 5) with a target
         One row for each metric, by name, with the columns
 
         - ``"generated"``: mean over the draws;
@@ -62,6 +66,8 @@ def sample_quality_report(
         ``"maximum_mean_discrepancy"`` is the biased estimate, as an unbiased one has
         no ratio. ``"wasserstein_distance"`` is of at most 1000 rows.
         ``"closest_record_ratio"`` is NaN where it is not defined.
+        ``"train_on_synthetic_score"`` is the held-out score itself; its ratio is what
+        the function of that name returns.
 
     Raises
     ------
@@ -89,11 +95,14 @@ def sample_quality_report(
     """
     pandas = _import_pandas()
     draws, test, train = _check_report_samples(generated, test, train)
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    # In data units, where labels are what they are.
+    utility = {} if target is None else _utility(draws, test, train, target, seed)
     if standardize:
         scaler = StandardScaler().fit(train)
         *draws, test, train = map(scaler.transform, (*draws, test, train))
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     table = _fidelity(draws, test, train, seed) | _memorization(draws, test, train)
+    table |= utility
     columns = ["generated", "std", "fresh", "ratio", "better"]
     return pandas.DataFrame.from_dict(table, orient="index", columns=columns)
 
@@ -160,15 +169,24 @@ def _memorization(draws, test, train):
     return _rows(metrics, draws, test)
 
 
+def _utility(draws, test, train, target, seed):
+    n = min(len(train), *map(len, draws))
+    *draws, train = (_part(rows, n, seed) for rows in (*draws, train))
+    values, fresh = train_scores(draws, train, test, target, None, None, seed)
+    return {"train_on_synthetic_score": _row(values, fresh, "higher")}
+
+
 def _rows(metrics, draws, fresh_rows):
-    table = {}
-    for name, (better, metric) in metrics.items():
-        values = [metric(draw) for draw in draws]
-        fresh = metric(fresh_rows)
-        std = np.std(values, ddof=1) if len(values) > 1 else np.nan
-        ratio = np.mean(values) / fresh if fresh != 0 else np.nan
-        table[name] = (np.mean(values), std, fresh, ratio, better)
-    return table
+    return {
+        name: _row([metric(draw) for draw in draws], metric(fresh_rows), better)
+        for name, (better, metric) in metrics.items()
+    }
+
+
+def _row(values, fresh, better):
+    std = np.std(values, ddof=1) if len(values) > 1 else np.nan
+    ratio = np.mean(values) / fresh if fresh != 0 else np.nan
+    return np.mean(values), std, fresh, ratio, better
 
 
 def _part(rows, n, seed):

@@ -1,0 +1,214 @@
+"""What generated rows are worth for training."""
+
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+
+from .._frames import Arrays, library_of
+from ._samples import check_samples
+
+# A target of numbers is taken for classes if it has at most so many values.
+_MAX_CLASSES = 20
+# Columns of more categories are split by the order of their names.
+_MAX_CATEGORIES = 255
+
+
+def train_on_synthetic_score(
+    generated, train, test, *, target, estimator=None, scoring=None, random_state=None
+):
+    """Held-out score after training on generated rows, over that on real rows.
+
+    One column is predicted from the others, by an estimator that is fitted once to
+    the generated and once to the training rows; both are scored on the `test` rows.
+    At 1, generated rows are worth as much as real ones for this purpose. Copies of
+    the training rows are, too: look at a metric of memorisation as well.
+
+    Parameters
+    ----------
+    generated : array-like or DataFrame of shape (n_generated, n_columns)
+        Rows drawn from a generator that was fitted to `train`, the target among the
+        columns. As many as there are training rows make a fair comparison.
+    train : array-like or DataFrame of shape (n_train, n_columns)
+        Rows that the generator was fitted to.
+    test : array-like or DataFrame of shape (n_test, n_columns)
+        Rows of the same law as `train` that the generator has not seen.
+    target : int or str
+        Column to be predicted: an index, or the name in a frame of pandas or polars.
+    estimator : classifier, regressor or None, default=None
+        It is cloned, and given the other columns: frames as frames, anything else as
+        an array. None takes gradient-boosted trees
+        (:class:`~sklearn.ensemble.HistGradientBoostingClassifier` if the target is
+        no number or has at most 20 values in `train`, else
+        :class:`~sklearn.ensemble.HistGradientBoostingRegressor`), which split
+        columns of categories as such.
+    scoring : str, callable or None, default=None
+        Score as in :func:`~sklearn.model_selection.cross_val_score`; None takes the
+        estimator's, the accuracy or R².
+    random_state : int, RandomState instance or None, default=None
+        Source of the default estimator.
+
+    Returns
+    -------
+    float
+        Above 0 if the generated rows are of any use; greater is better.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, the columns differ, an array is not finite, the
+        target has missing values or, for a classifier, labels that are not in
+        `train`, or the score after training on real rows is not positive, so that
+        there is nothing to compare with.
+
+    References
+    ----------
+    Esteban, Hyland and Rätsch, *Real-valued (Medical) Time Series Generation with
+    Recurrent Conditional GANs*, arXiv:1706.02633, section 4.2 ("train on synthetic,
+    test on real").
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdrift import ConservativeDrifter
+    >>> from skdrift.metrics import train_on_synthetic_score
+    >>> table = np.column_stack(load_wine(return_X_y=True))  # the cultivar is last
+    >>> train, test = train_test_split(table, test_size=0.5, random_state=0)
+    >>> rows = ConservativeDrifter(random_state=0).fit(train).sample(89)
+    >>> score = train_on_synthetic_score(rows, train, test, target=-1, random_state=0)
+    >>> 0.9 < score < 1.1
+    True
+    """
+    drawn, real = train_scores(
+        [generated], train, test, target, estimator, scoring, random_state
+    )
+    if not real > 0:
+        raise ValueError(
+            f"The score after training on 'train' is {real:.3g}, so that {target!r} "
+            "cannot be predicted by this estimator and nothing be compared with it."
+        )
+    return drawn[0] / real
+
+
+def train_scores(draws, train, test, target, estimator, scoring, random_state):
+    """Held-out scores after training on each of the draws, and on real rows."""
+    samples = {"train": train, "test": test}
+    samples |= {f"generated[{i}]": rows for i, rows in enumerate(draws)}
+    tables = _tables(samples, target)
+    if estimator is None:
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        estimator = _default_estimator(tables["train"], seed)
+        X = {name: _matrix(table, tables["train"]) for name, table in tables.items()}
+    else:
+        X = {name: table.X for name, table in tables.items()}
+    if is_classifier(estimator):
+        _check_labels(tables, target)
+    scorer = check_scoring(estimator, scoring=scoring)
+
+    def score(name):
+        fitted = clone(estimator).fit(X[name], tables[name].y)
+        return float(scorer(fitted, X["test"], tables["test"].y))
+
+    train_score = score("train")
+    return [score(name) for name in list(tables)[2:]], train_score
+
+
+class _Table(NamedTuple):
+    """Rows with the target apart: as they were given, column by column, target."""
+
+    X: object
+    columns: list
+    y: np.ndarray
+    is_numeric: bool
+
+
+def _tables(samples, target):
+    libraries = {library_of(X) for X in samples.values()}
+    if len(libraries) > 1:
+        raise ValueError(
+            "All samples must be frames of one library, or arrays; got "
+            f"{ {name: type(X).__name__ for name, X in samples.items()} }."
+        )
+    library = libraries.pop()
+    if library is Arrays:
+        samples = dict(zip(samples, check_samples(**samples), strict=True))
+    columns = {name: library.read(X) for name, X in samples.items()}
+    names = [column.name for column in columns["train"]]
+    for sample, read in columns.items():
+        if [column.name for column in read] != names:
+            raise ValueError(
+                f"All samples must have the same columns; {sample!r} has "
+                f"{[column.name for column in read]}, 'train' has {names}."
+            )
+    j = _place(target, names)
+    return {
+        name: _table(library, X, columns[name], j, name) for name, X in samples.items()
+    }
+
+
+def _place(target, names):
+    """Index of the target among the columns; a name goes before an index."""
+    if target in names:
+        return names.index(target)
+    if isinstance(target, Integral) and -len(names) <= target < len(names):
+        return int(target) % len(names)
+    raise ValueError(f"The 'target' {target!r} is not one of the columns {names}.")
+
+
+def _table(library, X, columns, j, sample):
+    columns = list(columns)
+    target = columns.pop(j)
+    if target.missing.any():
+        raise ValueError(
+            f"The target {target.name!r} has missing values in {sample!r}."
+        )
+    y, is_numeric = np.asarray(target.values), target.kind != "category"
+    return _Table(library.drop(X, j), columns, y, is_numeric)
+
+
+def _matrix(table, train):
+    """Columns as numbers: categories are numbered as in `train`, others are NaN."""
+    X = np.full((len(table.y), len(table.columns)), np.nan)
+    for j, (column, known) in enumerate(zip(table.columns, train.columns, strict=True)):
+        values = column.values
+        if known.kind == "category":
+            places = {v: i for i, v in enumerate(sorted(set(known.values), key=str))}
+            values = [places.get(value, np.nan) for value in values]
+        X[~column.missing, j] = values
+    return X
+
+
+def _default_estimator(train, seed):
+    # As in the classifier two-sample test: few rows must allow a split.
+    parameters = {
+        "min_samples_leaf": min(20, 1 + len(train.y) // 10),
+        "categorical_features": [
+            column.kind == "category" and len(set(column.values)) <= _MAX_CATEGORIES
+            for column in train.columns
+        ],
+        "random_state": seed,
+    }
+    if train.is_numeric and len(np.unique(train.y)) > _MAX_CLASSES:
+        return HistGradientBoostingRegressor(**parameters)
+    return HistGradientBoostingClassifier(**parameters)
+
+
+def _check_labels(tables, target):
+    known = set(tables["train"].y.tolist())
+    for name, table in tables.items():
+        unknown = set(table.y.tolist()) - known
+        if unknown:
+            raise ValueError(
+                f"The target {target!r} has labels in {name!r} that are not in "
+                f"'train', such as {unknown.pop()!r}. Round them (drifters do, see "
+                "discrete_features), or predict the target by a regressor."
+            )
