@@ -9,13 +9,19 @@ from numpydoc.validate import validate
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from skdrift import (
+    ConservativeDrifter,
+    DriftGenerator,
+    LaplaceDrifter,
+    SharpDrifter,
+)
 
 INSTANCES = [
     ConservativeDrifter(),
     LaplaceDrifter(),
     SharpDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
+    DriftGenerator(max_iter=5, batch_size=32),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -77,9 +83,12 @@ def public_objects():
                 if value.__module__ == module.__name__ and not name.startswith("_"):
                     names.add(f"{module.__name__}.{name}")
     for cls in skdrift.__all__:
-        for method in ("fit", "sample", "transform", "score", "score_samples"):
-            names.add(f"skdrift.{cls}.{method}")
-        names.add(f"skdrift.{cls}.velocity")
+        for method in (
+            *("fit", "partial_fit", "sample", "transform", "velocity"),
+            *("score", "score_samples"),
+        ):
+            if hasattr(getattr(skdrift, cls), method):
+                names.add(f"skdrift.{cls}.{method}")
     return sorted(names)
 
 
