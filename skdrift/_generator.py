@@ -52,11 +52,11 @@ _ROUNDED_TOGETHER = 2048
 _CHUNK = 2**15
 
 
-class _RateDrifter(ConservativeDrifter):
+class _NarrowDrifter(ConservativeDrifter):
     """Conservative field of a smaller bandwidth, with a short ladder of wider ones."""
 
-    def __init__(self, *, annealing=_WIDER_BANDWIDTHS):
-        super().__init__(annealing=annealing)
+    def __init__(self):
+        super().__init__(annealing=_WIDER_BANDWIDTHS)
 
     def _final_bandwidth(self, table):
         return _BANDWIDTH_IN_RATES * super()._final_bandwidth(table)
@@ -178,6 +178,11 @@ def _ladder(drifter, table):
     return one_cycle._schedule(table, drifter._final_bandwidth(table))
 
 
+def _in_single_precision(table):
+    """The table that batches drift to, whose noise is far above the rounding."""
+    return table._replace(rows=table.rows.astype(np.float32))
+
+
 def _hold_out(table, fraction, random_state):
     """The table without a part of its samples, and rows that stand for that part."""
     count = table.count.astype(np.int64)
@@ -284,8 +289,8 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         ``"bandwidth"`` (mean over the classes) and ``"residual_velocity"`` of every
         step, shape (`n_iter_`,). ``"evaluated"``, the number of steps done, and
         ``"energy_distance"`` between the held-out rows (up to 1000 of a class) and
-        as many that were generated, in units of ``bandwidth_``, weighted by class;
-        both of shape (n_evaluations,), empty if no rows are held out.
+        as many that were generated, in the units of ``bandwidth_``, its mean over the
+        classes; both of shape (n_evaluations,), empty if no rows are held out.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -480,7 +485,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         return [(y == label) & (weight > 0) for label in self.classes_]
 
     def _new_state(self, X, weight, parts):
-        drifter = _RateDrifter() if self.field is None else clone(self.field)
+        drifter = _NarrowDrifter() if self.field is None else clone(self.field)
         drifter._validate_params()
         if self.batch_size < 2 * len(parts):
             raise ValueError(
@@ -497,7 +502,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
                     f"Class {self.classes_[k]!r} of y has only one row; it takes at "
                     "least two. Leave the class out, or merge it with another."
                 )
-            drifter._check_units(table)
+            drifter._check_units(_in_single_precision(table))
             share = weight[part].sum() / weight.sum()
             bandwidths = _ladder(drifter, table)
             classes.append(_Class(share, table, scaling, discrete, bandwidths))
@@ -525,7 +530,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
             # No shuffling and no penalty, as every batch is fresh.
             return MLPRegressor(
                 hidden_layer_sizes=(128, 128),
-                learning_rate_init=2e-3,
+                learning_rate_init=5e-3,
                 batch_size=min(128, self.batch_size),
                 shuffle=False,
                 alpha=0,
@@ -556,12 +561,13 @@ class DriftGenerator(DensityMixin, BaseEstimator):
                 continue
             standardize = state.drifter.standardize
             table, own, _ = make_table(X[part], weight[part], standardize, False)
-            # In the units of the first call, and single precision: noise is larger.
+            # In the units of the first call.
             rows = state.classes[k].scaling.to_internal(own.to_data(table.rows))
-            rows = rows.astype(np.float32)
             table = table._replace(rows=rows, std=state.classes[k].table.std)
             table, held_out = _hold_out(
-                table, self.validation_fraction, state.random_state
+                _in_single_precision(table),
+                self.validation_fraction,
+                state.random_state,
             )
             field = state.drifter._field(state.drifter._density_kernel())
             n = self.batch_size + self.queue_size
