@@ -29,20 +29,20 @@ from ._drifters import ConservativeDrifter
 from ._neighbors import NearestRows
 from ._score import residual_score
 from ._table import Scaling, Table, make_table
-from .closeness import Memorization
+from .bandwidth import conservative_rate, laplace_rate
+from .closeness import LARGEST_AUC, Memorization
 from .flow import root_mean_square
 from .metrics import energy_distance
 
-# Final bandwidth of the default field, in conservative rates, and the wider ones that
-# every few steps return to: only those move mass between clusters.
-_BANDWIDTH_IN_RATES = 1 / 3
+# Wider bandwidths of the default field, that every few steps return to: narrow ones do
+# not move mass between clusters.
 _WIDER_BANDWIDTHS = 4
 # Steps towards a Gaussian: a regressor that knows nothing puts all rows in one place,
 # where particles do not drift apart.
 _START_STEPS = 20
 # Weights are averaged over about the last eighth of the steps: the later the heavier.
 _AVERAGE_POWER = 8
-_EVALUATE_EVERY = 50
+_EVALUATE_EVERY = 25
 _MAX_HELD_OUT = 1000
 # Rows generated to be judged by, or rounded together.
 _MIN_ENSEMBLE = 64
@@ -53,13 +53,13 @@ _CHUNK = 2**15
 
 
 class _NarrowDrifter(ConservativeDrifter):
-    """Conservative field of a smaller bandwidth, with a short ladder of wider ones."""
+    """Conservative field, of a smaller bandwidth where rows are dense enough for it."""
 
     def __init__(self):
         super().__init__(annealing=_WIDER_BANDWIDTHS)
 
-    def _final_bandwidth(self, table):
-        return _BANDWIDTH_IN_RATES * super()._final_bandwidth(table)
+    def _rate(self, n, d):
+        return min(conservative_rate(n, d), laplace_rate(n, d))
 
 
 class _Class(NamedTuple):
@@ -108,6 +108,16 @@ class _Fitted(NamedTuple):
         """Noise, and the codes of the classes of these indices."""
         noise = self.random_state.standard_normal((len(index), self.latent_dim))
         return np.hstack([noise, self.codes[index]]).astype(np.float32)
+
+
+class _Evaluation(NamedTuple):
+    """What is known after some steps."""
+
+    n_steps: int
+    energy_distance: float
+    memorization_auc: float
+    learner: BaseEstimator
+    ensembles: list
 
 
 class _Average:
@@ -184,34 +194,33 @@ def _in_single_precision(table):
 
 
 def _hold_out(table, fraction, random_state):
-    """The table without a part of its samples, and rows that stand for that part."""
+    """The table without a part of its samples, and rows that stand for that part.
+
+    If the part is nothing or all, these are rows of the table, which remains whole.
+    """
     count = table.count.astype(np.int64)
     held = random_state.binomial(count, fraction)
     kept = held < count
     if not held.any() or not kept.any():
-        return table, table.rows[:0]
+        return table, _representatives(table.rows, table.weight, count, random_state)
     held_weight = table.weight * held / count
     weight = (table.weight - held_weight)[kept]
     rest = Table(
         table.rows[kept], weight / weight.sum(), (count - held)[kept], table.std
     )
-    rows = starts.resampled(
-        min(int(held.sum()), _MAX_HELD_OUT),
-        table.rows,
-        held_weight / held_weight.sum(),
-        np.zeros(table.rows.shape[1]),
-        random_state,
-    )
-    return rest, rows
+    return rest, _representatives(table.rows, held_weight, held, random_state)
+
+
+def _representatives(rows, weight, count, random_state):
+    """As many rows as are counted, but not too many."""
+    n = int(min(count.sum(), _MAX_HELD_OUT))
+    no_noise = np.zeros(rows.shape[1])
+    return starts.resampled(n, rows, weight / weight.sum(), no_noise, random_state)
 
 
 def _outputs(learner, inputs):
-    """What the regressor gives, in chunks."""
-    rows = [
-        np.asarray(learner.predict(inputs[chunk]), np.float32)
-        for chunk in gen_batches(len(inputs), _CHUNK)
-    ]
-    rows = np.concatenate(rows).reshape(len(inputs), -1)
+    """What the regressor gives, always as a table."""
+    rows = np.asarray(learner.predict(inputs), np.float32).reshape(len(inputs), -1)
     if not np.isfinite(rows).all():
         raise FloatingPointError(
             "The rows that the generator gives are not finite. Use a smaller step_size "
@@ -242,12 +251,13 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         Unfitted drifter whose kernel, bandwidth, self-interaction, standardisation,
         discrete columns and engine are used. Its annealing is one cycle of
         bandwidths, which training repeats: wide ones balance distant clusters, narrow
-        ones shape each. None takes the field of :class:`ConservativeDrifter` with a
-        third of its bandwidth, and four wider ones.
+        ones shape each. None takes the field of :class:`ConservativeDrifter`, its
+        bandwidth the smaller of :func:`~skdrift.bandwidth.conservative_rate` and
+        :func:`~skdrift.bandwidth.laplace_rate`, and four wider ones.
     latent_dim : int or None, default=None
         Number of latent variables; None takes one per column.
-    max_iter : int, default=600
-        Number of training steps.
+    max_iter : int, default=2000
+        Largest number of training steps.
     batch_size : int, default=1024
         Rows that are generated in one step, at least 2. With classes, each has an
         equal part, at least 2 as well.
@@ -256,13 +266,17 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         generator gave a few steps ago, and make small batches repel more evenly.
     step_size : float, default=1.0
         Fraction of the velocity that the targets are away.
-    validation_fraction : float, default=0.1
-        Share of the rows that are not trained on, for ``history_``; 0 for none.
+    validation_fraction : float, default=0.0
+        Share of the rows that are not trained on, for ``history_``.
+    early_stopping : bool, default=True
+        Guard against copying the data: every 25 steps `fit` looks at the memorisation
+        AUC (see ``memorization_auc_``), and at 0.55 goes back 25 steps and ends.
+        Without effect on :meth:`partial_fit`, and if most rows have an equal twin.
     random_state : int, RandomState instance or None, default=None
         Source of noise and held-out rows, of the generator unless it has its own, and
         by default of :meth:`sample`.
     verbose : int, default=0
-        Print the step, residual velocity and energy distance every 50 steps.
+        Print the state of training every 25 steps.
 
     Attributes
     ----------
@@ -285,12 +299,15 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         where most rows have an equal twin.
     n_iter_ : int
         Number of training steps.
+    stopped_by_ : {"max_iter", "memorization"}
+        What ended the last training.
     history_ : dict of ndarray
         ``"bandwidth"`` (mean over the classes) and ``"residual_velocity"`` of every
-        step, shape (`n_iter_`,). ``"evaluated"``, the number of steps done, and
-        ``"energy_distance"`` between the held-out rows (up to 1000 of a class) and
-        as many that were generated, in the units of ``bandwidth_``, its mean over the
-        classes; both of shape (n_evaluations,), empty if no rows are held out.
+        step, shape (`n_iter_`,). Of every evaluation, each 25 steps and at the end:
+        ``"n_steps"`` before it, ``"memorization_auc"``, and ``"energy_distance"``
+        between held-out rows (up to 1000 of a class; those of the data, if none are
+        held out) and as many generated ones, in the units of ``bandwidth_``, its mean
+        over the classes.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -327,6 +344,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         "queue_size": [Interval(Integral, 0, None, closed="left")],
         "step_size": [Interval(Real, 0, np.inf, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -337,11 +355,12 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         generator=None,
         field=None,
         latent_dim=None,
-        max_iter=600,
+        max_iter=2000,
         batch_size=1024,
         queue_size=0,
         step_size=1.0,
-        validation_fraction=0.1,
+        validation_fraction=0.0,
+        early_stopping=True,
         random_state=None,
         verbose=0,
     ):
@@ -353,6 +372,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         self.queue_size = queue_size
         self.step_size = step_size
         self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
         self.random_state = random_state
         self.verbose = verbose
 
@@ -579,36 +599,44 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         return targets
 
     def _train(self, state, parts, X, weight, n_steps, history):
+        """Train in place, or one cycle if no number of steps is given."""
         targets = self._targets(state, parts, X, weight)
-        n_steps = n_steps or max(len(c.bandwidths) for c in state.classes)
         index = np.array([target.index for target in targets])
         index = index[np.arange(self.batch_size) % len(index)]
-        probe = self._probe(state, targets)
+        evaluate = self._evaluation(state, targets)
+        guarded = n_steps is not None and self.early_stopping
+        n_steps = n_steps or max(len(c.bandwidths) for c in state.classes)
         n_before = len(history.get("bandwidth", ()))
-        new = {"bandwidth": [], "residual_velocity": []}
-        new |= {"evaluated": [], "energy_distance": []}
+        steps, evaluations, kept, stopped_by = [], [], None, "max_iter"
         for t in range(n_steps):
-            bandwidth, residual = self._step(state, targets, index, t)
-            new["bandwidth"].append(bandwidth)
-            new["residual_velocity"].append(residual)
+            steps.append(self._step(state, targets, index, t))
             if (t + 1) % _EVALUATE_EVERY and t + 1 < n_steps:
                 continue
-            distance = probe()
-            if distance is not None:
-                new["evaluated"].append(n_before + t + 1)
-                new["energy_distance"].append(distance)
+            now = evaluate(state, n_before + t + 1)
             if self.verbose:
-                self._report(n_before + t + 1, residual / bandwidth, distance)
-        self._conclude(state, targets)
-        self.history_ = {
-            key: np.concatenate([history.get(key, []), values])
-            for key, values in new.items()
-        }
-        self.history_["evaluated"] = self.history_["evaluated"].astype(int)
-        self.n_iter_ = n_before + n_steps
+                self._report(now, steps[-1])
+            if guarded and now.memorization_auc >= LARGEST_AUC:
+                stopped_by = "memorization"
+                if kept is None:  # there is nothing to go back to
+                    evaluations.append(now)
+                else:
+                    state = kept
+                break
+            evaluations.append(now)
+            kept = state.copy() if guarded else None
+        steps = np.array(steps[: evaluations[-1].n_steps - n_before])
+        self._conclude(state, targets, evaluations[-1])
+        self.n_iter_ = evaluations[-1].n_steps
+        self.stopped_by_ = stopped_by
+        new = {"bandwidth": steps[:, 0], "residual_velocity": steps[:, 1]}
+        for key in ("n_steps", "energy_distance", "memorization_auc"):
+            new[key] = np.array([getattr(e, key) for e in evaluations])
+        if history:
+            new = {key: np.append(history[key], new[key]) for key in new}
+        self.history_ = new
 
     def _step(self, state, targets, index, t):
-        """One regression towards frozen targets; its bandwidth and residual."""
+        """One regression towards frozen targets: its bandwidth, residual velocity."""
         inputs = state.inputs(index)
         units = state.units[index]
         x = units * _outputs(state.learner, inputs)
@@ -634,52 +662,59 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         state.average.update(state.learner)
         return float(np.mean(used)), residual
 
-    def _probe(self, state, targets):
-        """Energy distance to the held-out rows, as a function of the training."""
-        judged = [target for target in targets if len(target.held_out)]
-        noise = [state.inputs(np.full(len(t.held_out), t.index)) for t in judged]
-        share = np.array([state.classes[t.index].share for t in judged])
-
-        def distance():
-            learner = state.average.of(state.learner)
-            distances = [
-                energy_distance(state.units[t.index] * _outputs(learner, z), t.held_out)
-                for t, z in zip(judged, noise, strict=True)
-            ]
-            return float(share @ distances / share.sum()) if judged else None
-
-        return distance
-
-    def _conclude(self, state, targets):
-        """Fitted attributes, of fresh rows of the averaged generator."""
-        learner = state.average.of(state.learner)
+    def _evaluation(self, state, targets):
+        """What is known of a state, as a function of it, for the same noise always."""
+        share = np.array([state.classes[target.index].share for target in targets])
         table, scaling = state.pooled
-        n_rows = np.clip(table.n_samples, _MIN_ENSEMBLE, _MAX_ENSEMBLE)
-        sizes = [max(2, round(c.share * n_rows)) for c in state.classes]
-        square, share = 0.0, 0.0
-        for target in targets:
-            c, n = state.classes[target.index], sizes[target.index]
-            inputs = state.inputs(np.full(n, target.index))
-            x = state.units[target.index] * _outputs(learner, inputs)
-            residual = root_mean_square(target.field.on_particles(x, c.bandwidths[-1]))
-            square, share = square + c.share * residual**2, share + c.share
-        ensembles = [self._draw(state, learner, k, n) for k, n in enumerate(sizes)]
-        drawn = scaling.to_internal(np.concatenate(ensembles))
         memorization = Memorization(
             table.rows, table.weight, table.count, NearestRows(table.rows)
         )
+        n_rows = np.clip(table.n_samples, _MIN_ENSEMBLE, _MAX_ENSEMBLE)
+        seed = state.random_state.randint(np.iinfo(np.int32).max)
+
+        def evaluate(state, n_steps):
+            learner = state.average.of(state.learner)
+            state = state._replace(random_state=np.random.RandomState(seed))
+            distances = [
+                energy_distance(
+                    self._internal_rows(state, learner, t.index, len(t.held_out)),
+                    t.held_out,
+                )
+                for t in targets
+            ]
+            distance = share @ distances / share.sum()
+            ensembles = [
+                self._draw(state, learner, k, max(2, round(c.share * n_rows)))
+                for k, c in enumerate(state.classes)
+            ]
+            auc = memorization.auc(scaling.to_internal(np.concatenate(ensembles)))
+            return _Evaluation(n_steps, distance, auc, learner, ensembles)
+
+        return evaluate
+
+    def _conclude(self, state, targets, evaluation):
+        """Fitted attributes that training does not need."""
+        square, share = 0.0, 0.0
+        for target in targets:
+            c = state.classes[target.index]
+            n = len(evaluation.ensembles[target.index])
+            x = self._internal_rows(state, evaluation.learner, target.index, n)
+            residual = root_mean_square(target.field.on_particles(x, c.bandwidths[-1]))
+            square, share = square + c.share * residual**2, share + c.share
         bandwidths = np.array([c.bandwidths[-1] for c in state.classes])
         self.bandwidth_ = float(bandwidths[0]) if self.classes_ is None else bandwidths
         self.residual_velocity_ = float(np.sqrt(square / share))
-        self.memorization_auc_ = memorization.auc(drawn)
-        self.generator_ = learner
-        self._fitted = state._replace(ensembles=ensembles)
+        self.memorization_auc_ = evaluation.memorization_auc
+        self.generator_ = evaluation.learner
+        self._fitted = state._replace(ensembles=evaluation.ensembles)
 
-    def _report(self, step, residual, distance):
-        held_out = "" if distance is None else f", energy distance {distance:.3g}"
+    def _report(self, evaluation, step):
+        bandwidth, residual = step
         print(
-            f"[{type(self).__name__}] step {step}, residual velocity {residual:.3g} "
-            f"bandwidths{held_out}"
+            f"[{type(self).__name__}] step {evaluation.n_steps}, residual velocity "
+            f"{residual / bandwidth:.3g} bandwidths, energy distance "
+            f"{evaluation.energy_distance:.3g}, memorisation AUC "
+            f"{evaluation.memorization_auc:.2f}"
         )
 
     # -- what a fitted generator does ----------------------------------------------
@@ -759,11 +794,16 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         c = state.classes[k]
         # Few rows would take few values: rounding is by the ranks within an ensemble.
         m = max(n, _ROUNDED_TOGETHER) if c.discrete.columns else n
-        drawn = np.empty((m, state.units.shape[1]), c.table.rows.dtype)
-        for chunk in gen_batches(m, _CHUNK):
+        drawn = self._internal_rows(state, learner, k, m).astype(c.table.rows.dtype)
+        return c.discrete.round(c.scaling.to_data(drawn))[:n]
+
+    def _internal_rows(self, state, learner, k, n):
+        """Rows of one class, in internal units."""
+        drawn = np.empty((n, state.units.shape[1]), np.float32)
+        for chunk in gen_batches(n, _CHUNK):
             inputs = state.inputs(np.full(chunk.stop - chunk.start, k))
             drawn[chunk] = state.units[k] * _outputs(learner, inputs)
-        return c.discrete.round(c.scaling.to_data(drawn))[:n]
+        return drawn
 
     def score(self, X, y=None):
         """Minus the residual velocity of held-out rows towards generated rows.

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, load_wine
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, SGDRegressor
 from sklearn.model_selection import GridSearchCV
@@ -70,7 +70,7 @@ def small(**params):
 def recorded_steps(generator, X, y=None, sample_weight=None):
     """Inputs and targets of the steps after those towards a Gaussian."""
     Recorder.told.clear()
-    generator.set_params(generator=Recorder(), validation_fraction=0)
+    generator.set_params(generator=Recorder())
     generator.fit(X, y, sample_weight)
     return deepcopy(Recorder.told[_generator._START_STEPS :])
 
@@ -179,7 +179,6 @@ def test_gaussians_close():
         field=ConservativeDrifter(bandwidth=h, annealing=0, standardize=False),
         max_iter=1,
         batch_size=2000,
-        validation_fraction=0,
         random_state=0,
     )
     C_data = np.cov(X.T)
@@ -212,7 +211,7 @@ def test_it_learns_a_ring_of_gaussians():
     distance = energy_distance(generator.sample(1000), X)
     assert distance < 0.1 * energy_distance(gaussian, X)
     history = generator.history_["energy_distance"]
-    assert_array_equal(generator.history_["evaluated"], [50, 100, 150])
+    assert_array_equal(generator.history_["n_steps"], np.arange(25, 151, 25))
     assert history[-1] < history[0]
     assert generator.score(fresh) > small(max_iter=1).fit(X).score(fresh)
     assert generator.memorization_auc_ < 0.6
@@ -381,7 +380,7 @@ def test_partial_fit_goes_on():
         generator.partial_fit(X[part % 2 :: 2])
     assert generator.n_iter_ == 60
     assert len(generator.history_["residual_velocity"]) == 60
-    assert_array_equal(generator.history_["evaluated"], np.arange(5, 61, 5))
+    assert_array_equal(generator.history_["n_steps"], np.arange(5, 61, 5))
     start = small(batch_size=256).partial_fit(X[::2])
     assert generator.score(X) > start.score(X)
 
@@ -451,8 +450,26 @@ def test_held_out_rows_are_not_trained_on():
     assert 70 < len(held) < 130
     assert_array_equal(np.sort(np.r_[rest.rows, held], axis=0), table.rows)
     assert_allclose(rest.weight.sum(), 1)
-    generator = small(validation_fraction=0).fit(IRIS)
-    assert len(generator.history_["energy_distance"]) == 0
+    # Without them, distances are those to the data.
+    generator = small(max_iter=1, validation_fraction=0.3).fit(X)
+    assert generator.history_["energy_distance"] > 0
+
+
+def test_it_stops_before_it_copies():
+    X = load_wine().data[::2]
+    params = {"max_iter": 400, "batch_size": 128}
+    generator = small(**params).fit(X)
+    assert generator.stopped_by_ == "memorization"
+    assert generator.memorization_auc_ < 0.55
+    assert generator.n_iter_ % 25 == 0
+    assert generator.history_["n_steps"][-1] == generator.n_iter_
+    assert len(generator.history_["bandwidth"]) == generator.n_iter_
+    longer = small(early_stopping=False, **params).fit(X)
+    assert (longer.stopped_by_, longer.n_iter_) == ("max_iter", 400)
+    assert longer.memorization_auc_ > 0.6
+    # What it went back to is what fewer steps lead to.
+    shorter = small(**{**params, "max_iter": generator.n_iter_}).fit(X)
+    assert_array_equal(shorter.sample(9), generator.sample(9))
 
 
 def test_it_is_selected_by_score():
