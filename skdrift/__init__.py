@@ -1,11 +1,13 @@
 """Generative drifting for scikit-learn."""
 
 from ._drifters import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from ._generator import DriftGenerator
 from ._sinkhorn import SinkhornDrifter
 from ._softmax import SoftmaxDrifter
 
 __all__ = [
     "ConservativeDrifter",
+    "DriftGenerator",
     "LaplaceDrifter",
     "SharpDrifter",
     "SinkhornDrifter",

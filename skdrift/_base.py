@@ -29,18 +29,19 @@ from . import starts, tracers
 from ._discrete import DiscreteColumns
 from ._neighbors import NearestRows
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
+from ._score import residual_score
 from ._start_laws import (
     SingularLawError,
     local_gaussian_log_density,
     matched_gaussian_log_density,
 )
 from ._table import Scaling, Table, make_table
-from .bandwidth import conservative_rate, scott, silverman
+from .bandwidth import scott, silverman
 from .closeness import LARGEST_AUC, MAX_FLOWS, Memorization, calibrate
 from .engines import ENGINE_NAMES, Work, get_engine, passed_over
-from .fields import DriftField, conservative, displacement
+from .fields import DriftField, displacement
 from .flow import annealing_schedule, evolve, given_schedule, root_mean_square
-from .kernels import KERNEL_NAMES, Kernel, Matern, get_kernel
+from .kernels import KERNEL_NAMES, Kernel, get_kernel
 
 # Default number of particles: that of the samples, between these bounds. Leaving
 # oneself out starves the repulsion of few particles, and they spread in many columns
@@ -59,8 +60,6 @@ _CALMER = (
 # within a few per cent. Beyond this factor `transform` warns.
 _PROBE_TRACERS = 200
 _UNFAITHFUL = 1.25
-# Bandwidths of the score, in conservative rates.
-_SCORE_BANDWIDTHS = (1, 2, 4, 8)
 
 
 def _overview(n, d):
@@ -831,25 +830,7 @@ class BaseDrifter(
         z = self._check_rows(X)
         table, scaling = self._fitted.table, self._fitted.scaling
         particles = _as_drawn(self._fitted.particles, scaling, self._fitted.discrete)
-        std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
-        h = table.bandwidth(conservative_rate) / table.mean_std
-        towards_particles = self._residuals(z / std, particles / std, None, h)
-        towards_rows = self._residuals(z / std, table.rows / std, table.log_weight, h)
-        relative = np.max(towards_particles / towards_rows)
-        return -float(relative + towards_particles[-1] / (_SCORE_BANDWIDTHS[-1] * h))
-
-    def _residuals(self, z, data, log_weight, h):
-        """Residual velocities of rows that leave themselves out, at four bandwidths."""
-        profiles = conservative(Matern(0.5))
-        n_sources = len(z) + len(data)
-        work = Work(len(z), n_sources, self.n_features_in_, 4, profiles, z.dtype)
-        field = DriftField(profiles, leave_one_out=True).bind(
-            get_engine(self.engine, work), data, log_weight
-        )
-        residuals = [
-            root_mean_square(field.on_particles(z, c * h)) for c in _SCORE_BANDWIDTHS
-        ]
-        return np.maximum(residuals, h * np.finfo(z.dtype).eps)  # never 0 / 0
+        return residual_score(z, particles, table, self.engine)
 
     def _check_start_has_density(self):
         start = self._fitted.start

@@ -84,11 +84,33 @@ class Kernel(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must define pull(r2)")
 
     def profile(self, r):
-        """Kernel profile ``k(r)`` at scaled distances `r` (not normalised)."""
+        """Kernel profile ``k(r)``, not normalised.
+
+        Parameters
+        ----------
+        r : array
+            Scaled distances ``|x - y| / h``.
+
+        Returns
+        -------
+        array
+            ``k(r)``, of the same shape.
+        """
         return np.exp(self.log_profile(np.square(r)))
 
     def slope(self, r):
-        """Slope ``kb(r) = -k'(r) / r`` at scaled distances `r`."""
+        """Slope ``kb(r) = -k'(r) / r``.
+
+        Parameters
+        ----------
+        r : array
+            Scaled distances ``|x - y| / h``.
+
+        Returns
+        -------
+        array
+            ``kb(r)``, of the same shape.
+        """
         return self.profile(r) * self.pull(np.square(r))
 
     def curvature(self, r2):

@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import (
     ConservativeDrifter,
+    DriftGenerator,
     LaplaceDrifter,
     SharpDrifter,
     SinkhornDrifter,
@@ -30,6 +31,7 @@ INSTANCES = [
     DriftOversampler(),
     TableEncoder(),
     TabularDrifter(),
+    DriftGenerator(max_iter=5, batch_size=32),
 ]
 EXPECTED_FAILURES = {}  # none, and it should stay so
 
@@ -98,24 +100,22 @@ def public_objects():
         skdrift.pipeline,
         skdrift.tables,
     ]
-    names = {f"skdrift.{name}" for name in skdrift.__all__}
+    classes = {f"skdrift.{name}": getattr(skdrift, name) for name in skdrift.__all__}
+    names = set(classes)
     for module in modules:
         for name, value in vars(module).items():
             if inspect.isroutine(value) or inspect.isclass(value):
                 if value.__module__ == module.__name__ and not name.startswith("_"):
                     names.add(f"{module.__name__}.{name}")
-    for cls in skdrift.__all__:
-        for method in ("fit", "sample", "transform", "score", "score_samples"):
-            names.add(f"skdrift.{cls}.{method}")
-        names.add(f"skdrift.{cls}.velocity")
-        names.add(f"skdrift.{cls}.trajectory")
-        names.add(f"skdrift.{cls}.inverse_transform")
-    for cls in skdrift.plotting.__all__:
-        names |= {f"skdrift.plotting.{cls}.{m}" for m in ("from_estimator", "plot")}
-    for cls in ("SampleDisplay", "MemorizationDisplay"):
-        names.add(f"skdrift.plotting.{cls}.from_samples")
-    for method in ("fit", "fit_resample"):
-        names.add(f"skdrift.oversampling.DriftOversampler.{method}")
+                    if inspect.isclass(value):
+                        classes[f"{module.__name__}.{name}"] = value
+    for path, cls in classes.items():
+        # A method is described where it is first defined.
+        for name, _ in inspect.getmembers(cls, inspect.isroutine):
+            homes = [c for c in cls.__mro__ if name in vars(c)]
+            is_ours = homes and homes[-1].__module__.startswith("skdrift")
+            if not name.startswith("_") and is_ours and homes[0] is homes[-1]:
+                names.add(f"{path}.{name}")
     return sorted(names)
 
 
