@@ -24,10 +24,13 @@ class Places(NamedTuple):
     rows : ndarray of shape (n_places, n_features)
     deleted : ndarray of shape (n_places,), dtype int, or None
         Particle that each leaves out, under leave-one-out.
+    count_themselves : bool
+        Whether they are particles that do not.
     """
 
     rows: np.ndarray
     deleted: np.ndarray | None = None
+    count_themselves: bool = False
 
 
 class Ensemble:
@@ -78,7 +81,9 @@ class Ensemble:
     def particles(self, index=None):
         """Places of particles, all or those of an index."""
         index = np.arange(len(self.x)) if index is None else index
-        return Places(self.x[index], index if self.leave_one_out else None)
+        if self.leave_one_out:
+            return Places(self.x[index], index)
+        return Places(self.x[index], count_themselves=True)
 
     def velocity(self, places):
         """Velocity, a displacement, shape (n_places, n_features)."""
@@ -121,7 +126,7 @@ class Ensemble:
         return data.jacobian - model.jacobian
 
     def _check_differentiable(self, places):
-        if places.deleted is None and not np.isfinite(slope_at_zero(self.kernel)):
+        if places.count_themselves and not np.isfinite(slope_at_zero(self.kernel)):
             raise ValueError(
                 f"The kernel {self.kernel!r} is not C^2 (it has a kink at 0), so its "
                 "field has no Jacobian at the place of a particle that counts itself. "

@@ -10,7 +10,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._base import KernelDrifter
-from ..fields import displacement
 from ..kernels import Gaussian
 from ._ensemble import Ensemble, not_c2, slope_at_zero
 from ._theory import (
@@ -44,6 +43,18 @@ _NO_CURL = 1e-6
 # Probability with which independent particles would have so many neighbours.
 _CONFIDENCE = 0.95
 
+_RESUME = (
+    "If the residual velocity in history_ still falls, raise max_iter; if not, reduce "
+    "step_size or take more particles."
+)
+_REST = {
+    "tol": _RESUME,
+    "max_iter": _RESUME,
+    "memorization": "The flow was ended before it copied the data; at a larger "
+    "bandwidth it may come nearer to rest.",
+    "divergence": "The particles ran away: take a larger bandwidth, more particles or "
+    "a smaller step_size.",
+}
 _WIDER = "Take a larger bandwidth or more particles."
 
 
@@ -183,16 +194,40 @@ def _number(q):
 class _Case:
     """What the quantities of a report are computed from, in internal units."""
 
-    def __init__(self, ensemble, step_size, tol):
+    def __init__(self, ensemble, step_size, tol, stopped_by):
         self.ensemble, self.h = ensemble, ensemble.h
-        self.step_size, self.tol = step_size, tol
+        self.step_size, self.tol, self.stopped_by = step_size, tol, stopped_by
         self.probes = ensemble.particles(_probes(ensemble))
-        velocity = ensemble.velocity(ensemble.particles())
-        self.root_residual = root_mean_square(velocity)
+        places = ensemble.particles()
+        data = ensemble.reduce_data(places, ensemble.profiles)
+        model = ensemble.reduce_model(places, ensemble.profiles)
+        self.root_residual = root_mean_square(data.displacement - model.displacement)
+        self._log_z_model = model.log_z
+
+    @cached_property
+    def own_share(self):
+        """Mean share of a particle in the model density at its place, if it counts."""
+        kernel, n = self.ensemble.kernel, len(self.ensemble.x)
+        log_own = float(kernel.log_profile(np.zeros(1))[0]) - np.log(n)
+        return float(np.exp(log_own - self._log_z_model).mean())
+
+    @cached_property
+    def counts(self):
+        return local_occupancy(self.ensemble.x, self.h, radius=self.radius)
+
+    @property
+    def radius(self):
+        """In bandwidths, about the length of kernel noise."""
+        return np.sqrt(self.ensemble.x.shape[1])
+
+    @cached_property
+    def moments(self):
+        return self.ensemble.moments(self.probes)
 
     @cached_property
     def jacobian(self):
-        return self.ensemble.jacobian(self.probes)
+        data, model = self.moments
+        return data.jacobian - model.jacobian
 
     @cached_property
     def mismatch(self):
@@ -202,11 +237,12 @@ class _Case:
 def diagnose(drifter, X=None):
     """Say how far a fitted drifter is from what the theory promises, and why.
 
-    Quantities are those of the final particles at ``bandwidth_``, in internal units:
-    lengths count standard deviations of the columns (``scale_``), and most are given
-    in bandwidths. Sums run over all particles; Jacobians are those of at most 1,000
-    particles, fewer in many columns, and integrals are estimated by 2,000 draws, always
-    the same ones.
+    Quantities are those of the final particles at the bandwidth that the flow ended
+    with, ``history_["bandwidth"][-1]``; if it was ended before it copied the data, that
+    may be larger than ``bandwidth_``. Units are internal: lengths count standard
+    deviations of the columns (``scale_``), and most are given in bandwidths. Sums run
+    over all particles; Jacobians are those of at most 1,000 particles, fewer in many
+    columns, and integrals are estimated by 2,000 draws, always the same ones.
 
     Parameters
     ----------
@@ -266,14 +302,14 @@ def _case(drifter, X):
     ensemble = Ensemble(
         drifter._fitted.particles,
         rows,
-        drifter.bandwidth_,
+        drifter.history_["bandwidth"][-1],
         kernel,
         "displacement" if is_displacement else "conservative",
         field.leave_one_out,
         weight,
         drifter.engine_,
     )
-    return _Case(ensemble, drifter.step_size, drifter.tol)
+    return _Case(ensemble, drifter.step_size, drifter.tol, drifter.stopped_by_)
 
 
 def _probes(ensemble):
@@ -354,8 +390,7 @@ def _residual(case):
         is_good,
         f"{rest}: one more step moves their law by at most {bound:.3g} in the "
         "2-Wasserstein distance, in units of scale_.",
-        "If the residual velocity in history_ still falls, raise max_iter; if not, "
-        "reduce step_size or take more particles.",
+        _REST[case.stopped_by],
     )
 
 
@@ -402,7 +437,7 @@ def _sharp_fisher(case):
 
 def _stein(case):
     e = case.ensemble
-    terms = stein_terms(e, case.probes)
+    terms = stein_terms(e, case.probes, lambda: case.moments)
     if e.field == "conservative":
         terms = terms * case.h**2
     error = None
@@ -434,15 +469,6 @@ def _stein(case):
     )
 
 
-def _own_shares(ensemble):
-    """Share of every particle in the model density at its own place."""
-    profiles = displacement(ensemble.kernel)
-    places = ensemble.particles()._replace(deleted=None)
-    log_z = ensemble.reduce_model(places, profiles).log_z
-    log_own = float(ensemble.kernel.log_profile(np.zeros(1))[0])
-    return np.exp(log_own - np.log(len(ensemble.x)) - log_z)
-
-
 def _self_interaction(case):
     """``h^2 I_N``, in which the kernel's normaliser cancels."""
     e = case.ensemble
@@ -450,7 +476,7 @@ def _self_interaction(case):
     if not np.isfinite(slope):
         raise not_c2(e.kernel, "The self-interaction term")
     ratio = slope / float(e.kernel.profile(0.0))
-    return float(e.x.shape[1] * ratio * _own_shares(e).mean())
+    return float(e.x.shape[1] * ratio * case.own_share)
 
 
 def _self(case):
@@ -472,12 +498,9 @@ def _check_full(case, what):
 
 def _own_share(case):
     _check_full(case, "no own share in its density")
-    e = case.ensemble
-    value = float(_own_shares(e).mean())
-    r0 = np.sqrt(e.x.shape[1])
-    counts = local_occupancy(e.x, e.h, radius=r0)
-    fall = float(e.kernel.profile(0.0) / e.kernel.profile(r0))
-    bound = min(1.0, fall * float(np.mean(1 / counts)))
+    value, kernel = case.own_share, case.ensemble.kernel
+    fall = float(kernel.profile(0.0) / kernel.profile(case.radius))
+    bound = min(1.0, fall * float(np.mean(1 / case.counts)))
     is_good = bool(value <= _LARGEST_OWN_SHARE)
     return _Found(
         value,
@@ -496,9 +519,7 @@ def _own_share(case):
 
 
 def _occupancy(case):
-    e = case.ensemble
-    n = len(e.x)
-    counts = local_occupancy(e.x, e.h, radius=np.sqrt(e.x.shape[1]))
+    n, counts = len(case.ensemble.x), case.counts
     # The count that Chernoff's bound gives independent draws with this confidence.
     wanted = 1 + 4 * np.log(n / (1 - _CONFIDENCE))
     least = int(counts.min())

@@ -93,17 +93,16 @@ def quadrature(function, centres, kernel, bandwidth, rtol):
     reach = (high - low) / 2 + bandwidth * _reach(kernel, d)
     t_max = np.arcsinh(reach / length)
     n = np.ceil(_FIRST_GRID[d] * t_max * length / bandwidth).astype(int)
-    value = _trapezoidal(function, centre, length, t_max, n)
-    error = np.inf
-    while error > rtol * abs(value) and np.prod(4 * n + 1.0) <= _MAX_POINTS:
-        n = 2 * n
-        before, value = value, _trapezoidal(function, centre, length, t_max, n)
-        error = abs(value - before)
-    if not np.isfinite(error):
+    if np.prod(4 * n + 1.0) > _MAX_POINTS:
         raise ValueError(
             f"The points span {np.max((high - low) / bandwidth):.3g} bandwidths, too "
             "many for a quadrature; use the Monte Carlo estimate."
         )
+    value, error = _trapezoidal(function, centre, length, t_max, n), np.inf
+    while error > rtol * abs(value) and np.prod(4 * n + 1.0) <= _MAX_POINTS:
+        n = 2 * n
+        before, value = value, _trapezoidal(function, centre, length, t_max, n)
+        error = abs(value - before)
     return float(value), float(error)
 
 

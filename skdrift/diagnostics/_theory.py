@@ -182,19 +182,21 @@ def stein_drift(
     0.3416
     """
     ensemble = Ensemble(X, Y, bandwidth, kernel, field, leave_one_out, sample_weight)
-    return float(np.mean(stein_terms(ensemble, ensemble.particles())))
+    places = ensemble.particles()
+    terms = stein_terms(ensemble, places, lambda: ensemble.moments(places))
+    return float(terms.mean())
 
 
-def stein_terms(ensemble, places):
-    """Summands of the Stein drift, one for each place."""
+def stein_terms(ensemble, places, moments):
+    """Summands of the Stein drift, one for each place, by what gives its moments."""
     h = ensemble.h
-    if ensemble.field == "displacement" and places.deleted is None:
+    if ensemble.field == "displacement" and places.count_themselves:
         raise ValueError(
             "The Stein drift of the displacement field is defined leave-one-out "
             "(arXiv:2605.22795, eq. 55). Use leave_one_out=True, or the conservative "
             "field."
         )
-    data, model = ensemble.moments(places)
+    data, model = moments()
     velocity = data.displacement - model.displacement
     divergence = np.trace(data.jacobian - model.jacobian, axis1=1, axis2=2)
     if ensemble.field == "displacement":
