@@ -434,14 +434,15 @@ def entropy_balance(
     bandwidth,
     *,
     kernel="gaussian",
+    field="conservative",
     leave_one_out=False,
     sample_weight=None,
 ):
     """Expected change of the joint entropy per particle and unit time.
 
-    ``-S_N + I_N`` for the conservative field, in score units; ``-S_N`` under
-    leave-one-out, where a particle's velocity does not depend on its own place in the
-    model (arXiv:2605.22795, eq. 11; eq. 56).
+    ``-S_N + I_N`` for the conservative field; ``-S_N`` under leave-one-out, where a
+    particle's velocity does not depend on its own place in the model
+    (arXiv:2605.22795, eq. 11; eq. 56).
 
     Parameters
     ----------
@@ -453,6 +454,8 @@ def entropy_balance(
         The kernel's scale h, in the units of X and Y.
     kernel : str or Kernel, default="gaussian"
         Kernel k, C^2 and a density in this dimension.
+    field : {"conservative", "displacement"}, default="conservative"
+        See :func:`stein_drift`; the displacement field must be leave-one-out.
     leave_one_out : bool, default=False
         Whether a particle leaves itself out of the model term.
     sample_weight : array-like of shape (n_data,), default=None
@@ -461,8 +464,8 @@ def entropy_balance(
     Returns
     -------
     float
-        1 over a squared length. Negative: the flow brings the particles' law nearer
-        to that of the data.
+        In the units of :func:`stein_drift`. Negative: the flow brings the law of the
+        particles nearer to that of the data.
 
     Raises
     ------
@@ -480,6 +483,7 @@ def entropy_balance(
         Y,
         bandwidth,
         kernel=kernel,
+        field=field,
         leave_one_out=leave_one_out,
         sample_weight=sample_weight,
     )
