@@ -5,10 +5,10 @@ Paths with and without a potential
 The data are a thin horizontal cluster, the particles start in a thin vertical one, both
 about the origin. The same particles follow two fields: the gradient of Gaussian kernel
 densities, and the displacement field of the Laplace kernel with leave-one-out. The
-first has a potential: its curl is 0, and it does no work around a closed loop. The second
-has none, and its paths turn further. After figure 1 of Balasubramanian, *Finite-Particle
-Convergence Rates for Conservative and Non-Conservative Drifting Models*,
-arXiv:2605.22795.
+first has a potential: its curl is 0, and it does no work around a closed loop. The
+second has none, and its paths turn further. After figure 1 of Balasubramanian,
+*Finite-Particle Convergence Rates for Conservative and Non-Conservative Drifting
+Models*, arXiv:2605.22795.
 """
 
 import matplotlib.pyplot as plt
@@ -51,7 +51,7 @@ t = np.linspace(0, 2 * np.pi, 200, endpoint=False)
 loop = np.array([0.7, 0.7]) + 0.5 * np.column_stack((np.cos(t), np.sin(t)))
 
 figure, axes = plt.subplots(
-    1, 2, figsize=(10.5, 5.2), sharex=True, sharey=True, layout="constrained"
+    1, 2, figsize=(10.5, 6), sharex=True, sharey=True, layout="constrained"
 )
 for axis, (name, (kernel, profiles, field, leave_one_out)) in zip(
     axes, cases.items(), strict=True

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import _check_sample_weight
 
-from ..engines import Profiles, Work, get_engine
+from ..engines import Work, get_engine
 from ..engines._moments import moments
 from ..fields import conservative, displacement
 from ..fields._kernel import slopes
@@ -215,7 +215,7 @@ def _preferred(engine, work):
 
 
 class _Square(Kernel):
-    """The square of a kernel."""
+    """The square of a kernel, which only NumPy evaluates: it is made of another one."""
 
     def __init__(self, kernel):
         self.kernel = kernel
@@ -227,15 +227,20 @@ class _Square(Kernel):
         return 2.0 * self.kernel.pull(r2)
 
 
-def square(kernel, bandwidth):
-    """Profiles and bandwidth of the square of a kernel.
-
-    Where the square is a kernel that the engines know, it is that one; compiled code
-    would refuse others.
-    """
+def log_square_sum(queries, sources, log_weights, kernel, bandwidth, deleted, engine):
+    """Log of the sum of squares of weights and kernels, shape (n_queries,)."""
     if type(kernel) is Gaussian:
-        return Profiles(kernel.log_profile), bandwidth / np.sqrt(2)
-    if type(kernel) is RationalQuadratic:
-        wider = RationalQuadratic(2 * kernel.alpha)
-        return Profiles(wider.log_profile), bandwidth / np.sqrt(2)
-    return Profiles(_Square(kernel).log_profile), bandwidth
+        squared, bandwidth = kernel, bandwidth / np.sqrt(2)
+    elif type(kernel) is RationalQuadratic:
+        squared, bandwidth = RationalQuadratic(2 * kernel.alpha), bandwidth / np.sqrt(2)
+    else:
+        squared, engine = _Square(kernel), "numpy"
+    return reduce(
+        queries,
+        sources,
+        displacement(squared),
+        bandwidth,
+        log_weights=2 * log_weights,
+        deleted=deleted,
+        engine=engine,
+    ).log_z

@@ -142,8 +142,7 @@ class Diagnosis:
         return frame.astype({"value": float, "error": float}).set_index("name")
 
     def __repr__(self):
-        lines = [f"{_line(q)}" for q in self.quantities.values()]
-        return "\n".join([self.title, *lines])
+        return "\n".join([self.title, *map(_line, self.quantities.values())])
 
     def __str__(self):
         parts = [self.title]

@@ -19,10 +19,10 @@ from ._ensemble import (
     Places,
     check_bandwidth,
     check_rows,
+    log_square_sum,
     not_c2,
     reduce,
     slope_at_zero,
-    square,
     weighted,
 )
 from ._sampling import density_draws, quadrature
@@ -260,6 +260,7 @@ def fisher_discrepancy(
 
 
 def fisher_estimate(ensemble, n_samples, random_state):
+    """Fisher discrepancy of an ensemble by draws."""
     h = ensemble.h
     x = _draws(ensemble, ensemble.kernel, n_samples, random_state)
     velocity = ensemble.velocity(Places(x)) / h**2
@@ -685,24 +686,19 @@ def effective_sample_size(
 
 
 def effective_size(x, sources, log_weights, kernel, h, deleted, engine="auto"):
+    """Effective sample sizes of arrays that were checked."""
     if log_weights is None:
         log_weights = np.full(len(sources), -np.log(len(sources)))
-    squares, h_squares = square(kernel, h)
-    log_z, log_z2 = (
-        reduce(
-            x,
-            sources,
-            profiles,
-            width,
-            log_weights=power * log_weights,
-            deleted=deleted,
-            engine=engine,
-        ).log_z
-        for profiles, width, power in (
-            (displacement(kernel), h, 1),
-            (squares, h_squares, 2),
-        )
-    )
+    log_z = reduce(
+        x,
+        sources,
+        displacement(kernel),
+        h,
+        log_weights=log_weights,
+        deleted=deleted,
+        engine=engine,
+    ).log_z
+    log_z2 = log_square_sum(x, sources, log_weights, kernel, h, deleted, engine)
     return np.exp(2 * log_z - log_z2)
 
 
@@ -792,6 +788,7 @@ def scale_decomposition(
 
 
 def check_queries(queries, x):
+    """Queries in float64, of as many columns as x."""
     queries = check_rows(queries, "queries")
     if queries.shape[1] != x.shape[1]:
         raise ValueError(
@@ -802,6 +799,7 @@ def check_queries(queries, x):
 
 
 def decompose(ensemble, x):
+    """Scale decomposition at rows x."""
     scales = [_scale(ensemble, x, data) for data in (True, False)]
     pulls = (
         ensemble.reduce_data(Places(x), ensemble.profiles).displacement,
