@@ -218,8 +218,8 @@ def fisher_discrepancy(
     """Smoothed Fisher discrepancy, by draws of the model density.
 
     ``F_N = int q_h |V|^2`` with ``V = grad log(p_h / q_h)`` in score units, which is
-    also ``int q_h (s_p . V + div V)`` (arXiv:2605.22795, eq. 15). A draw is a
-    particle plus kernel noise.
+    also ``int q_h (s_p . V + div V)`` if the kernel is C^2 (arXiv:2605.22795, eq. 15).
+    A draw is a particle plus kernel noise.
 
     Parameters
     ----------
