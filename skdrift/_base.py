@@ -319,17 +319,17 @@ class BaseDrifter(
             field,
             discrete,
         )
-        self.tracer_spread_ = self._measure_tracers(random_state, neighbors)
+        self.tracer_spread_ = self._measure_tracers(bound, random_state, neighbors)
         self._warn_if_not_converged()
         return self
 
-    def _measure_tracers(self, random_state, neighbors):
+    def _measure_tracers(self, field, random_state, neighbors):
         """Spread of fresh tracers at the end of the flow over that of the particles."""
         table, scaling, particles, *_ = self._fitted
         n = min(_PROBE_TRACERS, len(particles))
         start = _draw_start(self.start, n, table, scaling, random_state, neighbors)
         z = start(self.start_noise_)
-        ends = self._forwards(z)
+        ends = tracers.carry(z, field, self._tracer_steps())
         spread, reference = (
             root_mean_square(x - x.mean(axis=0)) for x in (ends, particles)
         )

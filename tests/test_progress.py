@@ -136,7 +136,8 @@ def test_a_failed_fit_ends_its_callbacks_and_leaves_nothing(recorder, monkeypatc
 # As before scikit-learn 1.9, as far as skdrift can see.
 WITHOUT_CALLBACKS = """
 import sys
-import sklearn.model_selection, sklearn.neighbors
+import sklearn.ensemble, sklearn.model_selection, sklearn.neighbors
+import sklearn.neural_network
 from sklearn.datasets import load_wine
 callback = sys.modules.get("sklearn.callback")
 sys.modules["sklearn.callback"] = None
