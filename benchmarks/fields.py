@@ -11,8 +11,10 @@ anything is measured:
   test rows; 0.5 is best;
 * coverage, as a multiple of that of fresh rows; 1 is best;
 * AUC: memorization_auc, 0.5 for new rows and 1 for copies;
-* steps of the fitted flow (of the training, for the generator), and seconds to fit and
-  to draw as many rows as there are test rows.
+* steps of the fitted flow, and seconds to fit and to draw as many rows as there are
+  test rows.
+
+The one-step generator has a benchmark of its own, ``one_step.py``.
 
 ``python benchmarks/fields.py`` takes some minutes on two cores and writes a CSV. With
 ``--released SECONDS`` it then runs the released algorithm (Deng et al.,
@@ -35,7 +37,6 @@ from sklearn.preprocessing import StandardScaler
 
 from skdrift import (
     ConservativeDrifter,
-    DriftGenerator,
     LaplaceDrifter,
     SharpDrifter,
     SinkhornDrifter,
@@ -55,7 +56,6 @@ ESTIMATORS = {
     "LaplaceDrifter": LaplaceDrifter(),
     "SinkhornDrifter": SinkhornDrifter(),
     "SoftmaxDrifter": SoftmaxDrifter(),
-    "DriftGenerator": DriftGenerator(),
 }
 KEYS = ("energy", "C2ST", "coverage", "AUC", "steps", "seconds")
 
