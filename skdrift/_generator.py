@@ -519,8 +519,8 @@ class DriftGenerator(DensityMixin, BaseEstimator):
             )
             if self.classes_ is not None and table.n_samples < 2:
                 raise ValueError(
-                    f"Class {self.classes_[k]!r} of y has only one row; it takes at "
-                    "least two. Leave the class out, or merge it with another."
+                    f"Class {self.classes_.tolist()[k]!r} of y has only one row; it "
+                    "takes at least two. Leave the class out, or merge it with another."
                 )
             drifter._check_units(_in_single_precision(table))
             share = weight[part].sum() / weight.sum()

@@ -114,8 +114,8 @@ def carry_back(z, field, steps):
     """
     if not hasattr(field, "linearized"):
         raise TypeError(
-            f"The flow of a {type(field).__name__} has no inverse here: the field "
-            "states no Jacobian. Only fields of one kernel do."
+            "This flow has no inverse here, as its field states no Jacobian. Those of "
+            "ConservativeDrifter, SharpDrifter and LaplaceDrifter do."
         )
     n, d = z.shape
     budget = get_config()["working_memory"] * 2**20
