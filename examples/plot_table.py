@@ -63,7 +63,9 @@ def bars(axis, title, heights):
     ):
         height = heights(table)
         axis.bar(np.arange(len(height)) + shift, height, 0.4, color=colour, label=label)
-    axis.set_xticks(np.arange(len(height)), [str(value) for value in height.index])
+    labels = [str(value) for value in height.index]
+    every = -(-len(labels) // 6)  # more would overlap
+    axis.set_xticks(np.arange(len(labels))[::every], labels[::every])
     axis.set_title(title)
 
 
@@ -84,6 +86,6 @@ for axis, name in zip(axes[1, 2:], ("sepal width", "petal width"), strict=True):
     for label, (table, colour) in tables.items():
         axis.scatter(table[name], table["petal length"], s=12, c=colour, label=label)
     axis.set(xlabel=name, ylabel="petal length")
-axes[0, 0].legend(frameon=False, loc="lower right")
+axes[0, 3].legend(frameon=False, loc="upper right")
 figure.savefig("table.png", dpi=120)
 print("The picture is in table.png")
