@@ -20,12 +20,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
     _check_n_features,
-    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
 from . import starts, tracers
+from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._neighbors import NearestRows
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
@@ -266,14 +266,14 @@ class BaseDrifter(
         try:
             return self._fit(X, sample_weight)
         except BaseException:
-            self._forget()
+            forget(self)
             raise
 
     def _fit(self, X, sample_weight):
         X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
         table, scaling, discrete = make_table(
             X,
-            self._check_weight(sample_weight, X),
+            check_weight(sample_weight, X),
             self.standardize,
             self.discrete_features,
         )
@@ -387,21 +387,6 @@ class BaseDrifter(
         fit_task.call_on_fit_task_end(estimator=self)
         return found
 
-    def _forget(self):
-        vars(self).pop("_fitted", None)  # first, should this be interrupted as well
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-
-    def _check_weight(self, sample_weight, X):
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError(
-                "The 'sample_weight' are all zero; at least one must be positive."
-            )
-        return weight
-
     def _schedule(self, table, bandwidth):
         """Bandwidth of every step, in internal units."""
         if not isinstance(self.annealing, Integral):
@@ -512,11 +497,7 @@ class BaseDrifter(
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        if random_state is None:
-            random_state = self.random_state
-        # A stream of its own: the same seed in `fit` must not give the same start.
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        random_state = np.random.RandomState(seed)
+        random_state = own_stream(random_state, self.random_state)
 
         n_particles = len(self._fitted.particles)
         n_ensembles = max(1, round(n_samples / n_particles))

@@ -17,13 +17,13 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
 from . import starts
 from ._base import BaseDrifter
+from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._drifters import ConservativeDrifter
 from ._neighbors import NearestRows
@@ -461,14 +461,9 @@ class DriftGenerator(DensityMixin, BaseEstimator):
             state = self._new_state(X, weight, parts)
             self._train(state, parts, X, weight, n_steps, {})
         except BaseException:
-            self._forget()
+            forget(self)
             raise
         return self
-
-    def _forget(self):
-        vars(self).pop("_fitted", None)  # first, should this be interrupted as well
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
 
     def _check_data(self, X, y, sample_weight, reset):
         X = validate_data(
@@ -478,13 +473,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
             ensure_min_samples=2,
             reset=reset,
         )
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError(
-                "The 'sample_weight' are all zero; at least one must be positive."
-            )
+        weight = check_weight(sample_weight, X)
         return X, None if y is None else self._check_y(y, X), weight
 
     def _check_y(self, y, X):
@@ -748,12 +737,8 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        if random_state is None:
-            random_state = self.random_state
-        # A stream of its own: the same seed in `fit` must not give the same noise.
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        random_state = np.random.RandomState(seed)
-        state = self._fitted._replace(random_state=np.random.RandomState(seed))
+        random_state = own_stream(random_state, self.random_state)
+        state = self._fitted._replace(random_state=random_state)
         index = self._class_index(y, n_samples, state.random_state)
         table = state.pooled[0]
         rows = np.empty((n_samples, table.rows.shape[1]), table.rows.dtype)

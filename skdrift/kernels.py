@@ -265,17 +265,34 @@ class Kernel(BaseEstimator):
         float
             ``-d c_d kb(0)``; ``-inf`` for a kernel with a kink at the origin.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slope_0 = float(self.slope(np.float64(0.0)))
-            if np.isnan(slope_0):  # 0 / 0 as it is written, with a finite limit
-                slope_0 = float(self.slope(np.float64(1e-4)))
-        return -n_features * np.exp(self.log_normalizer(n_features)) * slope_0
+        amplitude = np.exp(self.log_normalizer(n_features))
+        return -n_features * amplitude * slope_at_zero(self)
 
     def _not_integrable(self, n_features):
         return ValueError(
             f"The kernel {self!r} has no finite integral in {n_features} dimensions, "
             "so it defines no density there; use one with lighter tails."
         )
+
+
+def slope_at_zero(kernel):
+    """Slope ``kb(0)`` of a kernel.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Kernel k.
+
+    Returns
+    -------
+    float
+        Infinite for a kernel with a kink at the origin.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = float(kernel.slope(np.float64(0.0)))
+        if np.isnan(slope):  # 0 / 0 as it is written, with a finite limit
+            slope = float(kernel.slope(np.float64(1e-4)))
+    return slope
 
 
 def _log_sphere_area(d):

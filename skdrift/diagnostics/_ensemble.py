@@ -5,13 +5,19 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array, check_scalar
-from sklearn.utils.validation import _check_sample_weight
 
+from .._common import check_weight
 from ..engines import Work, get_engine
 from ..engines._moments import moments
 from ..fields import conservative, displacement
 from ..fields._kernel import slopes
-from ..kernels import Gaussian, Kernel, RationalQuadratic, get_kernel
+from ..kernels import (
+    Gaussian,
+    Kernel,
+    RationalQuadratic,
+    get_kernel,
+    slope_at_zero,
+)
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
 
@@ -168,25 +174,10 @@ def _check_data(Y, sample_weight, d):
 
 def weighted(rows, sample_weight):
     """Rows of positive weight, and their log-weights, adding up to 1."""
-    weight = _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-    )
-    if not weight.any():
-        raise ValueError(
-            "The 'sample_weight' are all zero; at least one must be positive."
-        )
+    weight = check_weight(sample_weight, rows)
     kept = weight > 0
     log_weight = np.log(weight[kept])
     return rows[kept], log_weight - np.logaddexp.reduce(log_weight)
-
-
-def slope_at_zero(kernel):
-    """``kb(0)``, infinite for a kernel with a kink."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = float(kernel.slope(np.float64(0.0)))
-        if np.isnan(slope):  # 0 / 0 as it is written, with a finite limit
-            slope = float(kernel.slope(np.float64(1e-4)))
-    return slope
 
 
 def reduce(

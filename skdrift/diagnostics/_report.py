@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._base import KernelDrifter
-from ..kernels import Gaussian
-from ._ensemble import Ensemble, not_c2, slope_at_zero
+from ..kernels import Gaussian, slope_at_zero
+from ._ensemble import Ensemble, not_c2
 from ._theory import (
     admissible_step,
     curl,

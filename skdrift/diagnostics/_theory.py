@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 from ..fields import conservative, displacement
 from ..flow import root_mean_square
-from ..kernels import get_kernel
+from ..kernels import get_kernel, slope_at_zero
 from ._ensemble import (
     Ensemble,
     Places,
@@ -22,7 +22,6 @@ from ._ensemble import (
     log_square_sum,
     not_c2,
     reduce,
-    slope_at_zero,
     weighted,
 )
 from ._sampling import density_draws, quadrature
