@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._drifters import ConservativeDrifter
+from .metrics._scorer import draw
 
 __all__ = ["DriftOversampler"]
 
@@ -134,10 +135,9 @@ class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
         self.drifters_, drawn, labels = {}, [rows[:0]], [classes[:0]]
         for label, n in self.sampling_strategy_.items():
             of_class = classes == label
-            drifter = self._fit_drifter(rows[of_class], label, random_state)
-            sample = drifter.sample(n)
-            # Mixture models return the components as well.
-            drawn.append(sample[0] if isinstance(sample, tuple) else sample)
+            seed = random_state.randint(np.iinfo(np.int32).max)
+            drifter = self._fit_drifter(rows[of_class], label, seed)
+            drawn.append(draw(drifter, n, seed))
             labels.append(np.repeat(classes[of_class][:1], n))
             self.drifters_[label] = drifter
         return _append(X, rows, np.vstack(drawn)), _append(
@@ -151,7 +151,7 @@ class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
         self.sampling_strategy_ = _numbers_to_draw(y, self.sampling_strategy)
         return X, y
 
-    def _fit_drifter(self, rows, label, random_state):
+    def _fit_drifter(self, rows, label, seed):
         if len(rows) < 2:
             raise ValueError(
                 f"Class {label!r} has 1 row, too few to draw more of; give it two at "
@@ -159,9 +159,7 @@ class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
             )
         drifter = ConservativeDrifter() if self.drifter is None else clone(self.drifter)
         if "random_state" in drifter.get_params():
-            drifter.set_params(
-                random_state=random_state.randint(np.iinfo(np.int32).max)
-            )
+            drifter.set_params(random_state=seed)
         return drifter.fit(rows)
 
     def __sklearn_tags__(self):
