@@ -1,4 +1,4 @@
-"""Nearest data rows, by a tree or by products of matrices."""
+"""Neighbours: nearest data rows, and choices that are even over where rows lie."""
 
 from functools import cached_property
 
@@ -47,3 +47,31 @@ class NearestRows:
             place = self._products.kneighbors(x, k, return_distance=False)
         # By distance their order would depend on rounding.
         return np.sort(place, axis=1)
+
+
+def even_choice(rows, n, random_state):
+    """Places of n of the rows, as evenly as the rows lie, in random order.
+
+    Every row is as likely as any other. The leaves of a tree of medians are an order in
+    which near rows follow each other; every (n_rows / n)-th of it, from a random one
+    on, is a sample whose means and shares of regions vary less than those of
+    independent choices.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        In units in which distances count.
+    n : int
+        At most n_rows.
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype int
+    """
+    if n == len(rows):
+        return random_state.permutation(n)
+    step = len(rows) / n
+    position = ((np.arange(n) + random_state.random_sample()) * step).astype(int)
+    position = np.minimum(position, len(rows) - 1)  # rounding may reach the end
+    return random_state.permutation(KDTree(rows, leafsize=1).indices[position])
