@@ -80,10 +80,10 @@ for name, rule in bandwidths.items():
 
 # %%
 # The same counts bound the mean reciprocal density, by the least that was seen and by
-# the proven one. At c = 4 it falls from 4.9 to 1.7, towards the 1 of the law itself, and
-# the bounds are 12 to 14 and 26. That these do not grow with N is what the rates need.
-# The denominators of a leave-one-out Laplace field in the same square, by counts too:
-# the least is 0.090, and at least 0.018 is certain.
+# the proven one. At c = 4 it falls from 4.9 to 1.7, towards the 1 of the law itself,
+# and the bounds are 12 to 14 and 26. That these do not grow with N is what the rates
+# need. The denominators of a leave-one-out Laplace field in the same square, by counts
+# too: the least is 0.090, and at least 0.018 is certain.
 
 x = rng.random((2048, 2))
 h = 4 * np.sqrt(np.log(2048) / 2048)

@@ -16,7 +16,7 @@ from ._ensemble import check_bandwidth, check_rows, reduce
 from ._theory import local_occupancy
 
 # Numbers of a tile of pairs, so that no matrix of all of them is formed.
-_TILE = 2**20
+_TILE = 2**18
 
 
 def leave_one_out_denominator(X, bandwidth, *, kernel="laplace"):
