@@ -12,6 +12,12 @@ field are in score units, ``V / h^2``. No matrix of particles by data is ever fo
 sums of more than 1e8 pairs may be left to the spectral engine, within its precision.
 """
 
+from ._occupancy import (
+    leave_one_out_denominator,
+    leave_one_out_denominator_bound,
+    pair_distortion,
+    propagated_occupancy,
+)
 from ._report import Diagnosis, Quantity, diagnose
 from ._theory import (
     Estimate,
@@ -53,10 +59,14 @@ __all__ = [
     "field_jacobian",
     "fisher_discrepancy",
     "fisher_quadrature",
+    "leave_one_out_denominator",
+    "leave_one_out_denominator_bound",
     "lipschitz_constant",
     "local_occupancy",
     "occupancy_probability",
     "one_step_bound",
+    "pair_distortion",
+    "propagated_occupancy",
     "reciprocal_density",
     "reciprocal_density_bound",
     "residual_velocity",
