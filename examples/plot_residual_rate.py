@@ -167,11 +167,11 @@ figure.savefig("residual_rate.png", dpi=120)
 # the bound is attained by nothing but the noise of independent draws. Over a fixed time
 # the bound is met with room to spare. Noise of the length of the bandwidth is gone
 # after some :math:`h^2`, and the mean falls with an exponent that is nearly twice as
-# large. That is no better law: :math:`H`, which was 0, has grown. What the theory bounds
-# in the first place is the mean of the Stein drift :math:`S_N`, by that of :math:`I_N`,
-# and :math:`I_N` hardly changes along the flow. A start from another law has
-# :math:`H_0/N > 0`, and the first term of the bound comes down to the others only after
-# a time that grows as :math:`h^{-2}`.
+# large. That is no better law: :math:`H`, which was 0, has grown. What the theory
+# bounds in the first place is the mean of the Stein drift :math:`S_N`, by that of
+# :math:`I_N`, and :math:`I_N` hardly changes along the flow. A start from another law
+# has :math:`H_0/N > 0`, and the first term of the bound comes down to the others only
+# after a time that grows as :math:`h^{-2}`.
 #
 # What tails do: with normal data, :math:`1/q_h` grows at the outermost particles, the
 # assumption fails by powers of a logarithm, and the exponent of :math:`\sqrt{I_N}` is
