@@ -125,7 +125,7 @@ def test_stein_drift_and_self_interaction_balance_where_entropy_is_least(leave_o
         s += weight * stein_drift(x, ROWS[:, None], H, leave_one_out=leave_one_out)
         i += 0 if leave_one_out else weight * self_interaction(x, H)
     assert leave_one_out or i > 0.7
-    assert_allclose(s, i, rtol=1e-6, atol=1e-6)
+    assert_allclose(s, i, rtol=1e-9, atol=1e-9)
 
 
 # -- residual velocity against the number of particles --------------------------------
@@ -213,7 +213,8 @@ def test_root_rates(d):
 
 
 def test_tails_slow_the_self_interaction_down():
-    # Normal data in three columns: 1 / q_h is not bounded. Measured: 0.4 to 0.5.
+    # Normal data in three columns: 1 / q_h is not bounded. Measured over eight
+    # seeds: 0.34 to 0.51 of the exponent of the rate.
     rng, squares, numbers = np.random.default_rng(0), [], [128, 512, 2048]
     for n in numbers:
         h = n ** (-1 / 7)
