@@ -156,12 +156,12 @@ figure.savefig("entropy_identity.png", dpi=120)
 
 # %%
 # The slope of H and the two terms agree to 3e-10 of the largest slope. The start lies
-# beside the data, and at first both flows take it there and lower the entropy. Then the particles have to do with one another. In the full field the two
-# come to rest at places that hardly depend on where they were: the law of the pair gets
-# ever thinner, the self-interaction outweighs the Stein drift, and the entropy rises.
-# Where each leaves itself out there is no such term, but one particle repels the other
-# the more the further it is away. The Stein drift itself turns negative, and the two
-# run apart.
+# beside the data, and at first both flows take it there and lower the entropy. Then the
+# particles have to do with one another. In the full field the two come to rest at
+# places that hardly depend on where they were: the law of the pair gets ever thinner,
+# the self-interaction outweighs the Stein drift, and the entropy rises. Where each
+# leaves itself out there is no such term, but one particle repels the other the more
+# the further it is away. The Stein drift itself turns negative, and the two run apart.
 #
 # As entropies are not negative, the identity bounds the mean of :math:`S_N` over a
 # time T by :math:`H_0/NT` and the mean of :math:`I_N`, which is the theorem behind the

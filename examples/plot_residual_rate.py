@@ -11,8 +11,8 @@ Conservative and Non-Conservative Drifting Models*, arXiv:2605.22795, eq. 21):
           \frac{H_0}{NT} + \frac{A}{N h^{d+2}} + B h^2 ,
 
 the entropy of the start, the self-interaction :math:`I_N` of the particles, and a
-quadrature error. The bandwidth :math:`h \\propto N^{-1/(d+4)}` balances the last two,
-and :math:`\\sqrt{R_N}` is at most of the order :math:`N^{-1/(d+4)}`. Is that what
+quadrature error. The bandwidth :math:`h \propto N^{-1/(d+4)}` balances the last two,
+and :math:`\sqrt{R_N}` is at most of the order :math:`N^{-1/(d+4)}`. Is that what
 happens?
 """
 
@@ -172,6 +172,11 @@ figure.savefig("residual_rate.png", dpi=120)
 # :math:`I_N`, and :math:`I_N` hardly changes along the flow. A start from another law
 # has :math:`H_0/N > 0`, and the first term of the bound comes down to the others only
 # after a time that grows as :math:`h^{-2}`.
+#
+# One assumption does not hold even here. The constant B is uniform in h if the third
+# derivatives of the velocity are bounded; those of the noise grow as :math:`h^{-2}` at
+# this bandwidth. The exponent comes out nevertheless: the bound asks for more than the
+# particles need.
 #
 # What tails do: with normal data, :math:`1/q_h` grows at the outermost particles, the
 # assumption fails by powers of a logarithm, and the exponent of :math:`\sqrt{I_N}` is
