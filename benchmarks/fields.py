@@ -12,7 +12,8 @@ anything is measured:
 * coverage, as a multiple of that of fresh rows; 1 is best;
 * AUC: memorization_auc, 0.5 for new rows and 1 for copies;
 * steps of the fitted flow, and CPU seconds, of all threads, to fit and to draw as many
-  rows as there are test rows: they hardly depend on what else the machine does.
+  rows as there are test rows: they hardly depend on what else the machine does. With
+  ``--engine numba`` its code has been compiled before.
 
 The one-step generator has a benchmark of its own, ``one_step.py``.
 
@@ -110,9 +111,12 @@ def measure(name, estimator, seed):
     }
 
 
-def measured(names, estimators, n_seeds):
+def measured(names, estimators, engine, n_seeds):
     for name, label in itertools.product(names, estimators):
-        lines = [measure(name, ESTIMATORS[label], seed) for seed in range(n_seeds)]
+        estimator = clone(ESTIMATORS[label]).set_params(engine=engine)
+        rows = problem(name, n_seeds)[0][:100]
+        clone(estimator).fit(rows).sample()  # compiles what there is to compile
+        lines = [measure(name, estimator, seed) for seed in range(n_seeds)]
         mean = {key: float(np.mean([line[key] for line in lines])) for key in KEYS}
         values = "".join(f"{mean[key]:>10.3g}" for key in KEYS)
         print(f"{name:<14}{label:<28}{values}", flush=True)
@@ -197,6 +201,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=PROBLEMS)
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS)
+    parser.add_argument("--engine", default="auto")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--released", type=float, metavar="SECONDS")
     parser.add_argument(
@@ -207,7 +212,10 @@ def main():
     print(f"{'problem':<14}{'estimator':<28}{''.join(f'{key:>10}' for key in KEYS)}")
     lines = [
         *measured(
-            arguments.problems, arguments.estimators or ESTIMATORS, arguments.seeds
+            arguments.problems,
+            arguments.estimators or ESTIMATORS,
+            arguments.engine,
+            arguments.seeds,
         )
     ]
     path = arguments.csv
