@@ -69,7 +69,8 @@ def get_engine(name, work):
         and that is worth it: NUFFT (Gaussian kernel: up to two columns from 1e8 pairs
         of query and source, three columns from 1e9; Matérn kernels: one column from
         1e9, two from 1e10), KeOps (on a GPU, from 5e9 pairs summed over
-        all steps), Numba (from 3e9 such pairs), NumPy. Never dask, whoever runs a client.
+        all steps), Numba (from 3e9 such pairs), NumPy. Never dask, whoever runs a
+        client.
     work : Work
         What is to be done.
 

@@ -12,6 +12,7 @@ import logging
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from . import _keops
 from ._keops import KeopsEngine
 from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Profiles, Reduction, equal_log_weights, merge
+from ._reduction import Engine, Profiles, Reduction, merge
 
 _LOGGER = logging.getLogger("skdrift")
 
@@ -70,8 +71,8 @@ class DaskEngine(Engine):
     >>> import numpy as np
     >>> from dask.distributed import Client
     >>> from skdrift import ConservativeDrifter
-    >>> X = np.random.default_rng(0).standard_normal((3000, 5))
-    >>> with Client(processes=False, dashboard_address=None):
+    >>> X = np.random.default_rng(0).standard_normal((300, 5))
+    >>> with Client(processes=False, dashboard_address=":0"):
     ...     drifter = ConservativeDrifter(engine="dask", random_state=0).fit(X)
     >>> drifter.engine_
     'dask'
@@ -128,13 +129,15 @@ class _DaskSources:
         m = len(self.sources)
         if m < _MIN_SHARD_ROWS or len(queries) * m < _MIN_PAIRS:
             return self._here.reduce(*arguments)
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
+        for _ in range(_MAX_ATTEMPTS):
             try:
                 return self._by_workers(*arguments)
             except _WorkersLost as error:
-                self.engine._forget_workers()
                 lost = error
-            _LOGGER.warning("Attempt %d of a reduction failed: %s.", attempt, lost)
+                self.engine._forget_workers()
+                _LOGGER.warning(
+                    "Workers were lost, and a reduction begins anew: %s", lost
+                )
         raise RuntimeError(
             f"Workers of the dask cluster were lost in each of {_MAX_ATTEMPTS} "
             f"attempts of one reduction ({lost}). Their logs may tell why: too little "
@@ -174,17 +177,10 @@ class _DaskSources:
         weights = [None] * len(rows.futures)
         if self.log_weights is not None:
             weights = workers.put(self.log_weights).futures
-        starts = [start for start, _ in _bounds(m, len(rows.futures))]
         for where, start, *arrays in zip(
-            rows.workers, starts, rows.futures, weights, strict=True
+            rows.workers, rows.starts, rows.futures, weights, strict=True
         ):
             yield where, workers.submit(where, _Shard, *arrays, start, m)
-
-
-def _bounds(n, n_pieces):
-    """First row of every piece, and the one after its last."""
-    edges = [n * k // n_pieces for k in range(n_pieces + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
 
 
 def _merge_all(workers, parts, where):
@@ -284,9 +280,10 @@ class _WorkersLost(Exception):
 
 
 class _Pieces(NamedTuple):
-    """An array in pieces, in order, each on one worker."""
+    """An array in pieces, in order: the first row of each, and where it is."""
 
     futures: list
+    starts: list
     workers: list
 
 
@@ -298,7 +295,7 @@ class _Workers:
             raise RuntimeError(f"No dask client is running any more; {_HOW_TO_START}.")
         self.client = client
         self._wait()
-        self.n = len(client.nthreads())
+        self.n = self._count()
         self._kept = []
 
     def _wait(self):
@@ -312,14 +309,32 @@ class _Workers:
                 "for them by client.wait_for_workers(n)."
             ) from error
 
+    def _count(self):
+        """Number of workers, all of which can load what they will be sent.
+
+        One that cannot would end without a word.
+        """
+        try:
+            with _watched(self.client, *_NOT_IN_TIME):
+                self.client.run_on_scheduler(importlib.import_module, __name__)
+                return len(self.client.run(importlib.import_module, __name__))
+        except ImportError as error:
+            raise RuntimeError(
+                "The scheduler or a worker of the dask cluster cannot import what this "
+                f"process has ({error}); install the same versions of skdrift and its "
+                "dependencies there, or choose another engine."
+            ) from error
+
     def put(self, array):
         """Send an array in one piece per worker, or fewer if they would be small."""
         n_pieces = min(self.n, max(1, len(array) // _MIN_SHARD_ROWS))
-        pieces = [array[i:j] for i, j in _bounds(len(array), n_pieces)]
+        edges = [len(array) * k // n_pieces for k in range(n_pieces + 1)]
+        pieces = [array[i:j] for i, j in pairwise(edges)]
         with _watched(self.client, CancelledError, KeyError, *_NOT_IN_TIME):
             futures = self.client.scatter(pieces, hash=False)
             who_has = self.client.who_has(futures)
-        return _Pieces(futures, [_first(who_has[f.key]) for f in futures])
+        where = [_first(who_has[future.key]) for future in futures]
+        return _Pieces(futures, edges[:-1], where)
 
     def find(self, array):
         """Pieces of an array that the workers keep, or None.
@@ -363,8 +378,8 @@ def _watched(client, *signs):
     except Exception as error:
         if client.status != "running":
             raise RuntimeError(
-                "The dask client was closed, or lost its scheduler, during a reduction. "
-                f"To go on, {_HOW_TO_START}, and call again; or choose another engine."
+                "The dask client was closed, or lost its scheduler, in a reduction. To "
+                f"go on, {_HOW_TO_START}, and call again; or choose another engine."
             ) from error
         if isinstance(error, signs):
             raise _WorkersLost(f"{type(error).__name__}: {error}") from error
