@@ -22,7 +22,7 @@ from . import _keops
 from ._keops import KeopsEngine
 from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Profiles, Reduction, merge
+from ._reduction import Engine, Profiles, merge
 
 _LOGGER = logging.getLogger("skdrift")
 
@@ -162,8 +162,7 @@ class _DaskSources:
                 )
                 for where, shard in shards
             ]
-            result = _merge_all(workers, parts, [where for where, _ in shards])
-            return Reduction(*(np.require(a, requirements="W") for a in result))
+            return _merge_all(workers, parts, [where for where, _ in shards])
 
     def _shards_on(self, workers):
         """Pairs of a worker and its shard, made for these workers if need be."""
