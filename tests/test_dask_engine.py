@@ -245,21 +245,21 @@ def test_a_shard_is_bound_once(client, monkeypatch):
     assert sorted(Counting.sizes) == [23, 23, 24]
 
 
-def test_nothing_stays_on_the_workers(client):
+def test_nothing_stays_on_the_workers():
+    def n_tasks(dask_scheduler):
+        return len(dask_scheduler.tasks)
+
     x, y, log_w = make_problem(2)
-    engine = DaskEngine()
-    bound = engine.bind(y, log_w)
-    bound.reduce(x, GAUSSIAN, 1.0)
-
-    def n_tasks():
-        return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
-
-    assert n_tasks() > 0
-    del bound, engine
-    deadline = time.monotonic() + 10
-    while n_tasks() > 0 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert n_tasks() == 0
+    with start_client(2) as client:
+        engine = DaskEngine()
+        bound = engine.bind(y, log_w)
+        bound.reduce(x, GAUSSIAN, 1.0)
+        assert client.run_on_scheduler(n_tasks) > 0
+        del bound, engine
+        deadline = time.monotonic() + 10
+        while client.run_on_scheduler(n_tasks) > 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @pytest.mark.usefixtures("real_sizes")
