@@ -14,6 +14,7 @@ from itertools import takewhile
 import numpy as np
 
 from . import _keops
+from ._dask import DaskEngine
 from ._keops import KeopsEngine
 from ._nufft import NufftEngine
 from ._numba import NumbaEngine
@@ -22,6 +23,7 @@ from ._reduction import Engine, Profiles, Reduction, Work, merge
 from ._split import is_smooth
 
 __all__ = [
+    "DaskEngine",
     "Engine",
     "KeopsEngine",
     "NufftEngine",
@@ -35,10 +37,11 @@ __all__ = [
     "passed_over",
 ]
 
-# In the order in which "auto" asks them.
+# In the order in which "auto" asks them. NumPy never declines: what follows it is only
+# taken by name, as a client may be running for other work.
 _ENGINES = {
     engine.name: engine
-    for engine in (NufftEngine, KeopsEngine, NumbaEngine, NumpyEngine)
+    for engine in (NufftEngine, KeopsEngine, NumbaEngine, NumpyEngine, DaskEngine)
 }
 ENGINE_NAMES = tuple(_ENGINES)
 
@@ -61,12 +64,13 @@ def get_engine(name, work):
 
     Parameters
     ----------
-    name : {"auto", "numpy", "numba", "keops", "nufft"}
+    name : {"auto", "numpy", "numba", "keops", "nufft", "dask"}
         With ``"auto"`` the first of these that the machine has, that can do the work,
         and that is worth it: NUFFT (Gaussian kernel: up to two columns from 1e8 pairs
         of query and source, three columns from 1e9; Matérn kernels: one column from
         1e9, two from 1e10), KeOps (on a GPU, from 5e9 pairs summed over
-        all steps), Numba (from 3e9 such pairs), NumPy.
+        all steps), Numba (from 3e9 such pairs), NumPy. Never dask, whoever runs a
+        client.
     work : Work
         What is to be done.
 
