@@ -721,7 +721,7 @@ class BaseDrifter(
             Points in data units.
         method : {"kde", "flow"}, default="kde"
             ``"kde"``: the kernel density of the particles, comparable with
-            :meth:`sklearn.neighbors.KernelDensity.score_samples`; the bandwidth is
+            ``sklearn.neighbors.KernelDensity.score_samples``; the bandwidth is
             ``bandwidth_``, in every column a multiple of ``scale_``. ``"flow"``: the
             density of the rows of the start distribution that :meth:`transform` carried
             through the flow, by change of variables along :meth:`inverse_transform`;

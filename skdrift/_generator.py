@@ -245,7 +245,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         Any regressor of several outputs with ``partial_fit``, called once per step,
         or with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and sees
         standardised columns. None takes a
-        :class:`~sklearn.neural_network.MLPRegressor` with two hidden layers of 128.
+        ``MLPRegressor`` with two hidden layers of 128.
         The weights of this class are averaged over the last steps.
     field : drifter or None, default=None
         Unfitted drifter whose kernel, bandwidth, self-interaction, standardisation,

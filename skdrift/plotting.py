@@ -743,8 +743,8 @@ class SampleDisplay:
         ----------
         estimator : object
             A fitted estimator with a method ``sample``: a drifter,
-            :class:`~sklearn.neighbors.KernelDensity`,
-            :class:`~sklearn.mixture.GaussianMixture`, or a pipeline that ends in one.
+            ``KernelDensity``,
+            ``GaussianMixture``, or a pipeline that ends in one.
         X : array-like of shape (n_reference, n_features)
             Data to compare with, training rows or better held-out ones.
         n_samples : int or None, default=None
