@@ -27,6 +27,7 @@ from sklearn.utils.validation import (
 from . import starts, tracers
 from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
+from ._doc_link import DocLinkMixin
 from ._neighbors import NearestRows
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
 from ._score import residual_score
@@ -169,6 +170,7 @@ class BaseDrifter(
     TransformerMixin,
     DensityMixin,
     CallbackSupportMixin,
+    DocLinkMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):

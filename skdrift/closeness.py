@@ -2,6 +2,8 @@
 
 import numpy as np
 
+__all__ = ["Memorization", "calibrate"]
+
 # Rows and particles that are looked at; more would not sharpen the probability.
 _MAX_PROBES = 2000
 # Fresh samples have an area of one half. The target leans to the data by less than

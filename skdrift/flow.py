@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+__all__ = ["Flow", "annealing_schedule", "evolve", "given_schedule", "root_mean_square"]
+
 
 class Flow(NamedTuple):
     """Result of :func:`evolve`.

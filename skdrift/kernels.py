@@ -23,10 +23,12 @@ import numpy as np
 from scipy.special import gammaln, hyp0f1, kve, logsumexp
 from sklearn.base import BaseEstimator
 
+from ._doc_link import DocLinkMixin
+
 __all__ = ["Gaussian", "Kernel", "Matern", "RationalQuadratic", "get_kernel"]
 
 
-class Kernel(BaseEstimator):
+class Kernel(DocLinkMixin, BaseEstimator):
     """Base class of the radial kernels; subclass it to write one of your own.
 
     A subclass defines :meth:`log_profile` and :meth:`pull`, both elementwise and

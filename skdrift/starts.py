@@ -10,6 +10,8 @@ import numpy as np
 
 from ._neighbors import NearestRows
 
+__all__ = ["LocalGaussian", "local_gaussian", "matched_gaussian", "resampled"]
+
 # Neighbours whose mean and covariance are local: enough for a covariance, few enough
 # to follow curves.
 _N_NEIGHBORS = 40

@@ -1,7 +1,7 @@
 """Engines: several ways to compute one reduction.
 
 An engine binds a set of sources once and then answers many reductions over it
-(see :mod:`skdrift.engines._reduction` for what a reduction is). A new engine is
+(see :class:`Reduction`). A new engine is
 one file with a class of the same shape as :class:`NumpyEngine`, and one line in
 ``_ENGINES`` below.
 """
