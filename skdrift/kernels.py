@@ -25,7 +25,14 @@ from sklearn.base import BaseEstimator
 
 from ._doc_link import DocLinkMixin
 
-__all__ = ["Gaussian", "Kernel", "Matern", "RationalQuadratic", "get_kernel"]
+__all__ = [
+    "Gaussian",
+    "Kernel",
+    "Matern",
+    "RationalQuadratic",
+    "get_kernel",
+    "slope_at_zero",
+]
 
 
 class Kernel(DocLinkMixin, BaseEstimator):
@@ -606,6 +613,7 @@ def get_kernel(kernel):
     Returns
     -------
     Kernel
+        A given kernel is returned as it is.
 
     Raises
     ------

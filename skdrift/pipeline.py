@@ -197,6 +197,7 @@ def make_drift_pipeline(*steps, memory=None, verbose=False):
     Returns
     -------
     DriftPipeline
+        Not fitted.
 
     Examples
     --------

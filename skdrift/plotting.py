@@ -323,6 +323,7 @@ class VelocityFieldDisplay:
         Returns
         -------
         VelocityFieldDisplay
+            This display, with the artists as attributes.
         """
         check_scalar(arrow_step, "arrow_step", Integral, min_val=1)
         check_scalar(levels, "levels", Integral, min_val=1)
@@ -518,6 +519,7 @@ class TrajectoryDisplay:
         Returns
         -------
         TrajectoryDisplay
+            This display, with the artists as attributes.
         """
         self.ax_, self.figure_ = ax, _ = _new_axes(self, ax)
         from matplotlib.collections import LineCollection
@@ -644,6 +646,7 @@ class ConvergenceDisplay:
         Returns
         -------
         ConvergenceDisplay
+            This display, with the artists as attributes.
         """
         self.ax_, self.figure_ = ax, _ = _new_axes(self, ax)
         steps = np.arange(len(self.residual_velocity))
@@ -842,6 +845,7 @@ class SampleDisplay:
         Returns
         -------
         SampleDisplay
+            This display, with the artists as attributes.
 
         Raises
         ------
@@ -1150,6 +1154,7 @@ class MemorizationDisplay:
         Returns
         -------
         MemorizationDisplay
+            This display, with the artists as attributes.
         """
         check_scalar(bins, "bins", Integral, min_val=1)
         self.ax_, self.figure_ = ax, _ = _new_axes(self, ax)

@@ -108,6 +108,7 @@ def carry_back(z, field, steps):
     Returns
     -------
     Origin
+        Where each tracer started, and whether it did.
 
     Raises
     ------

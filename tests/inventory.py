@@ -30,7 +30,10 @@ def public_objects():
 
 
 def own_members(path):
-    """Names of a class's public methods and properties that this package defines."""
+    """Public methods and properties of a class that this package defines.
+
+    A dict: "method" or "property", by name.
+    """
     module, name = path.rsplit(".", 1)
     cls = getattr(importlib.import_module(module), name)
     return {
@@ -58,3 +61,17 @@ def public_paths():
         if inspect.isclass(value):
             paths.update(f"{path}.{member}" for member in own_members(path))
     return sorted(paths)
+
+
+def is_described_by_base(path):
+    """Whether a member is one of a public base class too, and described there."""
+    home, _, member = path.rpartition(".")
+    objects = public_objects()
+    cls = objects.get(home)
+    return inspect.isclass(cls) and any(
+        inspect.isclass(base)
+        and issubclass(cls, base)
+        and base is not cls
+        and member in own_members(base_path)
+        for base_path, base in objects.items()
+    )
