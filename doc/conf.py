@@ -1,4 +1,9 @@
 import os
+
+# Small matrix products, as in training the networks of the gallery, are slower by
+# several threads, and on a busy machine beyond measure. Before NumPy is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import re
 import sys
 from functools import partial
