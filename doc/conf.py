@@ -91,8 +91,11 @@ _SPACE = '<mspace width="0.17em"/>'
 def _visit_math(translator, node, as_block=False):
     """Write a formula as MathML, which browsers read without a script or network."""
     mathml = latex2mathml.tex2mathml(node.astext(), as_block)
-    mathml = re.sub(rf"(?<=</m[in]>)(?={_FUNCTION})", _SPACE, mathml)
+    mathml = re.sub(rf"(</m(?:i|n|sub|sup)>)(?={_FUNCTION})", rf"\1{_SPACE}", mathml)
     mathml = re.sub(rf"({_FUNCTION})(?!\s*<mo)", rf"\1{_SPACE}", mathml)
+    # Bars are brackets here, not relations with space around them.
+    bar = '<mo stretchy="false" lspace="0" rspace="0">|</mo>'
+    mathml = mathml.replace('<mo stretchy="false">|</mo>', bar)
     translator.body.append(mathml)
     raise SkipNode
 
