@@ -37,11 +37,15 @@ frame["sepal width"] = frame["sepal width"].mask(gone)
 print(frame.sample(5, random_state=0).to_string(), end="\n\n")
 
 # %%
-# Fit, draw: a frame with the same names and types. The label is a column like the
-# others.
+# The label is a column like the others.
 
 train, test = train_test_split(frame, test_size=0.4, random_state=0)
-drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(train)
+drifter = TabularDrifter(ConservativeDrifter(random_state=0))
+drifter.fit(train)
+
+# %%
+# Draws are a frame with the same names and types.
+
 drawn = drifter.sample(len(train))
 print(drawn.head().to_string(), end="\n\n")
 print("same types:", drawn.dtypes.equals(frame.dtypes))

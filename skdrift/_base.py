@@ -27,6 +27,7 @@ from sklearn.utils.validation import (
 from . import starts, tracers
 from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
+from ._doc_link import DocLinkMixin
 from ._neighbors import NearestRows, even_choice
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
 from ._score import residual_score
@@ -169,6 +170,7 @@ class BaseDrifter(
     TransformerMixin,
     DensityMixin,
     CallbackSupportMixin,
+    DocLinkMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):
@@ -725,7 +727,7 @@ class BaseDrifter(
             Points in data units.
         method : {"kde", "flow"}, default="kde"
             ``"kde"``: the kernel density of the particles, comparable with
-            :meth:`sklearn.neighbors.KernelDensity.score_samples`; the bandwidth is
+            ``sklearn.neighbors.KernelDensity.score_samples``; the bandwidth is
             ``bandwidth_``, in every column a multiple of ``scale_``. ``"flow"``: the
             density of the rows of the start distribution that :meth:`transform` carried
             through the flow, by change of variables along :meth:`inverse_transform`;

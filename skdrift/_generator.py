@@ -25,6 +25,7 @@ from . import starts
 from ._base import BaseDrifter
 from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
+from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._neighbors import NearestRows
 from ._score import residual_score
@@ -229,7 +230,7 @@ def _outputs(learner, inputs):
     return rows
 
 
-class DriftGenerator(DensityMixin, BaseEstimator):
+class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
     """A regressor from noise to rows, trained by drifting: new rows in one pass.
 
     A generator f maps latent noise z, standard normal, to rows. Every training step
@@ -237,7 +238,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
     of the regression of f(z) towards the frozen targets ``x + step_size V(x)``. A
     regressor that learned them exactly would take the step of the particle flow; where
     V vanishes, f is at rest. Unlike a drifter, which evolves an ensemble whenever it
-    is sampled, it then draws rows at the speed of :meth:`predict`.
+    is sampled, it then draws rows at the speed of ``predict``.
 
     Parameters
     ----------
@@ -245,7 +246,7 @@ class DriftGenerator(DensityMixin, BaseEstimator):
         Any regressor of several outputs with ``partial_fit``, called once per step,
         or with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and sees
         standardised columns. None takes a
-        :class:`~sklearn.neural_network.MLPRegressor` with two hidden layers of 128.
+        ``MLPRegressor`` with two hidden layers of 128.
         The weights of this class are averaged over the last steps.
     field : drifter or None, default=None
         Unfitted drifter whose kernel, bandwidth, self-interaction, standardisation,

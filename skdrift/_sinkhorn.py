@@ -191,6 +191,7 @@ class SinkhornDrifter(BaseDrifter):
 
     @property
     def epsilon_(self):
+        """Temperature of the plans at the end, the square of ``bandwidth_``."""
         return self.bandwidth_**2
 
     def _density_kernel(self):

@@ -27,6 +27,7 @@ def conservative_rate(n, d):
     Returns
     -------
     float
+        Bandwidth as a multiple of the standard deviation of a column.
 
     Examples
     --------
@@ -54,6 +55,7 @@ def laplace_rate(n, d):
     Returns
     -------
     float
+        Bandwidth as a multiple of the standard deviation of a column.
 
     Examples
     --------
@@ -77,6 +79,7 @@ def scott(n, d):
     Returns
     -------
     float
+        Bandwidth as a multiple of the standard deviation of a column.
     """
     return n ** (-1 / (d + 4))
 
@@ -94,5 +97,6 @@ def silverman(n, d):
     Returns
     -------
     float
+        Bandwidth as a multiple of the standard deviation of a column.
     """
     return (n * (d + 2) / 4) ** (-1 / (d + 4))

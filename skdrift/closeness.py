@@ -2,6 +2,8 @@
 
 import numpy as np
 
+__all__ = ["Memorization", "calibrate"]
+
 # Rows and particles that are looked at; more would not sharpen the probability.
 _MAX_PROBES = 2000
 # Fresh samples have an area of one half. The target leans to the data by less than
@@ -61,7 +63,18 @@ class Memorization:
         )
 
     def auc(self, particles):
-        """Probability that a particle is closer to the data than a row is."""
+        """Probability that a particle is closer to the data than a row is.
+
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            In the units of the rows.
+
+        Returns
+        -------
+        float
+            One half for new samples, 1 for copies.
+        """
         distance = self._neighbors.distance(particles[_every(particles)])
         below = [
             self._below[np.searchsorted(self._reference, distance, side)]
@@ -86,6 +99,7 @@ def calibrate(evolve_from, auc):
     Returns
     -------
     noise : float
+        The noise of the start.
     flow : Flow
         Of all that were tried, the one whose AUC is nearest to the target.
     auc : float

@@ -72,6 +72,7 @@ def bandwidth_from(value, convention, n_features=None):
     Returns
     -------
     float or ndarray of the shape of `value`
+        Bandwidth h, a length.
 
     Raises
     ------
@@ -118,6 +119,7 @@ def bandwidth_to(bandwidth, convention, n_features=None):
     Returns
     -------
     float or ndarray of the shape of `bandwidth`
+        The number b of that convention.
 
     Raises
     ------

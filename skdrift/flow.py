@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+__all__ = ["Flow", "annealing_schedule", "evolve", "given_schedule", "root_mean_square"]
+
 
 class Flow(NamedTuple):
     """Result of :func:`evolve`.
@@ -51,6 +53,7 @@ def annealing_schedule(initial, final, n_annealing, n_steps):
     Returns
     -------
     ndarray of shape (n_steps + 1,)
+        Bandwidth of every evaluation of the field.
 
     Examples
     --------
@@ -80,6 +83,7 @@ def given_schedule(bandwidths, final, n_steps):
     Returns
     -------
     ndarray of shape (n_steps + 1,)
+        Bandwidth of every evaluation of the field.
     """
     bandwidths = bandwidths[:n_steps]
     return np.append(bandwidths, np.full(n_steps + 1 - len(bandwidths), float(final)))
@@ -96,6 +100,7 @@ def root_mean_square(velocity):
     Returns
     -------
     float
+        In the units of the velocity.
     """
     velocity = velocity.astype(np.float64, copy=False)
     return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
@@ -127,6 +132,7 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
     Returns
     -------
     Flow
+        Where the particles are, the way there, and what ended it.
 
     Raises
     ------

@@ -23,10 +23,19 @@ import numpy as np
 from scipy.special import gammaln, hyp0f1, kve, logsumexp
 from sklearn.base import BaseEstimator
 
-__all__ = ["Gaussian", "Kernel", "Matern", "RationalQuadratic", "get_kernel"]
+from ._doc_link import DocLinkMixin
+
+__all__ = [
+    "Gaussian",
+    "Kernel",
+    "Matern",
+    "RationalQuadratic",
+    "get_kernel",
+    "slope_at_zero",
+]
 
 
-class Kernel(BaseEstimator):
+class Kernel(DocLinkMixin, BaseEstimator):
     """Base class of the radial kernels; subclass it to write one of your own.
 
     A subclass defines :meth:`log_profile` and :meth:`pull`, both elementwise and
@@ -604,6 +613,7 @@ def get_kernel(kernel):
     Returns
     -------
     Kernel
+        A given kernel is returned as it is.
 
     Raises
     ------

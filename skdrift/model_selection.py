@@ -11,7 +11,7 @@ def one_standard_error(cv_results):
     Scores of neighbouring bandwidths differ by less than their noise. Of models that
     are as good as the best, the one with the largest bandwidth is the smoothest and
     copies the least. For the `refit` parameter of
-    :class:`~sklearn.model_selection.GridSearchCV` and its relatives.
+    ``GridSearchCV`` and its relatives.
 
     Parameters
     ----------

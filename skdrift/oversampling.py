@@ -9,13 +9,14 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from .metrics._scorer import draw
 
 __all__ = ["DriftOversampler"]
 
 
-class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
+class DriftOversampler(OneToOneFeatureMixin, DocLinkMixin, BaseEstimator):
     """Over-sample small classes by rows drawn from drifters that are fitted to them.
 
     A sampler of imbalanced-learn, which need not be installed: steps of this kind go
@@ -47,7 +48,7 @@ class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
 
     See Also
     --------
-    ConservativeDrifter : Draws the rows.
+    skdrift.ConservativeDrifter : Draws the rows.
 
     References
     ----------

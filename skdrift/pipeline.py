@@ -6,6 +6,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._doc_link import DocLinkMixin
+
 __all__ = ["DriftPipeline", "make_drift_pipeline"]
 
 
@@ -24,13 +26,13 @@ def _final_transforms(pipeline):
     return bool(pipeline.steps) and hasattr(pipeline.steps[-1][1], "transform")
 
 
-class DriftPipeline(Pipeline):
+class DriftPipeline(DocLinkMixin, Pipeline):
     """Pipeline that ends in a drifter and draws rows in the units of its input.
 
-    A :class:`sklearn.pipeline.Pipeline` with one more method: :meth:`sample` draws
+    A ``sklearn.pipeline.Pipeline`` with one more method: :meth:`sample` draws
     from the last step and takes the rows back through the other steps, in reverse
     order. So all other steps need an ``inverse_transform``, and the drawn rows are
-    as good as these are: after a :class:`~sklearn.decomposition.PCA` they lie in the
+    as good as these are: after a ``PCA`` they lie in the
     plane that it kept.
 
     Everything else is that of a pipeline, and in the space that the last step sees:
@@ -46,7 +48,7 @@ class DriftPipeline(Pipeline):
         ``inverse_transform``, ``"passthrough"`` or None; the last one is a drifter,
         or another estimator with ``sample(n_samples, random_state)``.
     transform_input : list of str, default=None
-        As in :class:`sklearn.pipeline.Pipeline`.
+        As in ``sklearn.pipeline.Pipeline``.
     memory : str or object with the joblib.Memory interface, default=None
         Cache of the fitted transformers.
     verbose : bool, default=False
@@ -195,6 +197,7 @@ def make_drift_pipeline(*steps, memory=None, verbose=False):
     Returns
     -------
     DriftPipeline
+        Not fitted.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Pictures of fitted drifters and of what they draw.
 
 Displays in scikit-learn's style: ``from_estimator`` and ``from_samples`` compute and
-draw, :meth:`plot` draws again, into given axes if need be, and the artists are
+draw, ``plot`` draws again, into given axes if need be, and the artists are
 attributes that end with an underscore. Matplotlib is needed, but not imported before
 the first picture.
 """
@@ -323,6 +323,7 @@ class VelocityFieldDisplay:
         Returns
         -------
         VelocityFieldDisplay
+            This display, with the artists as attributes.
         """
         check_scalar(arrow_step, "arrow_step", Integral, min_val=1)
         check_scalar(levels, "levels", Integral, min_val=1)
@@ -518,6 +519,7 @@ class TrajectoryDisplay:
         Returns
         -------
         TrajectoryDisplay
+            This display, with the artists as attributes.
         """
         self.ax_, self.figure_ = ax, _ = _new_axes(self, ax)
         from matplotlib.collections import LineCollection
@@ -644,6 +646,7 @@ class ConvergenceDisplay:
         Returns
         -------
         ConvergenceDisplay
+            This display, with the artists as attributes.
         """
         self.ax_, self.figure_ = ax, _ = _new_axes(self, ax)
         steps = np.arange(len(self.residual_velocity))
@@ -743,8 +746,8 @@ class SampleDisplay:
         ----------
         estimator : object
             A fitted estimator with a method ``sample``: a drifter,
-            :class:`~sklearn.neighbors.KernelDensity`,
-            :class:`~sklearn.mixture.GaussianMixture`, or a pipeline that ends in one.
+            ``KernelDensity``,
+            ``GaussianMixture``, or a pipeline that ends in one.
         X : array-like of shape (n_reference, n_features)
             Data to compare with, training rows or better held-out ones.
         n_samples : int or None, default=None
@@ -842,6 +845,7 @@ class SampleDisplay:
         Returns
         -------
         SampleDisplay
+            This display, with the artists as attributes.
 
         Raises
         ------
@@ -1150,6 +1154,7 @@ class MemorizationDisplay:
         Returns
         -------
         MemorizationDisplay
+            This display, with the artists as attributes.
         """
         check_scalar(bins, "bins", Integral, min_val=1)
         self.ax_, self.figure_ = ax, _ = _new_axes(self, ax)

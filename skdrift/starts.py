@@ -10,6 +10,8 @@ import numpy as np
 
 from ._neighbors import NearestRows
 
+__all__ = ["LocalGaussian", "local_gaussian", "matched_gaussian", "resampled"]
+
 # Neighbours whose mean and covariance are local: enough for a covariance, few enough
 # to follow curves.
 _N_NEIGHBORS = 40
@@ -25,9 +27,11 @@ def matched_gaussian(n, rows, weight, random_state):
     n : int
         Number of draws.
     rows : ndarray of shape (n_rows, n_features)
+        Rows to draw from.
     weight : ndarray of shape (n_rows,)
         Sums to 1.
     random_state : RandomState
+        Source of the draws.
 
     Returns
     -------
@@ -72,7 +76,18 @@ class LocalGaussian(NamedTuple):
     noise: np.ndarray
 
     def rows(self, b):
-        """The draws with noise b, shape (n, n_features)."""
+        """Rows with a noise that has been chosen.
+
+        Parameters
+        ----------
+        b : float
+            Noise, at least 0.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+            The draws, the same ones for every noise.
+        """
         kept = np.sqrt(max(0.0, 1 - b * b))
         rows = self.mean + kept * self.deviation + b * self.noise
         return rows.astype(self.mean.dtype, copy=False)
@@ -94,12 +109,14 @@ def local_gaussian(n, rows, weight, random_state, neighbors=None):
     weight : ndarray of shape (n_rows,)
         Sums to 1.
     random_state : RandomState
+        Source of the draws.
     neighbors : NearestRows, default=None
         Of the same rows, if it is there already.
 
     Returns
     -------
     LocalGaussian
+        Draws whose noise is still to be chosen.
     """
     neighbors = neighbors or NearestRows(rows)
     k = min(_N_NEIGHBORS, len(rows))
@@ -123,11 +140,13 @@ def resampled(n, rows, weight, noise, random_state):
     n : int
         Number of draws.
     rows : ndarray of shape (n_rows, n_features)
+        Rows to draw from.
     weight : ndarray of shape (n_rows,)
         Sums to 1.
     noise : ndarray of shape (n_features,)
         Standard deviation of the noise in every column.
     random_state : RandomState
+        Source of the draws.
 
     Returns
     -------

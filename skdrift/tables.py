@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from ._discrete import OCCURRENCES
+from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
 
@@ -25,7 +26,7 @@ _LARGEST_INTEGER = 2**53
 _BATCH = 1000
 
 
-class TableEncoder(TransformerMixin, BaseEstimator):
+class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
     """Encode a data frame of mixed columns as numbers that can be decoded.
 
     - Real numbers stay as they are.
@@ -422,7 +423,7 @@ def _check_kind(fitted, column):
         )
 
 
-class TabularDrifter(BaseEstimator):
+class TabularDrifter(DocLinkMixin, BaseEstimator):
     """Draw rows like those of a data frame of mixed columns.
 
     A :class:`TableEncoder` turns the frame into numbers, a drifter is fitted to

@@ -16,6 +16,8 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
+__all__ = ["Origin", "Step", "carry", "carry_back"]
+
 # Newton's method ends at corrections of this many bandwidths: the next one would be
 # of the order of its square.
 _TOLERANCE = 1e-8
@@ -106,6 +108,7 @@ def carry_back(z, field, steps):
     Returns
     -------
     Origin
+        Where each tracer started, and whether it did.
 
     Raises
     ------

@@ -509,6 +509,7 @@ def local_occupancy(X, bandwidth, *, radius=1.0):
     Returns
     -------
     ndarray of shape (n_particles,), dtype int
+        Numbers of particles in the ball, its centre among them.
 
     Examples
     --------
@@ -610,6 +611,7 @@ def occupancy_probability(n_particles, mass):
     Returns
     -------
     Occupancy
+        Smallest count that is expected, and with what probability.
 
     Examples
     --------
@@ -763,6 +765,7 @@ def scale_decomposition(
     Returns
     -------
     ScaleDecomposition
+        Scales and sharp scores of both terms at every point.
 
     Raises
     ------
@@ -998,6 +1001,7 @@ def curl(jacobian):
     Returns
     -------
     ndarray of shape (n_points,)
+        Not negative; 0 where the field is a gradient.
 
     Examples
     --------

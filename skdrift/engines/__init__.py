@@ -1,9 +1,8 @@
 """Engines: several ways to compute one reduction.
 
-An engine binds a set of sources once and then answers many reductions over it
-(see :mod:`skdrift.engines._reduction` for what a reduction is). A new engine is
-one file with a class of the same shape as :class:`NumpyEngine`, and one line in
-``_ENGINES`` below.
+An engine binds a set of sources once and then answers many reductions over it (see
+:class:`Reduction`). A new engine is one file with a subclass of :class:`Engine`, and
+one line in ``_ENGINES``.
 """
 
 import warnings
@@ -77,6 +76,7 @@ def get_engine(name, work):
     Returns
     -------
     Engine
+        With nothing bound to it yet.
 
     Raises
     ------

@@ -49,7 +49,7 @@ class KeopsEngine(Engine):
         return None
 
     def bind(self, sources, log_weights=None):
-        """Prepare sources for many reductions; see :class:`NumpyEngine`."""
+        """Prepare sources for many reductions; see :class:`Engine`."""
         device = self.device or _gpu_of_torch()
         memory = _HostMemory() if device is None else _TorchMemory(device)
         return _KeopsSources(sources, log_weights, memory)

@@ -101,7 +101,7 @@ class NufftEngine(Engine):
         )
 
     def bind(self, sources, log_weights=None):
-        """Prepare sources for many reductions; see :class:`NumpyEngine`."""
+        """Prepare sources for many reductions; see :class:`Engine`."""
         return _NufftSources(sources, log_weights, self.tolerance)
 
 

@@ -45,7 +45,7 @@ class NumbaEngine(Engine):
         return None
 
     def bind(self, sources, log_weights=None):
-        """Prepare sources for many reductions; see :class:`NumpyEngine`."""
+        """Prepare sources for many reductions; see :class:`Engine`."""
         return _NumbaSources(sources, log_weights)
 
 

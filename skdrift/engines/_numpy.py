@@ -26,19 +26,7 @@ class NumpyEngine(Engine):
     name = "numpy"
 
     def bind(self, sources, log_weights=None):
-        """Prepare sources for many reductions.
-
-        Parameters
-        ----------
-        sources : ndarray of shape (n_sources, n_features), float32 or float64
-        log_weights : ndarray of shape (n_sources,), default=None
-            Log-weights; None stands for ``1 / n_sources`` each.
-
-        Returns
-        -------
-        _NumpySources
-            Has ``reduce(queries, profiles, bandwidth, deleted=None)``.
-        """
+        """Prepare sources for many reductions; see :class:`Engine`."""
         return _NumpySources(sources, log_weights)
 
 

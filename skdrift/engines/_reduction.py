@@ -54,18 +54,53 @@ class Work(NamedTuple):
 class Engine:
     """Defaults of what an engine says of itself.
 
-    An engine has a `name`, and ``bind(sources, log_weights)``, which returns an
-    object with ``reduce(queries, profiles, bandwidth, deleted)``.
+    An engine has a `name` and defines :meth:`bind`.
     """
+
+    def bind(self, sources, log_weights=None):
+        """Prepare sources for many reductions.
+
+        Parameters
+        ----------
+        sources : ndarray of shape (n_sources, n_features), float32 or float64
+            Rows that are summed over.
+        log_weights : ndarray of shape (n_sources,), default=None
+            Log-weights; None stands for ``1 / n_sources`` each.
+
+        Returns
+        -------
+        object
+            Has ``reduce(queries, profiles, bandwidth, deleted=None)``, which gives a
+            :class:`Reduction`; ``deleted`` has for each query the index of one source
+            to leave out.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define bind(sources)")
 
     @staticmethod
     def unavailable_reason():
-        """Say why the engine cannot run on this machine, or return None."""
+        """Say why the engine cannot run on this machine.
+
+        Returns
+        -------
+        str or None
+            What is missing, or None if it can run.
+        """
         return None
 
     @staticmethod
     def unsuitable_reason(work):
-        """Say why the engine cannot do this work, or return None."""
+        """Say why the engine cannot do a piece of work.
+
+        Parameters
+        ----------
+        work : Work
+            What is to be done.
+
+        Returns
+        -------
+        str or None
+            What is in the way, or None if it can do it.
+        """
         return None
 
 

@@ -1,7 +1,7 @@
 """Quality of generated rows: fidelity to the law of the data, and memorisation.
 
 The functions compare rows in the units they are given in: standardise the columns
-first if their units differ (:class:`~sklearn.preprocessing.StandardScaler`, fitted to
+first if their units differ (``StandardScaler``, fitted to
 the training rows). :func:`sample_quality_report` and :func:`make_sample_scorer`, which
 are given rows in data units, standardise by themselves. A constant column counts in
 data units.

@@ -27,6 +27,7 @@ def closest_record_ratio(generated, test, train):
     Returns
     -------
     float
+        About 1 for new rows, 0 for copies.
 
     Raises
     ------

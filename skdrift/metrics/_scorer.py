@@ -45,11 +45,11 @@ def make_sample_scorer(
 ):
     """Scorer that draws rows from an estimator and compares them with held-out rows.
 
-    For the parameter ``scoring`` of :class:`~sklearn.model_selection.GridSearchCV`,
-    :func:`~sklearn.model_selection.cross_validate` and their like. It scores every
+    For the parameter ``scoring`` of ``GridSearchCV``,
+    ``cross_validate`` and their like. It scores every
     estimator with a method ``sample``: drifters,
-    :class:`~sklearn.neighbors.KernelDensity`,
-    :class:`~sklearn.mixture.GaussianMixture`, and pipelines that end in one of them,
+    ``KernelDensity``,
+    ``GaussianMixture``, and pipelines that end in one of them,
     whose rows are transformed back to data units.
 
     A scorer is given the held-out rows alone. Metrics of memorisation need the

@@ -252,7 +252,7 @@ def classifier_two_sample_test(
         differences that are not obvious.
     classifier : classifier or None, default=None
         Any scikit-learn classifier; it is cloned. None takes
-        :class:`~sklearn.ensemble.HistGradientBoostingClassifier`, to which the units
+        ``HistGradientBoostingClassifier``, to which the units
         of the columns do not matter. It tells continuous values from rounded ones: a
         column of integers gives a generator away that does not round.
     cv : int, default=5

@@ -45,12 +45,12 @@ def train_on_synthetic_score(
     estimator : classifier, regressor or None, default=None
         It is cloned, and given the other columns: frames as frames, anything else as
         an array. None takes gradient-boosted trees
-        (:class:`~sklearn.ensemble.HistGradientBoostingClassifier` if the target is
+        (``HistGradientBoostingClassifier`` if the target is
         no number or has at most 20 values in `train`, else
-        :class:`~sklearn.ensemble.HistGradientBoostingRegressor`), which split
+        ``HistGradientBoostingRegressor``), which split
         columns of categories as such.
     scoring : str, callable or None, default=None
-        Score as in :func:`~sklearn.model_selection.cross_val_score`; None takes the
+        Score as in ``cross_val_score``; None takes the
         estimator's, the accuracy or R².
     random_state : int, RandomState instance or None, default=None
         Source of the default estimator.
