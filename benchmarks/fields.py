@@ -123,6 +123,42 @@ def measured(names, estimators, engine, n_seeds):
         yield {"problem": name, "estimator": label} | mean | {"of_seeds": lines}
 
 
+TITLES = {
+    "energy": (
+        "Energy distance, as a multiple of that of fresh rows (1 is best)",
+        ".2f",
+    ),
+    "C2ST": (
+        "Classifier two-sample test, area under the ROC curve (0.5 is best)",
+        ".2f",
+    ),
+    "coverage": ("Coverage, as a multiple of that of fresh rows (1 is best)", ".2f"),
+    "AUC": ("Memorisation AUC (0.5 for new rows, 1 for copies)", ".2f"),
+    "steps": ("Steps of the fitted flow", ".0f"),
+    "seconds": ("CPU seconds to fit and draw", ".2g"),
+}
+
+
+def restructured(lines):
+    """Tables of what was measured, in reStructuredText."""
+    cells = {(line["problem"], line["estimator"]): line for line in lines}
+    problems, labels = (
+        list(dict.fromkeys(names)) for names in zip(*cells, strict=True)
+    )
+    text = []
+    for key, (title, form) in TITLES.items():
+        header = ", ".join(f'"{name}"' for name in ("estimator", *problems))
+        text += [f".. csv-table:: {title}", f"   :header: {header}", ""]
+        for label in labels:
+            values = [float(cells[name, label][key]) for name in problems]
+            row = ", ".join(
+                f'"{text}"' for text in (label, *(f"{v:{form}}" for v in values))
+            )
+            text.append(f"   {row}")
+        text.append("")
+    return "\n".join(text)
+
+
 # -- the released algorithm ------------------------------------------------------------
 
 
@@ -207,6 +243,7 @@ def main():
     parser.add_argument(
         "--csv", type=Path, help=f"default: {TABLE}, if all is measured"
     )
+    parser.add_argument("--table", type=Path, help="where to write reStructuredText")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     print(f"{'problem':<14}{'estimator':<28}{''.join(f'{key:>10}' for key in KEYS)}")
@@ -227,6 +264,8 @@ def main():
             writer = csv.DictWriter(file, columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(lines)
+    if arguments.table is not None:
+        arguments.table.write_text(restructured(lines))
     if arguments.released is not None:
         compare_with_released(lines, arguments.released)
 
