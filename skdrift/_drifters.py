@@ -1,6 +1,9 @@
 """The named estimators: a field and its defaults."""
 
-from ._base import KernelDrifter
+from functools import partial
+
+from ._base import KernelDrifter, bandwidth_constraint
+from ._rules import balanced_bandwidth, occupied_bandwidth
 from .bandwidth import conservative_rate, laplace_rate
 from .fields import conservative, displacement
 
@@ -146,6 +149,11 @@ class ConservativeDrifter(KernelDrifter):
     (5, 13)
     """
 
+    _parameter_constraints = {
+        **KernelDrifter._parameter_constraints,
+        "bandwidth": bandwidth_constraint("balance"),
+    }
+
     def __init__(
         self,
         *,
@@ -212,6 +220,13 @@ class ConservativeDrifter(KernelDrifter):
 
     def _rate(self, n, d):
         return conservative_rate(n, d)
+
+    def _bandwidth_rules(self, table, start):
+        def balance():
+            kernel, alone = self._density_kernel(), self.self_interaction != "full"
+            return balanced_bandwidth(table, start(1.0), kernel, alone)
+
+        return {**super()._bandwidth_rules(table, start), "balance": balance}
 
 
 class SharpDrifter(ConservativeDrifter):
@@ -535,6 +550,11 @@ class LaplaceDrifter(KernelDrifter):
     (5, 13)
     """
 
+    _parameter_constraints = {
+        **KernelDrifter._parameter_constraints,
+        "bandwidth": bandwidth_constraint("occupancy"),
+    }
+
     def __init__(
         self,
         *,
@@ -577,3 +597,7 @@ class LaplaceDrifter(KernelDrifter):
 
     def _rate(self, n, d):
         return laplace_rate(n, d)
+
+    def _bandwidth_rules(self, table, start):
+        rules = super()._bandwidth_rules(table, start)
+        return {**rules, "occupancy": partial(occupied_bandwidth, table)}

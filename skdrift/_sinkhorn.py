@@ -199,7 +199,7 @@ class SinkhornDrifter(BaseDrifter):
     def _field(self, kernel):
         return SinkhornField(self.sinkhorn_tol, self.sinkhorn_max_iter)
 
-    def _final_bandwidth(self, table):
+    def _final_bandwidth(self, table, start):
         if self.epsilon == "rate":
             return table.bandwidth(conservative_rate)
         return float(np.sqrt(self.epsilon))

@@ -193,7 +193,7 @@ class SoftmaxDrifter(BaseDrifter):
         temperatures = self._temperatures()
         return SoftmaxField(temperatures / temperatures[0])
 
-    def _final_bandwidth(self, table):
+    def _final_bandwidth(self, table, start):
         if isinstance(self.temperature, str):
             return table.bandwidth(laplace_rate)
         return float(self._temperatures()[0])

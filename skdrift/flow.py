@@ -112,8 +112,8 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
         ``velocity(particles, bandwidth)``, a displacement per unit step.
     bandwidths : ndarray of shape (n_steps + 1,)
         Schedule.
-    step_size : float
-        Fraction of the displacement taken per step.
+    step_size : float or ndarray of shape (n_steps,)
+        Fraction of the displacement that a step takes: of all, or of each.
     tol : float
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
@@ -137,6 +137,7 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
     hazards = hazards or {}
     reached = list(hazards)  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
+    step_sizes = np.broadcast_to(np.asarray(step_size, dtype=np.float64), n_steps)
     n_annealing = np.max(np.nonzero(bandwidths != bandwidths[-1]), initial=-1) + 1
     for t, h in enumerate(bandwidths):
         annealed, stopped_by = t >= n_annealing, None
@@ -163,11 +164,11 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
         if stopped_by:
             break
         trajectory.append(x)
-        x = x + step_size * v
+        x = x + float(step_sizes[t]) * v
     n_iter = len(trajectory)
     history = {
         "bandwidth": bandwidths[: n_iter + 1].copy(),
         "residual_velocity": np.array(residuals),
-        "step_size": np.append(np.full(n_iter, float(step_size)), 0.0),
+        "step_size": np.append(step_sizes[:n_iter], 0.0),
     }
     return Flow(x, tuple(trajectory), history, stopped_by)

@@ -13,6 +13,14 @@ sums of more than 1e8 pairs may be left to the spectral engine, within its preci
 """
 
 from ._report import Diagnosis, Quantity, diagnose
+from ._rules import (
+    QuadratureError,
+    RateConstants,
+    occupancy_bandwidth,
+    optimal_bandwidth,
+    quadrature_error,
+    rate_constants,
+)
 from ._theory import (
     Estimate,
     Occupancy,
@@ -42,7 +50,9 @@ __all__ = [
     "Diagnosis",
     "Estimate",
     "Occupancy",
+    "QuadratureError",
     "Quantity",
+    "RateConstants",
     "ScaleDecomposition",
     "admissible_step",
     "circulation",
@@ -55,8 +65,12 @@ __all__ = [
     "fisher_quadrature",
     "lipschitz_constant",
     "local_occupancy",
+    "occupancy_bandwidth",
     "occupancy_probability",
     "one_step_bound",
+    "optimal_bandwidth",
+    "quadrature_error",
+    "rate_constants",
     "reciprocal_density",
     "reciprocal_density_bound",
     "residual_velocity",

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import KernelDrifter
 from ..kernels import Gaussian, slope_at_zero
 from ._ensemble import Ensemble, not_c2
 from ._theory import (
@@ -281,6 +280,8 @@ def diagnose(drifter, X=None):
     >>> report["curl"].state
     'ok'
     """
+    from .._base import KernelDrifter  # whose rules are made of this package
+
     if not isinstance(drifter, KernelDrifter):
         raise TypeError(
             "The 'drifter' must be a ConservativeDrifter, SharpDrifter or "
@@ -308,7 +309,7 @@ def _case(drifter, X):
         weight,
         drifter.engine_,
     )
-    return _Case(ensemble, drifter.step_size, drifter.tol, drifter.stopped_by_)
+    return _Case(ensemble, drifter.step_size_, drifter.tol, drifter.stopped_by_)
 
 
 def _probes(ensemble):
