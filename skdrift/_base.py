@@ -30,7 +30,7 @@ from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._neighbors import NearestRows
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
-from ._rules import lipschitz_steps
+from ._rules import LipschitzStep
 from ._score import residual_score
 from ._start_laws import (
     SingularLawError,
@@ -236,8 +236,8 @@ class BaseDrifter(
         `start` gives the ensemble that the flow starts from, by its noise.
         """
 
-    def _step_sizes(self, table, start, field, kernel, schedule):
-        """Step size, of all steps or of each."""
+    def _step_rule(self, table, field, kernel):
+        """Step size, or a function of particles and bandwidth that gives it."""
         return self.step_size
 
     # -- fit ---------------------------------------------------------------------
@@ -295,7 +295,7 @@ class BaseDrifter(
         start = self._fitted_start(n, table, scaling, random_state, neighbors)
         bandwidth = self._final_bandwidth(table, start)
         schedule = self._schedule(table, bandwidth)
-        step_sizes = self._step_sizes(table, start, field, kernel, schedule)
+        step_size = self._step_rule(table, field, kernel)
         work = self._work(table, field, n, n + m, len(schedule) - 1)
         bound = self._bind(field, table, work)
         if self.verbose:
@@ -307,13 +307,17 @@ class BaseDrifter(
 
         guarded = self.early_stopping and memorization.is_defined
         noise, flow, reached = self._evolve(
-            start, bound, schedule, step_sizes, auc, guarded, table
+            start, bound, schedule, step_size, auc, guarded, table
         )
 
         self.engine_ = bound.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
-        self.step_size_ = float(np.ravel(step_sizes)[-1])
+        self.step_size_ = float(
+            step_size(flow.particles, flow.history["bandwidth"][-1])
+            if callable(step_size)
+            else step_size
+        )
         self.scale_ = scaling.scale
         self.start_ = scaling.to_data((*flow.trajectory, flow.particles)[0])
         self.particles_ = scaling.to_data(flow.particles)
@@ -366,7 +370,7 @@ class BaseDrifter(
             return
         warnings.warn(message, ConvergenceWarning, stacklevel=5)  # who calls fit
 
-    def _evolve(self, start, field, schedule, step_sizes, auc, guarded, table):
+    def _evolve(self, start, field, schedule, step_size, auc, guarded, table):
         """Noise of the start, flow from there, its AUC; no copies if guarded."""
         guard = {"memorization": lambda x: auc(x) >= LARGEST_AUC} if guarded else {}
         calibrated = guarded and _is_local(self.start)
@@ -384,7 +388,7 @@ class BaseDrifter(
                 x,
                 as_tasks(field.on_particles, task, self),
                 schedule,
-                step_sizes,
+                step_size,
                 self.tol,
                 {"divergence": _runs_away(table, x), **guard},
                 self._printer(),
@@ -933,7 +937,7 @@ class KernelDrifter(BaseDrifter):
         laws = {"rate": self._rate, "scott": scott, "silverman": silverman}
         return {name: partial(table.bandwidth, law) for name, law in laws.items()}
 
-    def _step_sizes(self, table, start, field, kernel, schedule):
+    def _step_rule(self, table, field, kernel):
         if self.step_size == "lipschitz":
-            return lipschitz_steps(table, start(1.0), field, kernel, schedule)
+            return LipschitzStep(table, field, kernel)
         return self.step_size

@@ -20,11 +20,11 @@ _MAX_ROWS = 2000
 # Bandwidths at which they are, over that of the field, which is the usual rate: the
 # law of the quadrature error is that of a field that varies on a scale of its own.
 _SCALES = np.geomspace(0.5, 2.0, 5)
-# Particles that integrands and Jacobians are taken at, at most and at least, and how
-# many numbers they may cost: a second or two.
+# Particles that Jacobians are taken at, at most and at least, and how many numbers
+# those of one bandwidth may cost: a tenth of a second or two.
 _MAX_PROBES = 500
 _MIN_PROBES = 64
-_NUMBERS = 2e9
+_PROBE_NUMBERS = 2e8
 # Share of the rows that have neighbours within the bandwidth: nearly all.
 _OCCUPIED = 0.95
 
@@ -65,7 +65,7 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
     x, (y, weight) = _some(rng, start)[0], _some(rng, table.rows, table.weight)
     pilot, d = table.bandwidth(conservative_rate), x.shape[1]
     scales = pilot * _SCALES
-    n_samples = _n_probes(x, y, 2 * len(scales) + 1)
+    n_samples = _n_probes(x, y, _PROBE_NUMBERS)
     curves = measure(x, y, scales, kernel, weight, pilot, n_samples, rng)
     try:
         laws = fit_laws(scales, *curves, len(x), d)
@@ -106,47 +106,42 @@ def occupied_bandwidth(table):
         ) from None
 
 
-def lipschitz_steps(table, start, field, kernel, bandwidths):
-    """Largest steps that neither fold space nor overshoot, one for each bandwidth.
+class LipschitzStep:
+    """Largest step that neither folds space nor overshoots.
 
     ``min(1, 1 / L)`` with L the largest singular value of the Jacobians of the field
-    at the start. A field of a wide bandwidth is smooth: its steps need not be as short
-    as those of the last.
+    at particles, those it has when the step is taken: at one bandwidth the field of
+    particles that have come to stand for the data is much smoother than that of their
+    start, and that of particles that run away less.
 
     Parameters
     ----------
     table : Table
-    start : ndarray of shape (n_particles, n_features)
     field : DriftField
     kernel : Kernel
         Of the densities.
-    bandwidths : ndarray of shape (n_steps + 1,)
-        Schedule.
-
-    Returns
-    -------
-    ndarray of shape (n_steps,)
     """
-    if not field.leave_one_out and not np.isfinite(slope_at_zero(kernel)):
-        raise ValueError(
-            "step_size='lipschitz' needs the Jacobian of the field at the particles, "
-            f"and there is none where the kernel {kernel!r} has a kink. Use a smoother "
-            "kernel, self_interaction='leave-one-out', or a number."
-        )
-    different, place = np.unique(bandwidths[:-1], return_inverse=True)
-    size = min(_n_probes(start, table.rows, len(different)), len(start))
-    probes = np.sort(np.random.RandomState(0).permutation(len(start))[:size])
-    deleted = probes if field.leave_one_out else None
-    arguments = field.profiles, slopes(field.profiles)
-    x, rows, log_weight = start[probes], table.rows, table.log_weight
-    steps = []
-    for h in different:
-        data = moments(x, rows, log_weight, *arguments, h)
-        model = moments(x, start, None, *arguments, h, deleted=deleted)
-        steps.append(
-            admissible_step(lipschitz_constant(data.jacobian - model.jacobian))
-        )
-    return np.minimum(1.0, steps)[place]
+
+    def __init__(self, table, field, kernel):
+        self._alone = field.leave_one_out
+        if not self._alone and not np.isfinite(slope_at_zero(kernel)):
+            raise ValueError(
+                "step_size='lipschitz' needs the Jacobian of the field at the "
+                f"particles, and there is none where the kernel {kernel!r} has a kink. "
+                "Use a smoother kernel, self_interaction='leave-one-out', or a number."
+            )
+        self._data = table.rows, table.log_weight
+        self._profiles = field.profiles, slopes(field.profiles)
+
+    def __call__(self, particles, bandwidth):
+        size = min(_n_probes(particles, self._data[0], _PROBE_NUMBERS), len(particles))
+        probes = np.sort(np.random.RandomState(0).permutation(len(particles))[:size])
+        x, arguments = particles[probes], (*self._profiles, bandwidth)
+        deleted = probes if self._alone else None
+        data = moments(x, *self._data, *arguments)
+        model = moments(x, particles, None, *arguments, deleted=deleted)
+        lipschitz = lipschitz_constant(data.jacobian - model.jacobian)
+        return min(1.0, admissible_step(lipschitz))
 
 
 def _some(rng, rows, *columns):
@@ -155,6 +150,6 @@ def _some(rng, rows, *columns):
     return tuple(a[chosen] for a in (rows, *columns))
 
 
-def _n_probes(x, y, n_evaluations):
-    affordable = _NUMBERS / ((len(x) + len(y)) * x.shape[1] ** 2 * n_evaluations)
+def _n_probes(x, y, numbers):
+    affordable = numbers / ((len(x) + len(y)) * x.shape[1] ** 2)
     return int(np.clip(affordable, _MIN_PROBES, _MAX_PROBES))

@@ -112,8 +112,9 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
         ``velocity(particles, bandwidth)``, a displacement per unit step.
     bandwidths : ndarray of shape (n_steps + 1,)
         Schedule.
-    step_size : float or ndarray of shape (n_steps,)
-        Fraction of the displacement that a step takes: of all, or of each.
+    step_size : float or callable
+        Fraction of the displacement taken per step, or ``step_size(particles,
+        bandwidth)``, which gives that of the step from there.
     tol : float
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
@@ -133,11 +134,10 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
     FloatingPointError
         If the velocity is not finite.
     """
-    x, trajectory, residuals = start, [], []
+    x, trajectory, residuals, step_sizes = start, [], [], []
     hazards = hazards or {}
     reached = list(hazards)  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
-    step_sizes = np.broadcast_to(np.asarray(step_size, dtype=np.float64), n_steps)
     n_annealing = np.max(np.nonzero(bandwidths != bandwidths[-1]), initial=-1) + 1
     for t, h in enumerate(bandwidths):
         annealed, stopped_by = t >= n_annealing, None
@@ -164,11 +164,12 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
         if stopped_by:
             break
         trajectory.append(x)
-        x = x + float(step_sizes[t]) * v
+        step_sizes.append(float(step_size(x, h) if callable(step_size) else step_size))
+        x = x + step_sizes[-1] * v
     n_iter = len(trajectory)
     history = {
         "bandwidth": bandwidths[: n_iter + 1].copy(),
         "residual_velocity": np.array(residuals),
-        "step_size": np.append(step_sizes[:n_iter], 0.0),
+        "step_size": np.array([*step_sizes[:n_iter], 0.0]),
     }
     return Flow(x, tuple(trajectory), history, stopped_by)
