@@ -21,10 +21,10 @@ _MAX_ROWS = 2000
 # law of the quadrature error is that of a field that varies on a scale of its own.
 _SCALES = np.geomspace(0.5, 2.0, 5)
 # Particles that Jacobians are taken at, at most and at least, and how many numbers
-# those of one bandwidth may cost: a tenth of a second or two.
-_MAX_PROBES = 500
+# those of one bandwidth may cost: some hundredths of a second.
+_MAX_PROBES = 250
 _MIN_PROBES = 64
-_PROBE_NUMBERS = 2e8
+_PROBE_NUMBERS = 5e7
 # Share of the rows that have neighbours within the bandwidth: nearly all.
 _OCCUPIED = 0.95
 
@@ -82,7 +82,7 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
             "between half and twice the usual rate, where they were measured (beta = "
             f"{laws.beta:.2g}); the nearer end is taken.",
             UserWarning,
-            stacklevel=6,  # who calls fit
+            stacklevel=7,  # who calls fit
         )
     return float(np.exp(np.clip(log_h, *np.log(scales[[0, -1]]))))
 

@@ -101,6 +101,8 @@ class SinkhornDrifter(BaseDrifter):
     residual_velocity_ : float
         Root mean square velocity of the final ensemble at the last bandwidth in
         ``history_``, in units of ``scale_``.
+    step_size_ : float
+        The parameter `step_size`.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
