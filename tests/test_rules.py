@@ -353,6 +353,16 @@ def test_balance_is_the_optimum_of_the_constants():
     assert_allclose(drifter.bandwidth_, expected, rtol=0.05)  # measured 0.01
 
 
+def test_balance_beyond_what_was_measured_warns(monkeypatch):
+    beyond = _rules.Laws(log_a=0.0, log_b=0.0, beta=2.5, slope=-4.0)
+    monkeypatch.setattr("skdrift._rules.fit_laws", lambda *arguments: beyond)
+    drifter = ConservativeDrifter(bandwidth="balance", random_state=0)
+    with pytest.warns(UserWarning, match=r"beta = 2.5.*nearer end") as record:
+        drifter.fit(MOONS)
+    assert record[0].filename == __file__
+    assert_allclose(drifter.bandwidth_, 2 * fitted(ConservativeDrifter).bandwidth_)
+
+
 def test_more_rows_balance_at_a_smaller_bandwidth():
     found = []
     for n in (100, 1600):
