@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from functools import partial
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from ._discrete import DiscreteColumns
 from ._doc_link import DocLinkMixin
 from ._neighbors import NearestRows, even_choice
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
+from ._rules import LipschitzStep
 from ._score import residual_score
 from ._start_laws import (
     SingularLawError,
@@ -230,8 +232,15 @@ class BaseDrifter(
         """Field of that kernel, not bound to data (see :mod:`skdrift.fields`)."""
 
     @abstractmethod
-    def _final_bandwidth(self, table):
-        """Bandwidth that the annealing ends at, in internal units."""
+    def _final_bandwidth(self, table, start):
+        """Bandwidth that the annealing ends at, in internal units.
+
+        `start` gives the ensemble that the flow starts from, by its noise.
+        """
+
+    def _step_rule(self, table, field, kernel):
+        """Step size, or a function of particles and bandwidth that gives it."""
+        return self.step_size
 
     # -- fit ---------------------------------------------------------------------
 
@@ -283,26 +292,34 @@ class BaseDrifter(
         kernel = self._density_kernel()
         field = self._field(kernel)
         random_state = check_random_state(self.random_state)
-        bandwidth = self._final_bandwidth(table)
-        schedule = self._schedule(table, bandwidth)
         n, m = self._check_n_particles(table, field.leave_one_out), len(table.rows)
+        neighbors = NearestRows(table.rows)
+        start = self._fitted_start(n, table, scaling, random_state, neighbors)
+        bandwidth = self._final_bandwidth(table, start)
+        schedule = self._schedule(table, bandwidth)
+        step_size = self._step_rule(table, field, kernel)
         work = self._work(table, field, n, n + m, len(schedule) - 1)
         bound = self._bind(field, table, work)
         if self.verbose:
             self._report_choice(bound.engine.name, work, m)
-        neighbors = NearestRows(table.rows)
         memorization = Memorization(table.rows, table.weight, table.count, neighbors)
-        start = self._fitted_start(n, table, scaling, random_state, neighbors)
 
         def auc(x):
             return memorization.auc(_as_drawn(x, scaling, discrete))
 
         guarded = self.early_stopping and memorization.is_defined
-        noise, flow, reached = self._evolve(start, bound, schedule, auc, guarded, table)
+        noise, flow, reached = self._evolve(
+            start, bound, schedule, step_size, auc, guarded, table
+        )
 
         self.engine_ = bound.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
+        self.step_size_ = float(
+            step_size(flow.particles, flow.history["bandwidth"][-1])
+            if callable(step_size)
+            else step_size
+        )
         self.scale_ = scaling.scale
         self.start_ = scaling.to_data((*flow.trajectory, flow.particles)[0])
         self.particles_ = scaling.to_data(flow.particles)
@@ -355,7 +372,7 @@ class BaseDrifter(
             return
         warnings.warn(message, ConvergenceWarning, stacklevel=5)  # who calls fit
 
-    def _evolve(self, start, field, schedule, auc, guarded, table):
+    def _evolve(self, start, field, schedule, step_size, auc, guarded, table):
         """Noise of the start, flow from there, its AUC; no copies if guarded."""
         guard = {"memorization": lambda x: auc(x) >= LARGEST_AUC} if guarded else {}
         calibrated = guarded and _is_local(self.start)
@@ -373,7 +390,7 @@ class BaseDrifter(
                 x,
                 as_tasks(field.on_particles, task, self),
                 schedule,
-                self.step_size,
+                step_size,
                 self.tol,
                 {"divergence": _runs_away(table, x), **guard},
                 self._printer(),
@@ -874,14 +891,21 @@ class BaseDrifter(
         return tags
 
 
+def bandwidth_constraint(*rules):
+    """What a bandwidth may be: a rule of every field, one of its own, or a number."""
+    names = StrOptions({"rate", "scott", "silverman", *rules})
+    return [names, Interval(Real, 0, np.inf, closed="neither")]
+
+
 class KernelDrifter(BaseDrifter):
     """Base of the drifters of one field for every kernel."""
 
     _parameter_constraints = {
         **BaseDrifter._parameter_constraints,
         "kernel": [StrOptions(set(KERNEL_NAMES)), Kernel],
-        "bandwidth": [
-            StrOptions({"rate", "scott", "silverman"}),
+        "bandwidth": bandwidth_constraint(),
+        "step_size": [
+            StrOptions({"lipschitz"}),
             Interval(Real, 0, np.inf, closed="neither"),
         ],
         "self_interaction": [StrOptions({"full", "leave-one-out"})],
@@ -909,8 +933,17 @@ class KernelDrifter(BaseDrifter):
         leave_one_out = self.self_interaction == "leave-one-out"
         return DriftField(self._profiles(kernel), leave_one_out)
 
-    def _final_bandwidth(self, table):
-        rules = {"rate": self._rate, "scott": scott, "silverman": silverman}
-        if self.bandwidth in rules:
-            return table.bandwidth(rules[self.bandwidth])
-        return float(self.bandwidth)
+    def _final_bandwidth(self, table, start):
+        if not isinstance(self.bandwidth, str):
+            return float(self.bandwidth)
+        return self._bandwidth_rules(table, start)[self.bandwidth]()
+
+    def _bandwidth_rules(self, table, start):
+        """Bandwidth by the name of its rule, to be called."""
+        laws = {"rate": self._rate, "scott": scott, "silverman": silverman}
+        return {name: partial(table.bandwidth, law) for name, law in laws.items()}
+
+    def _step_rule(self, table, field, kernel):
+        if self.step_size == "lipschitz":
+            return LipschitzStep(table, field, kernel)
+        return self.step_size

@@ -1,6 +1,9 @@
 """The named estimators: a field and its defaults."""
 
-from ._base import KernelDrifter
+from functools import partial
+
+from ._base import KernelDrifter, bandwidth_constraint
+from ._rules import balanced_bandwidth, occupied_bandwidth
 from .bandwidth import conservative_rate, laplace_rate
 from .fields import conservative, displacement
 
@@ -20,11 +23,14 @@ class ConservativeDrifter(KernelDrifter):
         Kernel of the density estimates: ``"gaussian"``, ``"laplace"``,
         ``"matern32"``, ``"matern52"``, ``"rational_quadratic"``, or a
         :class:`~skdrift.kernels.Kernel` (one with parameters, or your own).
-    bandwidth : float or {"rate", "scott", "silverman"}, default="rate"
+    bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
         Final bandwidth h. A float counts standard deviations of a column (data
         units with ``standardize=False``). ``"rate"``
         is ``sqrt(d/2) n^(-1/(d+4))``, ``"scott"`` and ``"silverman"`` are the usual
-        rules, all times the standard deviation.
+        rules, all times the standard deviation. ``"balance"`` estimates from the data
+        and the start where the two errors of the theory add up to the least, between
+        half and twice the rate (:func:`skdrift.diagnostics.rate_constants`); it needs
+        a C^2 density kernel and full self-interaction.
     n_particles : int or None, default=None
         Size of the ensemble. None takes one particle per sample (per unit of
         weight), two with leave-one-out, but at least 64 and at most 10,000.
@@ -57,8 +63,11 @@ class ConservativeDrifter(KernelDrifter):
         twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is
         larger and the start is not local; 0 for none. Or the bandwidths of the first
         steps, as multiples of the final one.
-    step_size : float, default=1.0
-        Fraction of the velocity, a displacement, that one step takes.
+    step_size : float or "lipschitz", default=1.0
+        Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
+        is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
+        every step of `fit` starts; :meth:`sample` takes the same steps. It needs a C^2
+        kernel, or leave-one-out.
     max_iter : int, default=200
         Largest number of steps.
     tol : float, default=5e-3
@@ -97,6 +106,8 @@ class ConservativeDrifter(KernelDrifter):
     residual_velocity_ : float
         Root mean square velocity of the final ensemble at the last bandwidth in
         ``history_``, in units of ``scale_``.
+    step_size_ : float
+        Step size that the parameter stands for at the final ensemble.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
@@ -145,6 +156,11 @@ class ConservativeDrifter(KernelDrifter):
     >>> drifter.sample(5).shape
     (5, 13)
     """
+
+    _parameter_constraints = {
+        **KernelDrifter._parameter_constraints,
+        "bandwidth": bandwidth_constraint("balance"),
+    }
 
     def __init__(
         self,
@@ -213,6 +229,13 @@ class ConservativeDrifter(KernelDrifter):
     def _rate(self, n, d):
         return conservative_rate(n, d)
 
+    def _bandwidth_rules(self, table, start):
+        def balance():
+            kernel, alone = self._density_kernel(), self.self_interaction != "full"
+            return balanced_bandwidth(table, start(1.0), kernel, alone)
+
+        return {**super()._bandwidth_rules(table, start), "balance": balance}
+
 
 class SharpDrifter(ConservativeDrifter):
     """Generative drifting by mean shifts that are normalised to be a gradient.
@@ -230,11 +253,14 @@ class SharpDrifter(ConservativeDrifter):
         Kernel k of the mean shift: ``"gaussian"``, ``"laplace"``, ``"matern32"``,
         ``"matern52"``, ``"rational_quadratic"``, or a
         :class:`~skdrift.kernels.Kernel` that defines ``sharp()``.
-    bandwidth : float or {"rate", "scott", "silverman"}, default="rate"
+    bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
         Final bandwidth h. A float counts standard deviations of a column (data
         units with ``standardize=False``). ``"rate"``
         is ``sqrt(d/2) n^(-1/(d+4))``, ``"scott"`` and ``"silverman"`` are the usual
-        rules, all times the standard deviation.
+        rules, all times the standard deviation. ``"balance"`` estimates from the data
+        and the start where the two errors of the theory add up to the least, between
+        half and twice the rate (:func:`skdrift.diagnostics.rate_constants`); it needs
+        a C^2 density kernel and full self-interaction.
     n_particles : int or None, default=None
         Size of the ensemble. None takes one particle per sample (per unit of
         weight), two with leave-one-out, but at least 64 and at most 10,000.
@@ -267,8 +293,11 @@ class SharpDrifter(ConservativeDrifter):
         twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is
         larger and the start is not local; 0 for none. Or the bandwidths of the first
         steps, as multiples of the final one.
-    step_size : float, default=1.0
-        Fraction of the velocity, a displacement, that one step takes.
+    step_size : float or "lipschitz", default=1.0
+        Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
+        is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
+        every step of `fit` starts; :meth:`sample` takes the same steps. It needs a C^2
+        kernel, or leave-one-out.
     max_iter : int, default=200
         Largest number of steps.
     tol : float, default=5e-3
@@ -307,6 +336,8 @@ class SharpDrifter(ConservativeDrifter):
     residual_velocity_ : float
         Root mean square velocity of the final ensemble at the last bandwidth in
         ``history_``, in units of ``scale_``.
+    step_size_ : float
+        Step size that the parameter stands for at the final ensemble.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
@@ -410,13 +441,15 @@ class LaplaceDrifter(KernelDrifter):
         Kernel of the density estimates: ``"gaussian"``, ``"laplace"``,
         ``"matern32"``, ``"matern52"``, ``"rational_quadratic"``, or a
         :class:`~skdrift.kernels.Kernel` (one with parameters, or your own).
-    bandwidth : float or {"rate", "scott", "silverman"}, default="rate"
+    bandwidth : float or {"rate", "scott", "silverman", "occupancy"}, default="rate"
         Final bandwidth h. A float counts standard deviations of a column (data
         units with ``standardize=False``). ``"rate"``
         is ``2 sqrt(d/2) (log(n)/n)^(1/d)``, ``"scott"`` and ``"silverman"`` are the
         usual rules, all times the standard deviation. In more than a few columns
         leave-one-out needs a bandwidth of order ``sqrt(d/2)``: below it, a particle
-        sees only its nearest neighbours, and the ensemble spreads.
+        sees only its nearest neighbours, and the ensemble spreads. ``"occupancy"`` is
+        the distance within which 95 % of the rows have ``log(n)`` others
+        (:func:`skdrift.diagnostics.occupancy_bandwidth`).
     n_particles : int or None, default=None
         Size of the ensemble. None takes one particle per sample (per unit of
         weight), two with leave-one-out, but at least 64 and at most 10,000.
@@ -449,8 +482,11 @@ class LaplaceDrifter(KernelDrifter):
         twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is
         larger and the start is not local; 0 for none. Or the bandwidths of the first
         steps, as multiples of the final one.
-    step_size : float, default=1.0
-        Fraction of the velocity, a displacement, that one step takes.
+    step_size : float or "lipschitz", default=1.0
+        Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
+        is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
+        every step of `fit` starts; :meth:`sample` takes the same steps. It needs a C^2
+        kernel, or leave-one-out.
     max_iter : int, default=200
         Largest number of steps.
     tol : float, default=5e-3
@@ -489,6 +525,8 @@ class LaplaceDrifter(KernelDrifter):
     residual_velocity_ : float
         Root mean square velocity of the final ensemble at the last bandwidth in
         ``history_``, in units of ``scale_``.
+    step_size_ : float
+        Step size that the parameter stands for at the final ensemble.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
@@ -535,6 +573,11 @@ class LaplaceDrifter(KernelDrifter):
     (5, 13)
     """
 
+    _parameter_constraints = {
+        **KernelDrifter._parameter_constraints,
+        "bandwidth": bandwidth_constraint("occupancy"),
+    }
+
     def __init__(
         self,
         *,
@@ -577,3 +620,7 @@ class LaplaceDrifter(KernelDrifter):
 
     def _rate(self, n, d):
         return laplace_rate(n, d)
+
+    def _bandwidth_rules(self, table, start):
+        rules = super()._bandwidth_rules(table, start)
+        return {**rules, "occupancy": partial(occupied_bandwidth, table)}

@@ -186,7 +186,14 @@ def _ladder(drifter, table):
     # From the scale of all the data: the generator starts with a Gaussian.
     one_cycle = clone(drifter)
     one_cycle.start, one_cycle.max_iter = "gaussian", max(n_wider, 1)
-    return one_cycle._schedule(table, drifter._final_bandwidth(table))
+    bandwidth = drifter._final_bandwidth(table, _gaussian_start(table))
+    return one_cycle._schedule(table, bandwidth)
+
+
+def _gaussian_start(table):
+    """Ensemble of the data's size, whatever the noise, always the same."""
+    n, rng = max(2, round(table.n_samples)), np.random.RandomState(0)
+    return lambda noise: starts.matched_gaussian(n, table.rows, table.weight, rng)
 
 
 def _in_single_precision(table):

@@ -101,6 +101,8 @@ class SinkhornDrifter(BaseDrifter):
     residual_velocity_ : float
         Root mean square velocity of the final ensemble at the last bandwidth in
         ``history_``, in units of ``scale_``.
+    step_size_ : float
+        The parameter `step_size`.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
@@ -200,7 +202,7 @@ class SinkhornDrifter(BaseDrifter):
     def _field(self, kernel):
         return SinkhornField(self.sinkhorn_tol, self.sinkhorn_max_iter)
 
-    def _final_bandwidth(self, table):
+    def _final_bandwidth(self, table, start):
         if self.epsilon == "rate":
             return table.bandwidth(conservative_rate)
         return float(np.sqrt(self.epsilon))

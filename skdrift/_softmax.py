@@ -101,6 +101,8 @@ class SoftmaxDrifter(BaseDrifter):
     residual_velocity_ : float
         Root mean square velocity of the final ensemble at the last bandwidth in
         ``history_``, in units of ``scale_``.
+    step_size_ : float
+        The parameter `step_size`.
     n_iter_ : int
         Number of steps taken.
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
@@ -193,7 +195,7 @@ class SoftmaxDrifter(BaseDrifter):
         temperatures = self._temperatures()
         return SoftmaxField(temperatures / temperatures[0])
 
-    def _final_bandwidth(self, table):
+    def _final_bandwidth(self, table, start):
         if isinstance(self.temperature, str):
             return table.bandwidth(laplace_rate)
         return float(self._temperatures()[0])

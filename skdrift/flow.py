@@ -117,8 +117,9 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
         ``velocity(particles, bandwidth)``, a displacement per unit step.
     bandwidths : ndarray of shape (n_steps + 1,)
         Schedule.
-    step_size : float
-        Fraction of the displacement taken per step.
+    step_size : float or callable
+        Fraction of the displacement taken per step, or ``step_size(particles,
+        bandwidth)``, which gives that of the step from there.
     tol : float
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
@@ -139,7 +140,7 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
     FloatingPointError
         If the velocity is not finite.
     """
-    x, trajectory, residuals = start, [], []
+    x, trajectory, residuals, step_sizes = start, [], [], []
     hazards = hazards or {}
     reached = list(hazards)  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
@@ -169,11 +170,12 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
         if stopped_by:
             break
         trajectory.append(x)
-        x = x + step_size * v
+        step_sizes.append(float(step_size(x, h) if callable(step_size) else step_size))
+        x = x + step_sizes[-1] * v
     n_iter = len(trajectory)
     history = {
         "bandwidth": bandwidths[: n_iter + 1].copy(),
         "residual_velocity": np.array(residuals),
-        "step_size": np.append(np.full(n_iter, float(step_size)), 0.0),
+        "step_size": np.array([*step_sizes[:n_iter], 0.0]),
     }
     return Flow(x, tuple(trajectory), history, stopped_by)

@@ -19,6 +19,14 @@ from ._occupancy import (
     propagated_occupancy,
 )
 from ._report import Diagnosis, Quantity, diagnose
+from ._rules import (
+    QuadratureError,
+    RateConstants,
+    occupancy_bandwidth,
+    optimal_bandwidth,
+    quadrature_error,
+    rate_constants,
+)
 from ._theory import (
     Estimate,
     Occupancy,
@@ -48,7 +56,9 @@ __all__ = [
     "Diagnosis",
     "Estimate",
     "Occupancy",
+    "QuadratureError",
     "Quantity",
+    "RateConstants",
     "ScaleDecomposition",
     "admissible_step",
     "circulation",
@@ -63,10 +73,14 @@ __all__ = [
     "leave_one_out_denominator_bound",
     "lipschitz_constant",
     "local_occupancy",
+    "occupancy_bandwidth",
     "occupancy_probability",
     "one_step_bound",
+    "optimal_bandwidth",
     "pair_distortion",
     "propagated_occupancy",
+    "quadrature_error",
+    "rate_constants",
     "reciprocal_density",
     "reciprocal_density_bound",
     "residual_velocity",

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import KernelDrifter
 from ..kernels import Gaussian, slope_at_zero
 from ._ensemble import Ensemble, not_c2
 from ._theory import (
@@ -281,7 +280,9 @@ def diagnose(drifter, X=None):
     >>> report["curl"].state
     'ok'
     """
-    if not isinstance(drifter, KernelDrifter):
+    # By the pair of profiles that a drifter of one kernel states: estimators import this
+    # package, for their rules, so that it can import none of them.
+    if not hasattr(drifter, "_profiles"):
         raise TypeError(
             "The 'drifter' must be a ConservativeDrifter, SharpDrifter or "
             f"LaplaceDrifter; got {drifter!r}."
@@ -308,7 +309,7 @@ def _case(drifter, X):
         weight,
         drifter.engine_,
     )
-    return _Case(ensemble, drifter.step_size, drifter.tol, drifter.stopped_by_)
+    return _Case(ensemble, drifter.step_size_, drifter.tol, drifter.stopped_by_)
 
 
 def _probes(ensemble):
