@@ -1,19 +1,16 @@
 """The finite-particle quantities against the published formulas, and the report."""
 
-import inspect
 import tracemalloc
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from numpydoc.validate import validate
 from oracles import Sech
 from scipy.integrate import quad
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
-from test_common import CONTENT_ERRORS
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter, diagnostics
 from skdrift.diagnostics import (
@@ -699,19 +696,3 @@ def test_report_in_many_columns():
     with pytest.warns(Warning, match="still drift"):
         drifter.fit(X)
     assert "nan" not in str(diagnose(drifter))
-
-
-PUBLIC = [*diagnostics.__all__, "Diagnosis.to_frame"]
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_docstrings_are_complete(name):
-    errors = [
-        code
-        for code, _ in validate(f"skdrift.diagnostics.{name}")["errors"]
-        if code in CONTENT_ERRORS
-    ]
-    target = getattr(diagnostics, name, None)
-    if inspect.isclass(target) and issubclass(target, tuple):
-        errors = [code for code in errors if code != "PR01"]
-    assert errors == []

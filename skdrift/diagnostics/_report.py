@@ -280,8 +280,8 @@ def diagnose(drifter, X=None):
     >>> report["curl"].state
     'ok'
     """
-    # By the pair of profiles that a drifter of one kernel states: estimators import this
-    # package, for their rules, so that it can import none of them.
+    # By the pair of profiles that a drifter of one kernel states: estimators import
+    # this package, for their rules, so that it can import none of them.
     if not hasattr(drifter, "_profiles"):
         raise TypeError(
             "The 'drifter' must be a ConservativeDrifter, SharpDrifter or "

@@ -241,6 +241,7 @@ def rate_constants(
     Returns
     -------
     RateConstants
+        The constants of all particles and data, with standard errors by the splits.
 
     Raises
     ------
