@@ -11,7 +11,7 @@ means over the seeds:
   rows, over those of fresh rows (ten further draws, or the training half of a table):
   1 is the best;
 * ``auc``: memorisation AUC, 0.5 for new rows, 1 for copies;
-* ``steps``, ``seconds``: of the fit;
+* ``steps``, ``seconds``: of the fit, in CPU seconds;
 * ``stopped_by``: what ended each flow.
 
     python benchmarks/rules.py                  # some ten minutes on one core
@@ -92,9 +92,9 @@ def fitted(drifter, bandwidth, step_size, train, seed):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        begin = time.perf_counter()
+        begin = time.process_time()
         drifter.fit(train)
-    return drifter, time.perf_counter() - begin
+    return drifter, time.process_time() - begin
 
 
 def line(data, case, splits):
