@@ -28,6 +28,7 @@ from . import starts, tracers
 from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._neighbors import NearestRows
+from ._persistence import VersionedStateMixin
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
 from ._score import residual_score
 from ._start_laws import (
@@ -169,6 +170,7 @@ class BaseDrifter(
     TransformerMixin,
     DensityMixin,
     CallbackSupportMixin,
+    VersionedStateMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):

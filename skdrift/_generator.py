@@ -27,6 +27,7 @@ from ._common import check_weight, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._drifters import ConservativeDrifter
 from ._neighbors import NearestRows
+from ._persistence import VersionedStateMixin
 from ._score import residual_score
 from ._table import Scaling, Table, make_table
 from .bandwidth import conservative_rate, laplace_rate
@@ -229,7 +230,7 @@ def _outputs(learner, inputs):
     return rows
 
 
-class DriftGenerator(DensityMixin, BaseEstimator):
+class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     """A regressor from noise to rows, trained by drifting: new rows in one pass.
 
     A generator f maps latent noise z, standard normal, to rows. Every training step

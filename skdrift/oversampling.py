@@ -10,12 +10,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._drifters import ConservativeDrifter
+from ._persistence import VersionedStateMixin
 from .metrics._scorer import draw
 
 __all__ = ["DriftOversampler"]
 
 
-class DriftOversampler(OneToOneFeatureMixin, BaseEstimator):
+class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator):
     """Over-sample small classes by rows drawn from drifters that are fitted to them.
 
     A sampler of imbalanced-learn, which need not be installed: steps of this kind go

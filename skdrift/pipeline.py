@@ -6,6 +6,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._persistence import VersionedStateMixin
+
 __all__ = ["DriftPipeline", "make_drift_pipeline"]
 
 
@@ -24,7 +26,7 @@ def _final_transforms(pipeline):
     return bool(pipeline.steps) and hasattr(pipeline.steps[-1][1], "transform")
 
 
-class DriftPipeline(Pipeline):
+class DriftPipeline(VersionedStateMixin, Pipeline):
     """Pipeline that ends in a drifter and draws rows in the units of its input.
 
     A :class:`sklearn.pipeline.Pipeline` with one more method: :meth:`sample` draws

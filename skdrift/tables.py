@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 from ._discrete import OCCURRENCES
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
+from ._persistence import VersionedStateMixin
 
 __all__ = ["TableEncoder", "TabularDrifter"]
 
@@ -25,7 +26,7 @@ _LARGEST_INTEGER = 2**53
 _BATCH = 1000
 
 
-class TableEncoder(TransformerMixin, BaseEstimator):
+class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
     """Encode a data frame of mixed columns as numbers that can be decoded.
 
     - Real numbers stay as they are.
@@ -422,7 +423,7 @@ def _check_kind(fitted, column):
         )
 
 
-class TabularDrifter(BaseEstimator):
+class TabularDrifter(VersionedStateMixin, BaseEstimator):
     """Draw rows like those of a data frame of mixed columns.
 
     A :class:`TableEncoder` turns the frame into numbers, a drifter is fitted to
