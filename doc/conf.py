@@ -26,6 +26,7 @@ exclude_patterns = ["_build"]
 default_role = "code"
 autosummary_generate = False
 autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say more, in fewer words
 # The classes list their methods in api.rst; inherited ones need scikit-learn's docs.
 numpydoc_show_class_members = False
 

@@ -1,7 +1,10 @@
 """Tables of mixed columns: data frames to arrays of numbers, exactly, and back."""
 
+from __future__ import annotations
+
 from collections import Counter
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -17,6 +20,12 @@ from ._discrete import OCCURRENCES
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
 from ._persistence import VersionedStateMixin
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Self
+
+    from ._typing import Estimator, Rows, Seed, Table
 
 __all__ = ["TableEncoder", "TabularDrifter"]
 
@@ -82,7 +91,7 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
     1    S   NaN
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: object = None) -> Self:
         """Learn the columns of a frame.
 
         Parameters
@@ -103,7 +112,7 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
             If a name occurs twice, or a column has no values, infinite ones, ones
             that cannot be encoded, or integers that are not exact as floats.
         """
-        vars(self).pop("_codes", None)  # not fitted, should this fail
+        self.__dict__.pop("_codes", None)  # not fitted, should this fail
         library, X = _validated(self, X, reset=True)
         codes = [_learn(column) for column in library.read(X)]
         self.categories_ = {
@@ -114,7 +123,7 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         self._library, self._codes = library, codes
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Rows:
         """Encode a frame.
 
         Parameters
@@ -141,7 +150,7 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
             codes.append(code.encode(column))
         return np.concatenate(codes, axis=1)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Rows:
         """Decode numbers.
 
         Parameters
@@ -175,7 +184,9 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         ]
         return self._library.frame([c.column.name for c in self._codes], columns)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Names of the encoded columns.
 
         Parameters
@@ -477,10 +488,12 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     [100, 100, 100]
     """
 
-    def __init__(self, drifter=None):
+    def __init__(self, drifter: Estimator | None = None) -> None:
         self.drifter = drifter
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: Table, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit encoder and drifter to a frame.
 
         Parameters
@@ -505,7 +518,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             If the frame cannot be encoded (see :class:`TableEncoder`), or the drifter
             refuses it.
         """
-        vars(self).pop("drifter_", None)  # not fitted, should this fail
+        self.__dict__.pop("drifter_", None)  # not fitted, should this fail
         drifter = ConservativeDrifter() if self.drifter is None else clone(self.drifter)
         if not hasattr(drifter, "sample"):
             raise TypeError(
@@ -525,7 +538,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         self.encoder_, self.drifter_ = encoder, drifter
         return self
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """Draw new rows.
 
         Parameters
@@ -550,7 +563,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         drawn += np.where(self.encoder_._marks("memberships"), shift, 0.0)
         return self.encoder_.inverse_transform(drawn)[:n_samples]
 
-    def score(self, X, y=None):
+    def score(self, X: Table, y: object = None) -> float:
         """Score of the drifter on other rows, encoded.
 
         Parameters

@@ -7,6 +7,8 @@ pull profile a of the scaled distance r_j = |x - y_j| / h,
     D(x)     = sum_j w_j a(r_j) (y_j - x) / sum_j w_j n(r_j).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -59,12 +61,12 @@ class Engine:
     """
 
     @staticmethod
-    def unavailable_reason():
+    def unavailable_reason() -> str | None:
         """Say why the engine cannot run on this machine, or return None."""
         return None
 
     @staticmethod
-    def unsuitable_reason(work):
+    def unsuitable_reason(work: Work) -> str | None:
         """Say why the engine cannot do this work, or return None."""
         return None
 
@@ -89,7 +91,7 @@ def equal_log_weights(n):
     return np.full(n, -np.log(n))
 
 
-def merge(first, second):
+def merge(first: Reduction, second: Reduction) -> Reduction:
     """Combine the reductions over two disjoint sets of sources, exactly.
 
     The operation is associative and commutative (up to rounding), so tiles,
