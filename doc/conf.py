@@ -50,6 +50,7 @@ default_role = "code"
 autodoc_member_order = "bysource"
 toc_object_entries_show_parents = "hide"
 autosummary_context = {"own_members": own_members}
+autodoc_typehints = "none"  # the docstrings say more, in fewer words
 # The pages of classes list their own methods; inherited ones need scikit-learn's docs.
 numpydoc_show_class_members = False
 

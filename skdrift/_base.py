@@ -1,10 +1,12 @@
 """The family base: validation, the loop's parts put together, the public verbs."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABCMeta, abstractmethod
 from functools import partial
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.base import (
@@ -12,7 +14,6 @@ from sklearn.base import (
     DensityMixin,
     OneToOneFeatureMixin,
     TransformerMixin,
-    _fit_context,
     clone,
 )
 from sklearn.exceptions import ConvergenceWarning
@@ -26,10 +27,11 @@ from sklearn.utils.validation import (
 )
 
 from . import starts, tracers
-from ._common import check_weight, forget, own_stream
+from ._common import check_weight, fit_context, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._doc_link import DocLinkMixin
 from ._neighbors import NearestRows, even_choice
+from ._persistence import VersionedStateMixin
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
 from ._rules import LipschitzStep
 from ._score import residual_score
@@ -45,6 +47,24 @@ from .engines import ENGINE_NAMES, Work, get_engine, passed_over
 from .fields import DriftField, displacement
 from .flow import annealing_schedule, evolve, given_schedule, root_mean_square
 from .kernels import KERNEL_NAMES, Kernel, get_kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from ._typing import (
+        Annealing,
+        BandwidthRule,
+        DiscreteFeatures,
+        EngineName,
+        Floats,
+        KernelName,
+        Rows,
+        Seed,
+        SelfInteraction,
+        Start,
+        StepSize,
+    )
 
 # Default number of particles: that of the samples, between these bounds. Leaving
 # oneself out starves the repulsion of few particles, and they spread in many columns
@@ -173,6 +193,7 @@ class BaseDrifter(
     DensityMixin,
     CallbackSupportMixin,
     DocLinkMixin,
+    VersionedStateMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):
@@ -197,19 +218,19 @@ class BaseDrifter(
     def __init__(
         self,
         *,
-        n_particles,
-        start,
-        standardize,
-        discrete_features,
-        annealing,
-        step_size,
-        max_iter,
-        tol,
-        early_stopping,
-        engine,
-        random_state,
-        verbose,
-    ):
+        n_particles: int | None,
+        start: Start,
+        standardize: bool,
+        discrete_features: DiscreteFeatures,
+        annealing: Annealing,
+        step_size: StepSize,
+        max_iter: int,
+        tol: float,
+        early_stopping: bool,
+        engine: EngineName,
+        random_state: Seed,
+        verbose: int,
+    ) -> None:
         self.n_particles = n_particles
         self.start = start
         self.standardize = standardize
@@ -244,8 +265,10 @@ class BaseDrifter(
 
     # -- fit ---------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Evolve an ensemble of particles until it is distributed like the data.
 
         Parameters
@@ -484,7 +507,7 @@ class BaseDrifter(
 
     # -- what a fitted drifter does ------------------------------------------------
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """Draw new rows by evolving fresh ensembles through the fitted schedule.
 
         The rows are not the fitted particles, and their order carries no
@@ -570,7 +593,7 @@ class BaseDrifter(
         h, step = self.history_["bandwidth"], self.history_["step_size"]
         return zip(h[:-1].tolist(), step[:-1].tolist(), strict=True)
 
-    def trajectory(self):
+    def trajectory(self) -> Floats:
         """Positions of the particles before every step, and at the end.
 
         Returns
@@ -584,7 +607,7 @@ class BaseDrifter(
         positions = (*fitted.trajectory, fitted.particles)
         return np.stack([fitted.scaling.to_data(x) for x in positions])
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Rows:
         """Carry rows through the fitted flow as passive tracers.
 
         Every row moves in the field of the data and the fitted particles, step by
@@ -613,7 +636,7 @@ class BaseDrifter(
         self._warn_if_unfaithful()
         return self._carried(X, self.start_, self.particles_, self._forwards)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Floats:
         """Find the rows that :meth:`transform` carries to given ones.
 
         The steps of the flow are solved for where they start, the last one first, by
@@ -714,7 +737,7 @@ class BaseDrifter(
             )
         return origin
 
-    def velocity(self, X):
+    def velocity(self, X: ArrayLike) -> Floats:
         """Final drifting field at given points.
 
         Parameters
@@ -735,7 +758,9 @@ class BaseDrifter(
         v = field.at(z, particles, self.bandwidth_)
         return (self._fitted.scaling.scale * v).astype(v.dtype, copy=False)
 
-    def score_samples(self, X, method="kde"):
+    def score_samples(
+        self, X: ArrayLike, method: Literal["kde", "flow"] = "kde"
+    ) -> Floats:
         """Log-density of the fitted model.
 
         Parameters
@@ -802,7 +827,7 @@ class BaseDrifter(
         )
         return density.log_z + log_constant
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: object = None) -> float:
         """Minus the residual velocity of held-out rows towards the fitted particles.
 
         The root-mean-square velocity of the rows of `X` in the field that takes the
@@ -912,7 +937,14 @@ class KernelDrifter(BaseDrifter):
     }
 
     @abstractmethod
-    def __init__(self, *, kernel, bandwidth, self_interaction, **others):
+    def __init__(
+        self,
+        *,
+        kernel: KernelName | Kernel,
+        bandwidth: BandwidthRule | Literal["balance", "occupancy"] | float,
+        self_interaction: SelfInteraction,
+        **others: Any,
+    ) -> None:
         super().__init__(**others)
         self.kernel = kernel
         self.bandwidth = bandwidth

@@ -1,11 +1,31 @@
 """The named estimators: a field and its defaults."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from ._base import KernelDrifter, bandwidth_constraint
 from ._rules import balanced_bandwidth, occupied_bandwidth
 from .bandwidth import conservative_rate, laplace_rate
 from .fields import conservative, displacement
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ._typing import (
+        Annealing,
+        BandwidthRule,
+        DiscreteFeatures,
+        EngineName,
+        Floats,
+        KernelName,
+        Seed,
+        SelfInteraction,
+        Start,
+        StepSize,
+    )
+    from .kernels import Kernel
 
 
 class ConservativeDrifter(KernelDrifter):
@@ -165,22 +185,22 @@ class ConservativeDrifter(KernelDrifter):
     def __init__(
         self,
         *,
-        kernel="gaussian",
-        bandwidth="rate",
-        n_particles=None,
-        self_interaction="full",
-        start="local",
-        standardize=True,
-        discrete_features="auto",
-        annealing=20,
-        step_size=1.0,
-        max_iter=200,
-        tol=5e-3,
-        early_stopping=True,
-        engine="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        kernel: KernelName | Kernel = "gaussian",
+        bandwidth: BandwidthRule | Literal["balance"] | float = "rate",
+        n_particles: int | None = None,
+        self_interaction: SelfInteraction = "full",
+        start: Start = "local",
+        standardize: bool = True,
+        discrete_features: DiscreteFeatures = "auto",
+        annealing: Annealing = 20,
+        step_size: StepSize = 1.0,
+        max_iter: int = 200,
+        tol: float = 5e-3,
+        early_stopping: bool = True,
+        engine: EngineName = "auto",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             kernel=kernel,
             bandwidth=bandwidth,
@@ -199,7 +219,7 @@ class ConservativeDrifter(KernelDrifter):
             verbose=verbose,
         )
 
-    def potential(self, X):
+    def potential(self, X: ArrayLike) -> Floats:
         """Scalar potential of the final drifting field at given points.
 
         ``phi(x) = h^2 log(p_h(x) / q_h(x))`` up to a constant, p_h and q_h the kernel
@@ -387,22 +407,22 @@ class SharpDrifter(ConservativeDrifter):
     def __init__(
         self,
         *,
-        kernel="laplace",
-        bandwidth="rate",
-        n_particles=None,
-        self_interaction="full",
-        start="local",
-        standardize=True,
-        discrete_features="auto",
-        annealing=20,
-        step_size=1.0,
-        max_iter=200,
-        tol=5e-3,
-        early_stopping=True,
-        engine="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        kernel: KernelName | Kernel = "laplace",
+        bandwidth: BandwidthRule | Literal["balance"] | float = "rate",
+        n_particles: int | None = None,
+        self_interaction: SelfInteraction = "full",
+        start: Start = "local",
+        standardize: bool = True,
+        discrete_features: DiscreteFeatures = "auto",
+        annealing: Annealing = 20,
+        step_size: StepSize = 1.0,
+        max_iter: int = 200,
+        tol: float = 5e-3,
+        early_stopping: bool = True,
+        engine: EngineName = "auto",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             kernel=kernel,
             bandwidth=bandwidth,
@@ -581,22 +601,22 @@ class LaplaceDrifter(KernelDrifter):
     def __init__(
         self,
         *,
-        kernel="laplace",
-        bandwidth="rate",
-        n_particles=None,
-        self_interaction="leave-one-out",
-        start="local",
-        standardize=True,
-        discrete_features="auto",
-        annealing=20,
-        step_size=1.0,
-        max_iter=200,
-        tol=5e-3,
-        early_stopping=True,
-        engine="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        kernel: KernelName | Kernel = "laplace",
+        bandwidth: BandwidthRule | Literal["occupancy"] | float = "rate",
+        n_particles: int | None = None,
+        self_interaction: SelfInteraction = "leave-one-out",
+        start: Start = "local",
+        standardize: bool = True,
+        discrete_features: DiscreteFeatures = "auto",
+        annealing: Annealing = 20,
+        step_size: StepSize = 1.0,
+        max_iter: int = 200,
+        tol: float = 5e-3,
+        early_stopping: bool = True,
+        engine: EngineName = "auto",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             kernel=kernel,
             bandwidth=bandwidth,

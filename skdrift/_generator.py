@@ -1,11 +1,13 @@
 """One-step generator: a regressor that learns to take the steps of the flow at once."""
 
+from __future__ import annotations
+
 from copy import deepcopy
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils import (
     check_consistent_length,
@@ -23,17 +25,24 @@ from sklearn.utils.validation import (
 
 from . import starts
 from ._base import BaseDrifter
-from ._common import check_weight, forget, own_stream
+from ._common import check_weight, fit_context, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._neighbors import NearestRows
+from ._persistence import VersionedStateMixin
 from ._score import residual_score
 from ._table import Scaling, Table, make_table
 from .bandwidth import conservative_rate, laplace_rate
 from .closeness import LARGEST_AUC, Memorization
 from .flow import root_mean_square
 from .metrics import energy_distance
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from ._typing import Estimator, Floats, Seed
 
 # Wider bandwidths of the default field, that every few steps return to: narrow ones do
 # not move mass between clusters.
@@ -76,7 +85,7 @@ class _Class(NamedTuple):
 class _Target(NamedTuple):
     """What one class is trained towards, in internal units."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     field: object
     held_out: np.ndarray
 
@@ -85,7 +94,7 @@ class _Fitted(NamedTuple):
     """State from which `partial_fit` goes on."""
 
     learner: BaseEstimator
-    average: "_Average"
+    average: _Average
     latent_dim: int
     random_state: np.random.RandomState
     queues: list
@@ -237,7 +246,7 @@ def _outputs(learner, inputs):
     return rows
 
 
-class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
+class DriftGenerator(DensityMixin, DocLinkMixin, VersionedStateMixin, BaseEstimator):
     """A regressor from noise to rows, trained by drifting: new rows in one pass.
 
     A generator f maps latent noise z, standard normal, to rows. Every training step
@@ -360,18 +369,18 @@ class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        generator=None,
-        field=None,
-        latent_dim=None,
-        max_iter=2000,
-        batch_size=1024,
-        queue_size=0,
-        step_size=1.0,
-        validation_fraction=0.0,
-        early_stopping=True,
-        random_state=None,
-        verbose=0,
-    ):
+        generator: Estimator | None = None,
+        field: BaseDrifter | None = None,
+        latent_dim: int | None = None,
+        max_iter: int = 2000,
+        batch_size: int = 1024,
+        queue_size: int = 0,
+        step_size: float = 1.0,
+        validation_fraction: float = 0.0,
+        early_stopping: bool = True,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.generator = generator
         self.field = field
         self.latent_dim = latent_dim
@@ -386,8 +395,13 @@ class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
 
     # -- training ----------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train a new generator.
 
         Parameters
@@ -417,8 +431,13 @@ class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
         """
         return self._start(X, y, sample_weight, self.max_iter)
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Go on with training, towards these rows, by one cycle of bandwidths.
 
         The first call is `fit` with that number of steps; units, values of discrete
@@ -716,7 +735,9 @@ class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
 
     # -- what a fitted generator does ----------------------------------------------
 
-    def sample(self, n_samples=1, random_state=None, y=None):
+    def sample(
+        self, n_samples: int = 1, random_state: Seed = None, y: ArrayLike | None = None
+    ) -> Floats:
         """Draw new rows by one pass of the generator.
 
         Parameters
@@ -798,7 +819,7 @@ class DriftGenerator(DensityMixin, DocLinkMixin, BaseEstimator):
             drawn[chunk] = state.units[k] * _outputs(learner, inputs)
         return drawn
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the residual velocity of held-out rows towards generated rows.
 
         The score of the drifters (see :meth:`ConservativeDrifter.score`), with as many

@@ -6,7 +6,7 @@ try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # before scikit-learn 1.9
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for the mixin: an estimator that takes no callbacks."""
 
         def _init_callback_context(self, **options):

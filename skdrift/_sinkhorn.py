@@ -1,6 +1,9 @@
 """The drifter along the Sinkhorn divergence."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -9,6 +12,9 @@ from ._base import BaseDrifter
 from .bandwidth import conservative_rate
 from .fields import SinkhornField
 from .kernels import Gaussian
+
+if TYPE_CHECKING:
+    from ._typing import Annealing, DiscreteFeatures, EngineName, Seed, Start
 
 
 class SinkhornDrifter(BaseDrifter):
@@ -157,22 +163,22 @@ class SinkhornDrifter(BaseDrifter):
     def __init__(
         self,
         *,
-        epsilon="rate",
-        n_particles=None,
-        start="local",
-        standardize=True,
-        discrete_features="auto",
-        annealing=20,
-        step_size=1.0,
-        max_iter=200,
-        tol=5e-3,
-        sinkhorn_tol=2e-4,
-        sinkhorn_max_iter=500,
-        early_stopping=True,
-        engine="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        epsilon: Literal["rate"] | float = "rate",
+        n_particles: int | None = None,
+        start: Start = "local",
+        standardize: bool = True,
+        discrete_features: DiscreteFeatures = "auto",
+        annealing: Annealing = 20,
+        step_size: float = 1.0,
+        max_iter: int = 200,
+        tol: float = 5e-3,
+        sinkhorn_tol: float = 2e-4,
+        sinkhorn_max_iter: int = 500,
+        early_stopping: bool = True,
+        engine: EngineName = "auto",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             n_particles=n_particles,
             start=start,
@@ -192,7 +198,7 @@ class SinkhornDrifter(BaseDrifter):
         self.sinkhorn_max_iter = sinkhorn_max_iter
 
     @property
-    def epsilon_(self):
+    def epsilon_(self) -> float:
         """Temperature of the plans at the end, the square of ``bandwidth_``."""
         return self.bandwidth_**2
 

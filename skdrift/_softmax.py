@@ -1,6 +1,9 @@
 """The estimator of the drifting algorithm as it was released."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -10,6 +13,11 @@ from .bandwidth import laplace_rate
 from .engines import get_engine
 from .fields import SoftmaxField
 from .kernels import Matern
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ._typing import Annealing, DiscreteFeatures, EngineName, Seed, Start
 
 
 class SoftmaxDrifter(BaseDrifter):
@@ -158,20 +166,20 @@ class SoftmaxDrifter(BaseDrifter):
     def __init__(
         self,
         *,
-        temperature="rate",
-        n_particles=None,
-        start="local",
-        standardize=True,
-        discrete_features="auto",
-        annealing=20,
-        step_size=2.0,
-        max_iter=200,
-        tol=2e-3,
-        early_stopping=True,
-        engine="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        temperature: Literal["rate"] | float | ArrayLike = "rate",
+        n_particles: int | None = None,
+        start: Start = "local",
+        standardize: bool = True,
+        discrete_features: DiscreteFeatures = "auto",
+        annealing: Annealing = 20,
+        step_size: float = 2.0,
+        max_iter: int = 200,
+        tol: float = 2e-3,
+        early_stopping: bool = True,
+        engine: EngineName = "auto",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             n_particles=n_particles,
             start=start,

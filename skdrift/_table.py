@@ -64,7 +64,7 @@ class Table(NamedTuple):
 
     rows: np.ndarray
     weight: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count
     std: np.ndarray
 
     @property

@@ -5,12 +5,14 @@ the number of columns d, and returns a multiple of the standard deviation of a
 column.
 """
 
+from __future__ import annotations
+
 import math
 
 __all__ = ["conservative_rate", "laplace_rate", "scott", "silverman"]
 
 
-def conservative_rate(n, d):
+def conservative_rate(n: float, d: int) -> float:
     """Rate of conservative drifting, ``sqrt(d/2) n^(-1/(d+4))``.
 
     The exponent is that of Balasubramanian, arXiv:2605.22795, eq. 26 with
@@ -38,7 +40,7 @@ def conservative_rate(n, d):
     return math.sqrt(d / 2) * n ** (-1 / (d + 4))
 
 
-def laplace_rate(n, d):
+def laplace_rate(n: float, d: int) -> float:
     """Rate of Laplace drifting, ``2 sqrt(d/2) (log(n) / n)^(1/d)``.
 
     The scale at which every ball holds points, arXiv:2605.22795, section 6. The
@@ -66,7 +68,7 @@ def laplace_rate(n, d):
     return 2 * math.sqrt(d / 2) * (math.log(n) / n) ** (1 / d)
 
 
-def scott(n, d):
+def scott(n: float, d: int) -> float:
     """Scott's rule ``n^(-1/(d+4))`` (*Multivariate Density Estimation*, eq. 6.42).
 
     Parameters
@@ -84,7 +86,7 @@ def scott(n, d):
     return n ** (-1 / (d + 4))
 
 
-def silverman(n, d):
+def silverman(n: float, d: int) -> float:
     """Silverman's rule ``(n (d+2)/4)^(-1/(d+4))`` (*Density Estimation*, eq. 4.14).
 
     Parameters

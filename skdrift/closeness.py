@@ -1,7 +1,19 @@
 """Memorisation: when particles copy the data, and how much noise prevents it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ._neighbors import NearestRows
+    from ._typing import Floats
+    from .flow import Flow
 __all__ = ["Memorization", "calibrate"]
 
 # Rows and particles that are looked at; more would not sharpen the probability.
@@ -45,7 +57,9 @@ class Memorization:
         False if most samples have a twin: then new samples would be copies too.
     """
 
-    def __init__(self, rows, weight, count, neighbors):
+    def __init__(
+        self, rows: Floats, weight: Floats, count: NDArray[Any], neighbors: NearestRows
+    ) -> None:
         self._neighbors = neighbors
         probes = _every(rows)
         distance = (
@@ -62,7 +76,7 @@ class Memorization:
             self._reference[np.searchsorted(self._below[1:], 0.5)] > 0
         )
 
-    def auc(self, particles):
+    def auc(self, particles: Floats) -> float:
         """Probability that a particle is closer to the data than a row is.
 
         Parameters
@@ -83,7 +97,9 @@ class Memorization:
         return float(1 - np.mean(below))
 
 
-def calibrate(evolve_from, auc):
+def calibrate(
+    evolve_from: Callable[[float], Flow], auc: Callable[[Flow], float]
+) -> tuple[float, Flow, float]:
     """Find the noise of a start from which the flow ends neither near nor far.
 
     The memorisation AUC of the particles falls as the noise of their start grows; a

@@ -5,9 +5,17 @@ functions of ``|x - y| / h``. Papers and packages write the same kernels with ot
 numbers, which this table brings together. Distances are Euclidean.
 """
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ._typing import Floats
 
 __all__ = ["bandwidth_from", "bandwidth_to"]
 
@@ -24,7 +32,9 @@ _LAWS = {
 }
 
 
-def bandwidth_from(value, convention, n_features=None):
+def bandwidth_from(
+    value: ArrayLike, convention: str, n_features: int | None = None
+) -> float | Floats:
     """Bandwidth h of a kernel whose scale is given in another convention.
 
     Kernels up to a factor, of the distance r = ``|x - y|`` in d columns, b the number
@@ -103,7 +113,9 @@ def bandwidth_from(value, convention, n_features=None):
     return _as_given((b / c) ** (1 / p))
 
 
-def bandwidth_to(bandwidth, convention, n_features=None):
+def bandwidth_to(
+    bandwidth: ArrayLike, convention: str, n_features: int | None = None
+) -> float | Floats:
     """Number that stands for a bandwidth in another convention.
 
     Parameters

@@ -4,10 +4,16 @@ The loop receives a velocity and a schedule of bandwidths. It knows neither
 kernels nor how sums are computed.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ._typing import Floats, Velocity
 __all__ = ["Flow", "annealing_schedule", "evolve", "given_schedule", "root_mean_square"]
 
 
@@ -34,7 +40,9 @@ class Flow(NamedTuple):
     stopped_by: str
 
 
-def annealing_schedule(initial, final, n_annealing, n_steps):
+def annealing_schedule(
+    initial: float, final: float, n_annealing: int, n_steps: int
+) -> Floats:
     """Bandwidths that fall exponentially, then stay.
 
     ``sigma(t) = initial * exp(-r t)`` down to `final` (Turan and Ovsjanikov,
@@ -68,7 +76,7 @@ def annealing_schedule(initial, final, n_annealing, n_steps):
     return bandwidths
 
 
-def given_schedule(bandwidths, final, n_steps):
+def given_schedule(bandwidths: Floats, final: float, n_steps: int) -> Floats:
     """Given bandwidths, then the final one.
 
     Parameters
@@ -89,7 +97,7 @@ def given_schedule(bandwidths, final, n_steps):
     return np.append(bandwidths, np.full(n_steps + 1 - len(bandwidths), float(final)))
 
 
-def root_mean_square(velocity):
+def root_mean_square(velocity: Floats) -> float:
     """Root mean square length of the rows, the residual velocity ``sqrt(R_N)``.
 
     Parameters
@@ -106,7 +114,15 @@ def root_mean_square(velocity):
     return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
 
 
-def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=None):
+def evolve(
+    start: Floats,
+    velocity: Velocity,
+    bandwidths: Floats,
+    step_size: float | Callable[[Floats, float], float],
+    tol: float,
+    hazards: Mapping[str, Callable[[Floats], bool]] | None = None,
+    report: Callable[[int, float, float], object] | None = None,
+) -> Flow:
     """Move particles along a velocity by explicit Euler steps.
 
     Parameters
@@ -140,13 +156,16 @@ def evolve(start, velocity, bandwidths, step_size, tol, hazards=None, report=Non
     FloatingPointError
         If the velocity is not finite.
     """
-    x, trajectory, residuals, step_sizes = start, [], [], []
+    x = start
+    trajectory: list[Floats] = []
+    residuals: list[float] = []
+    step_sizes: list[float] = []
     hazards = hazards or {}
     reached = list(hazards)  # before the start there is no step to take back
     n_steps = len(bandwidths) - 1
     n_annealing = np.max(np.nonzero(bandwidths != bandwidths[-1]), initial=-1) + 1
     for t, h in enumerate(bandwidths):
-        annealed, stopped_by = t >= n_annealing, None
+        annealed, stopped_by = t >= n_annealing, ""
         before, reached = reached, [name for name in hazards if hazards[name](x)]
         entered = [name for name in reached if name not in before]
         if entered:

@@ -16,14 +16,22 @@ Everything else follows from these two; derivatives of fields need the slope of 
 slope as well, ``curvature(r2)``.
 """
 
+from __future__ import annotations
+
 from math import factorial
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import gammaln, hyp0f1, kve, logsumexp
 from sklearn.base import BaseEstimator
 
 from ._doc_link import DocLinkMixin
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ._typing import Array, Floats, KernelName
 
 __all__ = [
     "Gaussian",
@@ -60,7 +68,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
     0.4098
     """
 
-    def log_profile(self, r2):
+    def log_profile(self, r2: Array) -> Array:
         """Log of the kernel profile, ``log k(r)``.
 
         Parameters
@@ -75,7 +83,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define log_profile(r2)")
 
-    def pull(self, r2):
+    def pull(self, r2: Array) -> Array:
         """Slope over value, ``kb(r) / k(r)``.
 
         Parameters
@@ -92,7 +100,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define pull(r2)")
 
-    def profile(self, r):
+    def profile(self, r: Array) -> Array:
         """Kernel profile ``k(r)``, not normalised.
 
         Parameters
@@ -107,7 +115,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         """
         return np.exp(self.log_profile(np.square(r)))
 
-    def slope(self, r):
+    def slope(self, r: Array) -> Array:
         """Slope ``kb(r) = -k'(r) / r``.
 
         Parameters
@@ -122,7 +130,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         """
         return self.profile(r) * self.pull(np.square(r))
 
-    def curvature(self, r2):
+    def curvature(self, r2: Array) -> Array:
         """Slope of the slope over value, ``kbb(r) / k(r)``.
 
         Jacobians of fields consist of it. The base class differentiates :meth:`pull`
@@ -146,7 +154,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         far = self.pull(r2 + 2 * step) - self.pull(r2 - 2 * step)
         return np.square(self.pull(r2)) - (8 * near - far) / (6 * step)
 
-    def sharp(self):
+    def sharp(self) -> Kernel:
         """Sharp companion ``k#(r) = int_r^inf s k(s) ds``, as a kernel.
 
         Returns
@@ -158,7 +166,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
             f"{type(self).__name__} states no sharp companion; define sharp()"
         )
 
-    def gaussian_mixture(self, least):
+    def gaussian_mixture(self, least: float) -> tuple[Floats, Floats] | None:
         """Gaussians that add up to the kernel, where it is such a mixture.
 
         Spectral sums need it: they take the Gaussians of the mixture to frequencies
@@ -177,7 +185,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         """
         return None
 
-    def log_normalizer(self, n_features):
+    def log_normalizer(self, n_features: int) -> float:
         """Log of the constant that makes ``c k(|z|)`` a density in R^d.
 
         The base class integrates the profile numerically (relative error below
@@ -213,7 +221,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
             raise self._not_integrable(n_features)
         return u, log_f
 
-    def spectrum(self, u, n_features):
+    def spectrum(self, u: ArrayLike, n_features: int) -> Floats:
         """Fourier transform of the normalised unit-scale kernel in R^d.
 
         The characteristic function of the density ``c_d k(|z|)``, which depends on
@@ -259,7 +267,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         values = [f @ hyp0f1(half, -0.25 * (v * r) ** 2) for v in u.ravel()]
         return np.reshape(values, u.shape) / f.sum()
 
-    def laplacian_at_zero(self, n_features):
+    def laplacian_at_zero(self, n_features: int) -> float:
         """Laplacian at the origin of the normalised unit-scale kernel.
 
         For bandwidth h multiply by ``h ** -(d + 2)``.
@@ -284,7 +292,7 @@ class Kernel(DocLinkMixin, BaseEstimator):
         )
 
 
-def slope_at_zero(kernel):
+def slope_at_zero(kernel: Kernel) -> float:
     """Slope ``kb(0)`` of a kernel.
 
     Parameters
@@ -319,31 +327,31 @@ class Gaussian(Kernel):
     0.6065
     """
 
-    def log_profile(self, r2):
+    def log_profile(self, r2: Array) -> Array:
         """Log profile ``-r^2 / 2``; see :meth:`Kernel.log_profile`."""
         return -0.5 * r2
 
-    def pull(self, r2):
+    def pull(self, r2: Array) -> Array:
         """Constant 1; see :meth:`Kernel.pull`."""
         return 0.0 * r2 + 1.0
 
-    def curvature(self, r2):
+    def curvature(self, r2: Array) -> Array:
         """Constant 1; see :meth:`Kernel.curvature`."""
         return 0.0 * r2 + 1.0
 
-    def sharp(self):
+    def sharp(self) -> Kernel:
         """Return the kernel itself; see :meth:`Kernel.sharp`."""
         return self
 
-    def gaussian_mixture(self, least):
+    def gaussian_mixture(self, least: float) -> tuple[Floats, Floats]:
         """One Gaussian; see :meth:`Kernel.gaussian_mixture`."""
         return np.array([0.5]), np.array([1.0])
 
-    def log_normalizer(self, n_features):
+    def log_normalizer(self, n_features: int) -> float:
         """Closed form; see :meth:`Kernel.log_normalizer`."""
         return -0.5 * n_features * np.log(2.0 * np.pi)
 
-    def spectrum(self, u, n_features):
+    def spectrum(self, u: ArrayLike, n_features: int) -> Floats:
         """``exp(-u^2 / 2)``; see :meth:`Kernel.spectrum`."""
         return np.exp(-0.5 * np.square(u))
 
@@ -373,22 +381,22 @@ class Matern(Kernel):
     1.0
     """
 
-    def __init__(self, nu=1.5):
+    def __init__(self, nu: float = 1.5) -> None:
         self.nu = nu
 
-    def log_profile(self, r2):
+    def log_profile(self, r2: Array) -> Array:
         """Log profile ``log theta_p(r) - r``; see :meth:`Kernel.log_profile`."""
         p, r = self._order(), np.sqrt(r2)
         return -r if p == 0 else np.log(_horner(_reverse_bessel(p), r)) - r
 
-    def pull(self, r2):
+    def pull(self, r2: Array) -> Array:
         """Ratio ``theta_(p-1)(r) / theta_p(r)``; see :meth:`Kernel.pull`."""
         p, r = self._order(), np.sqrt(r2)
         if p == 0:
             return 1.0 / r
         return _horner(_reverse_bessel(p - 1), r) / _horner(_reverse_bessel(p), r)
 
-    def curvature(self, r2):
+    def curvature(self, r2: Array) -> Array:
         """Ratio ``theta_(p-2)(r) / theta_p(r)``; see :meth:`Kernel.curvature`.
 
         With ``theta_(-n-1) = theta_n / r^(2 n + 1)`` below order zero.
@@ -398,23 +406,23 @@ class Matern(Kernel):
         ratio = _horner(_reverse_bessel(rung), r) / _horner(_reverse_bessel(p), r)
         return ratio if p >= 2 else ratio / r ** (2 * rung + 1)
 
-    def sharp(self):
+    def sharp(self) -> Kernel:
         """Return the Matérn kernel one order up; see :meth:`Kernel.sharp`."""
         return Matern(nu=self.nu + 1)
 
-    def log_normalizer(self, n_features):
+    def log_normalizer(self, n_features: int) -> float:
         """Closed form; see :meth:`Kernel.log_normalizer`."""
         coefficients = _reverse_bessel(self._order())
         powers = np.arange(len(coefficients))[::-1]
         log_moments = gammaln(n_features + powers) + np.log(coefficients)
         return float(-_log_sphere_area(n_features) - logsumexp(log_moments))
 
-    def spectrum(self, u, n_features):
+    def spectrum(self, u: ArrayLike, n_features: int) -> Floats:
         """``(1 + u^2)^-(nu + d/2)``; see :meth:`Kernel.spectrum`."""
         self._order()
         return np.exp(-(self.nu + 0.5 * n_features) * np.log1p(np.square(u)))
 
-    def gaussian_mixture(self, least):
+    def gaussian_mixture(self, least: float) -> tuple[Floats, Floats]:
         """Density proportional to ``t^(nu-1) exp(-t)``.
 
         See :meth:`Kernel.gaussian_mixture`. The trapezoidal rule in log t is exact to
@@ -469,30 +477,30 @@ class RationalQuadratic(Kernel):
     0.25
     """
 
-    def __init__(self, alpha=2.0):
+    def __init__(self, alpha: float = 2.0) -> None:
         self.alpha = alpha
 
-    def log_profile(self, r2):
+    def log_profile(self, r2: Array) -> Array:
         """Log profile ``-alpha log(1 + r^2/(2 alpha))``."""
         self._check_alpha()
         return (
             -self._power() * np.log1p(r2 / (2.0 * self.alpha)) + self._log_amplitude()
         )
 
-    def pull(self, r2):
+    def pull(self, r2: Array) -> Array:
         """Ratio ``1 / (1 + r^2/(2 alpha))``; see :meth:`Kernel.pull`."""
         self._check_alpha()
         return (self._power() / self.alpha) / (1.0 + r2 / (2.0 * self.alpha))
 
-    def curvature(self, r2):
+    def curvature(self, r2: Array) -> Array:
         """Closed form ``(1 + 1/alpha) pull^2``; see :meth:`Kernel.curvature`."""
         return (1.0 + 1.0 / self._power()) * np.square(self.pull(r2))
 
-    def sharp(self):
+    def sharp(self) -> Kernel:
         """Return ``alpha/(alpha-1) (1 + r^2/(2 alpha))^(1-alpha)`` as a kernel."""
         return _RationalQuadraticSharp(alpha=self.alpha, steps=1)
 
-    def log_normalizer(self, n_features):
+    def log_normalizer(self, n_features: int) -> float:
         """Closed form; see :meth:`Kernel.log_normalizer`."""
         excess = self._excess(n_features)
         return float(
@@ -502,7 +510,7 @@ class RationalQuadratic(Kernel):
             + gammaln(self._power())
         )
 
-    def spectrum(self, u, n_features):
+    def spectrum(self, u: ArrayLike, n_features: int) -> Floats:
         """``z^e K_e(z) / (2^(e-1) Gamma(e))``; see :meth:`Kernel.spectrum`.
 
         With ``e = alpha - d/2`` and ``z = sqrt(2 alpha) u``, K_e the modified Bessel
@@ -601,7 +609,7 @@ _BY_NAME = {
 KERNEL_NAMES = tuple(_BY_NAME)
 
 
-def get_kernel(kernel):
+def get_kernel(kernel: KernelName | Kernel) -> Kernel:
     """Return the kernel that a name stands for, or the kernel itself.
 
     Parameters

@@ -1,11 +1,17 @@
 """Choosing a bandwidth by cross-validation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 __all__ = ["one_standard_error"]
 
 
-def one_standard_error(cv_results):
+def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     """Pick the largest bandwidth within one standard error of the best score.
 
     Scores of neighbouring bandwidths differ by less than their noise. Of models that

@@ -1,6 +1,9 @@
 """Balancing classes by drawn rows, with the interface of imbalanced-learn."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, clone
@@ -11,12 +14,23 @@ from sklearn.utils.validation import validate_data
 
 from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
+from ._persistence import VersionedStateMixin
 from .metrics._scorer import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from ._typing import Estimator, Rows, Seed, Table
 
 __all__ = ["DriftOversampler"]
 
 
-class DriftOversampler(OneToOneFeatureMixin, DocLinkMixin, BaseEstimator):
+class DriftOversampler(
+    OneToOneFeatureMixin, DocLinkMixin, VersionedStateMixin, BaseEstimator
+):
     """Over-sample small classes by rows drawn from drifters that are fitted to them.
 
     A sampler of imbalanced-learn, which need not be installed: steps of this kind go
@@ -78,12 +92,18 @@ class DriftOversampler(OneToOneFeatureMixin, DocLinkMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, drifter=None, *, sampling_strategy="auto", random_state=None):
+    def __init__(
+        self,
+        drifter: Estimator | None = None,
+        *,
+        sampling_strategy: Literal["auto"] | float | Mapping[Any, int] = "auto",
+        random_state: Seed = None,
+    ) -> None:
         self.drifter = drifter
         self.sampling_strategy = sampling_strategy
         self.random_state = random_state
 
-    def fit(self, X, y):
+    def fit(self, X: Table, y: ArrayLike) -> Self:
         """Check the input and count the rows that are to be drawn.
 
         Parameters
@@ -106,7 +126,7 @@ class DriftOversampler(OneToOneFeatureMixin, DocLinkMixin, BaseEstimator):
         self._check(X, y)
         return self
 
-    def fit_resample(self, X, y):
+    def fit_resample(self, X: Table, y: ArrayLike) -> tuple[Rows, Rows]:
         """Append drawn rows to the rows of small classes.
 
         Parameters

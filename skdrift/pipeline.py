@@ -1,5 +1,9 @@
 """Transformers in front of a drifter, undone when it draws rows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -7,6 +11,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._doc_link import DocLinkMixin
+from ._persistence import VersionedStateMixin
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._typing import Estimator, Rows, Seed, Table
 
 __all__ = ["DriftPipeline", "make_drift_pipeline"]
 
@@ -26,7 +36,7 @@ def _final_transforms(pipeline):
     return bool(pipeline.steps) and hasattr(pipeline.steps[-1][1], "transform")
 
 
-class DriftPipeline(DocLinkMixin, Pipeline):
+class DriftPipeline(DocLinkMixin, VersionedStateMixin, Pipeline):
     """Pipeline that ends in a drifter and draws rows in the units of its input.
 
     A ``sklearn.pipeline.Pipeline`` with one more method: :meth:`sample` draws
@@ -70,7 +80,7 @@ class DriftPipeline(DocLinkMixin, Pipeline):
     (3, 64)
     """
 
-    def fit(self, X, y=None, **params):
+    def fit(self, X: Table, y: object = None, **params: Any) -> Self:
         """Fit the steps one after the other.
 
         Parameters
@@ -98,7 +108,7 @@ class DriftPipeline(DocLinkMixin, Pipeline):
         return super().fit(X, y, **params)
 
     @available_if(_final_transforms)
-    def fit_transform(self, X, y=None, **params):
+    def fit_transform(self, X: Table, y: object = None, **params: Any) -> Rows:
         """Fit the steps, and transform with all of them.
 
         Parameters
@@ -123,7 +133,7 @@ class DriftPipeline(DocLinkMixin, Pipeline):
         self._check_steps()
         return super().fit_transform(X, y, **params)
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """Draw rows from the last step and take them back through the others.
 
         Parameters
@@ -182,7 +192,9 @@ def _input_names(step, rows):
     return getattr(step, "feature_names_in_", default)
 
 
-def make_drift_pipeline(*steps, memory=None, verbose=False):
+def make_drift_pipeline(
+    *steps: Estimator, memory: Any = None, verbose: bool = False
+) -> DriftPipeline:
     """Build a :class:`DriftPipeline` whose steps are named by their classes.
 
     Parameters

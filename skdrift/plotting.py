@@ -6,7 +6,10 @@ attributes that end with an underscore. Matplotlib is needed, but not imported b
 the first picture.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -17,6 +20,15 @@ from sklearn.utils.validation import check_is_fitted
 from .metrics._memorization import auc_of_distances
 from .metrics._samples import check_samples, nearest_distances
 from .metrics._scorer import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from ._typing import Estimator, Floats, Seed, Table
 
 __all__ = [
     "ConvergenceDisplay",
@@ -196,14 +208,14 @@ class VelocityFieldDisplay:
     def __init__(
         self,
         *,
-        grid,
-        velocity,
-        background,
-        background_name,
-        X,
-        particles,
-        feature_names,
-    ):
+        grid: tuple[Floats, Floats],
+        velocity: Floats,
+        background: Floats,
+        background_name: Literal["potential", "speed"],
+        X: Floats,
+        particles: Floats,
+        feature_names: Sequence[str],
+    ) -> None:
         self.grid = grid
         self.velocity = velocity
         self.background = background
@@ -215,16 +227,16 @@ class VelocityFieldDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Estimator,
+        X: Table,
         *,
-        features=(0, 1),
-        reference=None,
-        grid_resolution=73,
-        margin=0.1,
-        ax=None,
-        **kwargs,
-    ):
+        features: Sequence[int | str] = (0, 1),
+        reference: ArrayLike | None = None,
+        grid_resolution: int = 73,
+        margin: float = 0.1,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Evaluate the field on a grid, and draw it.
 
         Parameters
@@ -279,6 +291,7 @@ class VelocityFieldDisplay:
 
         shape = (grid_resolution, grid_resolution)
         velocity = np.asarray(estimator.velocity(rows), float)[:, plane]
+        name: Literal["potential", "speed"]
         if hasattr(estimator, "potential"):
             name = "potential"
             background = estimator.potential(rows) / estimator.bandwidth_**2
@@ -302,7 +315,15 @@ class VelocityFieldDisplay:
         rows[:, plane] = np.column_stack([a.ravel(), b.ravel()])
         return rows
 
-    def plot(self, ax=None, *, arrow_step=4, levels=10, cmap=None, **kwargs):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        arrow_step: int = 4,
+        levels: int = 10,
+        cmap: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the field.
 
         Parameters
@@ -445,7 +466,9 @@ class TrajectoryDisplay:
     50
     """
 
-    def __init__(self, *, trajectory, X, feature_names):
+    def __init__(
+        self, *, trajectory: Floats, X: Floats | None, feature_names: Sequence[str]
+    ) -> None:
         self.trajectory = trajectory
         self.X = X
         self.feature_names = feature_names
@@ -453,15 +476,15 @@ class TrajectoryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: Estimator,
+        X: Table = None,
         *,
-        features=(0, 1),
-        n_paths=100,
-        random_state=0,
-        ax=None,
-        **kwargs,
-    ):
+        features: Sequence[int | str] = (0, 1),
+        n_paths: int | None = 100,
+        random_state: Seed = 0,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Take paths from a fitted drifter, and draw them.
 
         Parameters
@@ -506,7 +529,7 @@ class TrajectoryDisplay:
             trajectory=trajectory, X=X, feature_names=[names[j] for j in plane]
         ).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the paths.
 
         Parameters
@@ -596,14 +619,23 @@ class ConvergenceDisplay:
     True
     """
 
-    def __init__(self, *, residual_velocity, bandwidth, tol, stopped_by):
+    def __init__(
+        self,
+        *,
+        residual_velocity: Floats,
+        bandwidth: Floats,
+        tol: float,
+        stopped_by: str,
+    ) -> None:
         self.residual_velocity = residual_velocity
         self.bandwidth = bandwidth
         self.tol = tol
         self.stopped_by = stopped_by
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Estimator, *, ax: Axes | None = None, **kwargs: Any
+    ) -> Self:
         """Take the history of a fitted drifter, and draw it.
 
         Parameters
@@ -633,7 +665,7 @@ class ConvergenceDisplay:
             stopped_by=estimator.stopped_by_,
         ).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the curves.
 
         Parameters
@@ -723,7 +755,9 @@ class SampleDisplay:
     (3, 3)
     """
 
-    def __init__(self, *, generated, reference, feature_names):
+    def __init__(
+        self, *, generated: Floats, reference: Floats, feature_names: Sequence[str]
+    ) -> None:
         self.generated = generated
         self.reference = reference
         self.feature_names = feature_names
@@ -731,15 +765,15 @@ class SampleDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Estimator,
+        X: Table,
         *,
-        n_samples=None,
-        features=None,
-        random_state=None,
-        ax=None,
-        **kwargs,
-    ):
+        n_samples: int | None = None,
+        features: Sequence[int | str] | None = None,
+        random_state: Seed = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw rows from a fitted generator, and show them beside data.
 
         Parameters
@@ -780,14 +814,14 @@ class SampleDisplay:
     @classmethod
     def from_samples(
         cls,
-        generated,
-        reference,
+        generated: Table,
+        reference: Table,
         *,
-        features=None,
-        feature_names=None,
-        ax=None,
-        **kwargs,
-    ):
+        features: Sequence[int | str] | None = None,
+        feature_names: Sequence[str] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Show drawn rows beside data.
 
         Parameters
@@ -829,7 +863,7 @@ class SampleDisplay:
             feature_names=[names[j] for j in chosen],
         ).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, bins=20, **kwargs):
+    def plot(self, ax: Axes | None = None, *, bins: int = 20, **kwargs: Any) -> Self:
         """Draw the picture.
 
         Parameters
@@ -853,7 +887,8 @@ class SampleDisplay:
             If `ax` is an array of another shape.
         """
         check_scalar(bins, "bins", Integral, min_val=1)
-        self.histograms_, self.scatters_ = [], []
+        self.histograms_: list[Any] = []
+        self.scatters_: list[Any] = []
         d = len(self.feature_names)
         if d > 2:
             return self._plot_pairs(ax, bins, kwargs)
@@ -1013,18 +1048,24 @@ class MemorizationDisplay:
     True
     """
 
-    def __init__(self, *, generated_distance, reference_distance, reference_name):
+    def __init__(
+        self,
+        *,
+        generated_distance: Floats,
+        reference_distance: Floats,
+        reference_name: str,
+    ) -> None:
         self.generated_distance = generated_distance
         self.reference_distance = reference_distance
         self.reference_name = reference_name
 
     @property
-    def auc(self):
+    def auc(self) -> float:
         """Probability that a drawn row is closer than a new one."""
         return auc_of_distances(self.generated_distance, self.reference_distance)
 
     @property
-    def ratio(self):
+    def ratio(self) -> float:
         """Median distance of the drawn rows over that of the new ones."""
         fresh = np.median(self.reference_distance)
         if fresh == 0:
@@ -1034,16 +1075,16 @@ class MemorizationDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        train,
+        estimator: Estimator,
+        train: Table,
         *,
-        test=None,
-        n_samples=None,
-        standardize=True,
-        random_state=None,
-        ax=None,
-        **kwargs,
-    ):
+        test: Table | None = None,
+        n_samples: int | None = None,
+        standardize: bool = True,
+        random_state: Seed = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw rows from a fitted generator, and compare distances.
 
         Parameters
@@ -1085,8 +1126,15 @@ class MemorizationDisplay:
 
     @classmethod
     def from_samples(
-        cls, generated, *, train, test=None, standardize=True, ax=None, **kwargs
-    ):
+        cls,
+        generated: Table,
+        *,
+        train: Table,
+        test: Table | None = None,
+        standardize: bool = True,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Compare distances of rows that were drawn.
 
         Parameters
@@ -1138,7 +1186,7 @@ class MemorizationDisplay:
             reference_name=name,
         ).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, bins=20, **kwargs):
+    def plot(self, ax: Axes | None = None, *, bins: int = 20, **kwargs: Any) -> Self:
         """Draw the histograms.
 
         Parameters

@@ -9,12 +9,21 @@ Secretly Score Matching*, arXiv:2603.09936). Waves longer than the bandwidth dec
 annealing brings every one of them to where it decays fastest.
 """
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils import check_scalar
 
 from .kernels import get_kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._typing import KernelName
+    from .kernels import Kernel
 
 __all__ = ["decay_rate", "mode_amplitudes", "resolution_time"]
 
@@ -23,8 +32,13 @@ _N_NODES = 256
 
 
 def decay_rate(
-    frequency, bandwidth, *, kernel="gaussian", field="conservative", n_features=1
-):
+    frequency: ArrayLike,
+    bandwidth: ArrayLike,
+    *,
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    n_features: int = 1,
+) -> NDArray[np.float64]:
     """Rate lambda at which a wave in the density of the particles decays.
 
     ``lambda = c u^2 Khat(u)``, ``u = bandwidth * frequency``, where Khat is the
@@ -91,14 +105,14 @@ def decay_rate(
 
 
 def mode_amplitudes(
-    frequency,
-    bandwidths,
-    step_size=1.0,
+    frequency: ArrayLike,
+    bandwidths: ArrayLike,
+    step_size: ArrayLike = 1.0,
     *,
-    kernel="gaussian",
-    field="conservative",
-    n_features=1,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    n_features: int = 1,
+) -> NDArray[np.float64]:
     """Amplitudes of waves along a flow, relative to their start.
 
     Every explicit Euler step multiplies the amplitude by ``1 - step_size * lambda``.
@@ -160,19 +174,20 @@ def mode_amplitudes(
         n_features=n_features,
     )
     factors = 1 - np.broadcast_to(step_size, bandwidths.shape)[:, None] * rates
-    return np.cumprod(np.vstack([np.ones(len(frequency)), factors]), axis=0)
+    start = np.ones((1, len(frequency)))
+    return np.cumprod(np.vstack([start, factors]), axis=0, dtype=np.float64)
 
 
 def resolution_time(
-    frequency,
-    bandwidth,
+    frequency: ArrayLike,
+    bandwidth: ArrayLike,
     *,
-    factor=0.01,
-    initial_bandwidth=None,
-    kernel="gaussian",
-    field="conservative",
-    n_features=1,
-):
+    factor: float = 0.01,
+    initial_bandwidth: float | None = None,
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    n_features: int = 1,
+) -> NDArray[np.float64]:
     """Time until a wave has decayed to a fraction of its amplitude.
 
     At a constant bandwidth it is ``log(1/factor) / lambda``. Annealing from h_0 to h
@@ -233,7 +248,11 @@ def resolution_time(
     factor = _check("factor", factor, n_dims=0)
     if factor >= 1:
         raise ValueError(f"The 'factor' must be between 0 and 1; got {factor}.")
-    options = {"kernel": kernel, "field": field, "n_features": n_features}
+    options: dict[str, Any] = {
+        "kernel": kernel,
+        "field": field,
+        "n_features": n_features,
+    }
     if initial_bandwidth is None:
         rate = decay_rate(frequency, bandwidth, **options)
     else:

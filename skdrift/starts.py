@@ -4,12 +4,16 @@ A collapsed start is stuck: with data at -a and +a and every particle at 0 the
 velocity vanishes. So every start overlaps the data and has their spread.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ._neighbors import NearestRows
 
+if TYPE_CHECKING:
+    from ._typing import Floats
 __all__ = ["LocalGaussian", "local_gaussian", "matched_gaussian", "resampled"]
 
 # Neighbours whose mean and covariance are local: enough for a covariance, few enough
@@ -19,7 +23,9 @@ _N_NEIGHBORS = 40
 _CHUNK = 2**22
 
 
-def matched_gaussian(n, rows, weight, random_state):
+def matched_gaussian(
+    n: int, rows: Floats, weight: Floats, random_state: np.random.RandomState
+) -> Floats:
     """Draw from the Gaussian with the mean and covariance of weighted rows.
 
     Parameters
@@ -75,7 +81,7 @@ class LocalGaussian(NamedTuple):
     deviation: np.ndarray
     noise: np.ndarray
 
-    def rows(self, b):
+    def rows(self, b: float) -> Floats:
         """Rows with a noise that has been chosen.
 
         Parameters
@@ -93,7 +99,13 @@ class LocalGaussian(NamedTuple):
         return rows.astype(self.mean.dtype, copy=False)
 
 
-def local_gaussian(n, rows, weight, random_state, neighbors=None):
+def local_gaussian(
+    n: int,
+    rows: Floats,
+    weight: Floats,
+    random_state: np.random.RandomState,
+    neighbors: NearestRows | None = None,
+) -> LocalGaussian:
     """Draw from the Gaussians of the neighbourhoods of weighted rows.
 
     Between copies of the rows (one neighbour) and the Gaussian of all the data (all
@@ -132,7 +144,13 @@ def local_gaussian(n, rows, weight, random_state, neighbors=None):
     return LocalGaussian(mean, rows[chosen] - mean, noise)
 
 
-def resampled(n, rows, weight, noise, random_state):
+def resampled(
+    n: int,
+    rows: Floats,
+    weight: Floats,
+    noise: Floats,
+    random_state: np.random.RandomState,
+) -> Floats:
     """Draw rows by weight, each as equally often as possible, and add noise.
 
     Parameters

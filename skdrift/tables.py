@@ -1,7 +1,10 @@
 """Tables of mixed columns: data frames to arrays of numbers, exactly, and back."""
 
+from __future__ import annotations
+
 from collections import Counter
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -17,6 +20,13 @@ from ._discrete import OCCURRENCES
 from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
+from ._persistence import VersionedStateMixin
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Self
+
+    from ._typing import Estimator, Rows, Seed, Table
 
 __all__ = ["TableEncoder", "TabularDrifter"]
 
@@ -26,7 +36,7 @@ _LARGEST_INTEGER = 2**53
 _BATCH = 1000
 
 
-class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
+class TableEncoder(TransformerMixin, DocLinkMixin, VersionedStateMixin, BaseEstimator):
     """Encode a data frame of mixed columns as numbers that can be decoded.
 
     - Real numbers stay as they are.
@@ -82,7 +92,7 @@ class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
     1    S   NaN
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: object = None) -> Self:
         """Learn the columns of a frame.
 
         Parameters
@@ -103,7 +113,7 @@ class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
             If a name occurs twice, or a column has no values, infinite ones, ones
             that cannot be encoded, or integers that are not exact as floats.
         """
-        vars(self).pop("_codes", None)  # not fitted, should this fail
+        self.__dict__.pop("_codes", None)  # not fitted, should this fail
         library, X = _validated(self, X, reset=True)
         codes = [_learn(column) for column in library.read(X)]
         self.categories_ = {
@@ -114,7 +124,7 @@ class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
         self._library, self._codes = library, codes
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Rows:
         """Encode a frame.
 
         Parameters
@@ -141,7 +151,7 @@ class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
             codes.append(code.encode(column))
         return np.concatenate(codes, axis=1)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Rows:
         """Decode numbers.
 
         Parameters
@@ -175,7 +185,9 @@ class TableEncoder(TransformerMixin, DocLinkMixin, BaseEstimator):
         ]
         return self._library.frame([c.column.name for c in self._codes], columns)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Names of the encoded columns.
 
         Parameters
@@ -423,7 +435,7 @@ def _check_kind(fitted, column):
         )
 
 
-class TabularDrifter(DocLinkMixin, BaseEstimator):
+class TabularDrifter(DocLinkMixin, VersionedStateMixin, BaseEstimator):
     """Draw rows like those of a data frame of mixed columns.
 
     A :class:`TableEncoder` turns the frame into numbers, a drifter is fitted to
@@ -477,10 +489,12 @@ class TabularDrifter(DocLinkMixin, BaseEstimator):
     [100, 100, 100]
     """
 
-    def __init__(self, drifter=None):
+    def __init__(self, drifter: Estimator | None = None) -> None:
         self.drifter = drifter
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: Table, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit encoder and drifter to a frame.
 
         Parameters
@@ -505,7 +519,7 @@ class TabularDrifter(DocLinkMixin, BaseEstimator):
             If the frame cannot be encoded (see :class:`TableEncoder`), or the drifter
             refuses it.
         """
-        vars(self).pop("drifter_", None)  # not fitted, should this fail
+        self.__dict__.pop("drifter_", None)  # not fitted, should this fail
         drifter = ConservativeDrifter() if self.drifter is None else clone(self.drifter)
         if not hasattr(drifter, "sample"):
             raise TypeError(
@@ -525,7 +539,7 @@ class TabularDrifter(DocLinkMixin, BaseEstimator):
         self.encoder_, self.drifter_ = encoder, drifter
         return self
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """Draw new rows.
 
         Parameters
@@ -550,7 +564,7 @@ class TabularDrifter(DocLinkMixin, BaseEstimator):
         drawn += np.where(self.encoder_._marks("memberships"), shift, 0.0)
         return self.encoder_.inverse_transform(drawn)[:n_samples]
 
-    def score(self, X, y=None):
+    def score(self, X: Table, y: object = None) -> float:
         """Score of the drifter on other rows, encoded.
 
         Parameters

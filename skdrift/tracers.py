@@ -10,12 +10,18 @@ enough is not: it folds space where ``det(I + eta grad V_t)`` is negative. Where
 a density is carried along by ``log p(T(z)) = log p(z) - log |det(I + eta grad V)|``.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ._typing import BoundField, Floats
 __all__ = ["Origin", "Step", "carry", "carry_back"]
 
 # Newton's method ends at corrections of this many bandwidths: the next one would be
@@ -69,7 +75,7 @@ class Origin(NamedTuple):
     is_folded: np.ndarray
 
 
-def carry(z, field, steps):
+def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
     """Carry tracers through a flow.
 
     Parameters
@@ -93,7 +99,7 @@ def carry(z, field, steps):
     return z
 
 
-def carry_back(z, field, steps):
+def carry_back(z: Floats, field: BoundField, steps: Sequence[Step]) -> Origin:
     """Find where tracers come from, step by step by Newton's method.
 
     Parameters

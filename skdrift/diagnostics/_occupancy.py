@@ -4,7 +4,10 @@ All follow Balasubramanian, *Finite-Particle Convergence Rates for Conservative 
 Non-Conservative Drifting Models*, arXiv:2605.22795, sections 5.3 and 6.5.
 """
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -15,11 +18,19 @@ from ..kernels import get_kernel
 from ._ensemble import check_bandwidth, check_rows, reduce
 from ._theory import local_occupancy
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._typing import Floats, KernelName
+    from ..kernels import Kernel
+
 # Numbers of a tile of pairs, so that no matrix of all of them is formed.
 _TILE = 2**18
 
 
-def leave_one_out_denominator(X, bandwidth, *, kernel="laplace"):
+def leave_one_out_denominator(
+    X: ArrayLike, bandwidth: float, *, kernel: KernelName | Kernel = "laplace"
+) -> Floats:
     """Kernel mean of the other particles, the denominator of their mean shift.
 
     ``Z_i = (1 / (N - 1)) sum_{j != i} k(|x_i - x_j| / h)`` with the profile k as it is
@@ -68,7 +79,12 @@ def leave_one_out_denominator(X, bandwidth, *, kernel="laplace"):
     return np.exp(log_z) * len(x) / (len(x) - 1)
 
 
-def leave_one_out_denominator_bound(counts, *, kernel="laplace", radius=1.0):
+def leave_one_out_denominator_bound(
+    counts: ArrayLike,
+    *,
+    kernel: KernelName | Kernel = "laplace",
+    radius: float = 1.0,
+) -> Floats:
     """Bound of the leave-one-out denominators by counts of neighbours.
 
     ``Z_i >= (count_i - 1) / (N - 1) min_{r <= r0} k(r)``, as all neighbours but the
@@ -122,7 +138,7 @@ def leave_one_out_denominator_bound(counts, *, kernel="laplace", radius=1.0):
     return least * (counts - 1) / (len(counts) - 1)
 
 
-def pair_distortion(before, after):
+def pair_distortion(before: ArrayLike, after: ArrayLike) -> float:
     """Largest factor by which a flow moves two particles apart.
 
     ``max_{i, j} |x'_i - x'_j| / |x_i - x_j|``. If the velocities of any two particles
@@ -194,7 +210,9 @@ def _largest_ratio(before, others_before, after, others_after):
     return float(ratio.max())
 
 
-def propagated_occupancy(X, bandwidth, distortion, *, radius=1.0):
+def propagated_occupancy(
+    X: ArrayLike, bandwidth: float, distortion: float, *, radius: float = 1.0
+) -> NDArray[np.integer]:
     """Neighbours that particles are sure to have at a later time.
 
     The number of particles within ``radius * bandwidth / distortion`` now. A flow that

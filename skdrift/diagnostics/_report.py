@@ -1,9 +1,11 @@
 """The quantities of a fitted drifter, and what they say, in one report."""
 
+from __future__ import annotations
+
 from functools import cached_property
 from html import escape
 from textwrap import fill
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -23,6 +25,13 @@ from ._theory import (
     root_mean_square,
     stein_terms,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
+
+    from .._base import KernelDrifter
 
 # Particles whose Jacobians are looked at, at most, and how many numbers they may cost;
 # draws of a Monte Carlo estimate.
@@ -110,11 +119,11 @@ class Diagnosis:
         By name.
     """
 
-    def __init__(self, title, quantities):
+    def __init__(self, title: str, quantities: Iterable[Quantity]) -> None:
         self.title = title
         self.quantities = {quantity.name: quantity for quantity in quantities}
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Quantity:
         if name not in self.quantities:
             raise KeyError(
                 f"The diagnosis has no quantity {name!r}; it has "
@@ -122,7 +131,7 @@ class Diagnosis:
             )
         return self.quantities[name]
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Report as a table.
 
         Returns
@@ -232,7 +241,7 @@ class _Case:
         return mismatch_estimate(self.ensemble, _DRAWS, 0)
 
 
-def diagnose(drifter, X=None):
+def diagnose(drifter: KernelDrifter, X: ArrayLike | None = None) -> Diagnosis:
     """Say how far a fitted drifter is from what the theory promises, and why.
 
     Quantities are those of the final particles at the bandwidth that the flow ended

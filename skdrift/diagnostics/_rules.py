@@ -5,8 +5,10 @@ Non-Conservative Drifting Models*, arXiv:2605.22795, hold with constants A, B an
 exponent beta that depend on data and particles.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -19,6 +21,12 @@ from ..kernels import get_kernel, slope_at_zero
 from ._ensemble import Ensemble, Places, check_bandwidth, not_c2
 from ._sampling import kernel_noise
 from ._theory import Estimate, self_interaction, stein_terms
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._typing import KernelName, Seed
+    from ..kernels import Kernel
 
 # Rows around which neighbours are counted, at most.
 _MAX_CENTRES = 2000
@@ -42,22 +50,22 @@ class QuadratureError(NamedTuple):
     residual: Estimate
 
     @property
-    def total(self):
+    def total(self) -> float:
         """``|S_N - F_N| + |R_N - F_N|``, by which ``R_N`` may exceed ``S_N``."""
         return abs(self.stein.value) + abs(self.residual.value)
 
 
 def quadrature_error(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    sample_weight=None,
-    field_bandwidth=None,
-    n_samples=2000,
-    random_state=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    sample_weight: ArrayLike | None = None,
+    field_bandwidth: float | None = None,
+    n_samples: int = 2000,
+    random_state: Seed = None,
+) -> QuadratureError:
     """Error of evaluating at the particles what the theory averages over space.
 
     The entropy bounds the Stein drift S_N, a mean over the particles. The Fisher
@@ -192,17 +200,17 @@ class RateConstants(NamedTuple):
 
 
 def rate_constants(
-    X,
-    Y,
-    bandwidths,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidths: ArrayLike,
     *,
-    kernel="gaussian",
-    sample_weight=None,
-    field_bandwidth=None,
-    n_splits=4,
-    n_samples=500,
-    random_state=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    sample_weight: ArrayLike | None = None,
+    field_bandwidth: float | None = None,
+    n_splits: int = 4,
+    n_samples: int = 500,
+    random_state: Seed = None,
+) -> RateConstants:
     """Constants of the rate of conservative drifting, measured.
 
     ``R_N <~ H_0 / (N T) + A / (N h^(d+2)) + B h^(2-beta)`` (arXiv:2605.22795, eq. 25):
@@ -299,8 +307,9 @@ def rate_constants(
             strict=True,
         )
     ]
-    numbers = [[_numbers(law, len(x), x.shape[1]) for law in (whole, *splits)]]
-    return RateConstants(*_estimates(*numbers), h, *curves)
+    numbers = [_numbers(law, len(x), x.shape[1]) for law in (whole, *splits)]
+    a, b, beta, slope, bandwidth = _estimates(numbers)
+    return RateConstants(a, b, beta, slope, bandwidth, h, *curves)
 
 
 def _check_bandwidths(bandwidths):
@@ -383,7 +392,9 @@ def log_optimum(law, n, d):
     return log_ratio / (d + 4 - law.beta)
 
 
-def optimal_bandwidth(A, B, beta, n_particles, n_features):
+def optimal_bandwidth(
+    A: float, B: float, beta: float, n_particles: int, n_features: int
+) -> float:
     """Bandwidth that balances self-interaction and quadrature error.
 
     ``h* = ((d+2) A / ((2-beta) B N))^(1/(d+4-beta))``, where ``A / (N h^(d+2)) + B
@@ -433,7 +444,9 @@ def optimal_bandwidth(A, B, beta, n_particles, n_features):
     return float(np.exp(log_optimum(Laws(np.log(A), np.log(B), beta, 0.0), n, d)))
 
 
-def occupancy_bandwidth(X, *, sample_weight=None, share=0.95):
+def occupancy_bandwidth(
+    X: ArrayLike, *, sample_weight: ArrayLike | None = None, share: float = 0.95
+) -> float:
     """Smallest bandwidth at which balls around rows hold enough others.
 
     Leave-one-out densities are bounded below where the ball of radius h around every

@@ -4,8 +4,10 @@ All follow Balasubramanian, *Finite-Particle Convergence Rates for Conservative 
 Non-Conservative Drifting Models*, arXiv:2605.22795.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -26,6 +28,14 @@ from ._ensemble import (
 )
 from ._sampling import density_draws, quadrature
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._typing import Floats, KernelName, Seed
+    from ..kernels import Kernel
+
 
 class Estimate(NamedTuple):
     """A number and how far it may be off.
@@ -43,15 +53,15 @@ class Estimate(NamedTuple):
 
 
 def residual_velocity(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    field="conservative",
-    leave_one_out=False,
-    sample_weight=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement"] = "conservative",
+    leave_one_out: bool = False,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean square velocity of the particles.
 
     ``R_N = (1/N) sum_i |V(x_i)|^2`` (arXiv:2605.22795, eq. 19; eq. 48 for the
@@ -96,7 +106,7 @@ def residual_velocity(
     return root_mean_square(ensemble.velocity(ensemble.particles())) ** 2
 
 
-def one_step_bound(residual, step_size):
+def one_step_bound(residual: float, step_size: float) -> float:
     """How far one more step can move the law of the particles.
 
     ``W_2 <= eta sqrt(R_N)``, by the coupling of every particle with where it goes
@@ -127,15 +137,15 @@ def one_step_bound(residual, step_size):
 
 
 def stein_drift(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    field="conservative",
-    leave_one_out=False,
-    sample_weight=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement"] = "conservative",
+    leave_one_out: bool = False,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Empirical Stein drift: the rate at which the flow lowers the joint entropy.
 
     ``S_N = (1/N) sum_i [ s_p(x_i) . V(x_i) + div V(x_i) ]`` with the model density
@@ -205,15 +215,15 @@ def stein_terms(ensemble, places, moments):
 
 
 def fisher_discrepancy(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    sample_weight=None,
-    n_samples=2000,
-    random_state=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    sample_weight: ArrayLike | None = None,
+    n_samples: int = 2000,
+    random_state: Seed = None,
+) -> Estimate:
     """Smoothed Fisher discrepancy, by draws of the model density.
 
     ``F_N = int q_h |V|^2`` with ``V = grad log(p_h / q_h)`` in score units, which is
@@ -279,8 +289,14 @@ def _mean(values):
 
 
 def fisher_quadrature(
-    X, Y, bandwidth, *, kernel="gaussian", sample_weight=None, rtol=1e-8
-):
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
+    *,
+    kernel: KernelName | Kernel = "gaussian",
+    sample_weight: ArrayLike | None = None,
+    rtol: float = 1e-8,
+) -> Estimate:
     """Smoothed Fisher discrepancy in one or two columns, by quadrature.
 
     The integral of :func:`fisher_discrepancy`, on nested grids.
@@ -338,7 +354,9 @@ def fisher_quadrature(
     return Estimate(*quadrature(integrand, centres, kernel, h, rtol))
 
 
-def self_interaction(X, bandwidth, *, kernel="gaussian"):
+def self_interaction(
+    X: ArrayLike, bandwidth: float, *, kernel: KernelName | Kernel = "gaussian"
+) -> float:
     """What the particles' own terms add to the joint entropy per unit time.
 
     ``I_N = -(Lap K_h(0) / N) (1/N) sum_i 1 / q_h(x_i)`` (arXiv:2605.22795, eq. 11),
@@ -379,7 +397,9 @@ def self_interaction(X, bandwidth, *, kernel="gaussian"):
     return float(x.shape[1] * slope_at_zero(kernel) * inverse / h**2)
 
 
-def reciprocal_density(X, bandwidth, *, kernel="gaussian"):
+def reciprocal_density(
+    X: ArrayLike, bandwidth: float, *, kernel: KernelName | Kernel = "gaussian"
+) -> float:
     """Mean of the reciprocal model density at the particles.
 
     ``(1/N) sum_i 1 / q_h(x_i)``, which must stay bounded for the rates to hold
@@ -429,15 +449,15 @@ def _finite_exp(log_value):
 
 
 def entropy_balance(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    field="conservative",
-    leave_one_out=False,
-    sample_weight=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement"] = "conservative",
+    leave_one_out: bool = False,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Expected change of the joint entropy per particle and unit time.
 
     ``-S_N + I_N`` for the conservative field; ``-S_N`` under leave-one-out, where a
@@ -492,7 +512,9 @@ def entropy_balance(
     return self_interaction(X, bandwidth, kernel=kernel) - drift
 
 
-def local_occupancy(X, bandwidth, *, radius=1.0):
+def local_occupancy(
+    X: ArrayLike, bandwidth: float, *, radius: float = 1.0
+) -> NDArray[np.integer[Any]]:
     """Number of particles around every particle.
 
     Those within ``radius * bandwidth``, itself included (arXiv:2605.22795, eq. 29).
@@ -526,8 +548,13 @@ def local_occupancy(X, bandwidth, *, radius=1.0):
 
 
 def reciprocal_density_bound(
-    counts, bandwidth, n_features, *, kernel="gaussian", radius=1.0
-):
+    counts: ArrayLike,
+    bandwidth: float,
+    n_features: int,
+    *,
+    kernel: KernelName | Kernel = "gaussian",
+    radius: float = 1.0,
+) -> float:
     """Bound of the mean reciprocal density by counts of neighbours.
 
     ``q_h(x_i) >= kappa count_i / (N h^d)`` where the normalised kernel is at least
@@ -590,11 +617,11 @@ class Occupancy(NamedTuple):
         At least ``1 - N exp(-(N - 1) m0 / 8)``; 0 where that says nothing.
     """
 
-    count: float
+    count: float  # type: ignore[assignment]  # hides tuple.count
     probability: float
 
 
-def occupancy_probability(n_particles, mass):
+def occupancy_probability(n_particles: int, mass: float) -> Occupancy:
     """Number of neighbours that independent particles have, all of them.
 
     If the ball around every particle has at least the probability m0, ``P(min_i
@@ -627,14 +654,14 @@ def occupancy_probability(n_particles, mass):
 
 
 def effective_sample_size(
-    X,
-    sources,
-    bandwidth,
+    X: ArrayLike,
+    sources: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    sample_weight=None,
-    leave_one_out=False,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    sample_weight: ArrayLike | None = None,
+    leave_one_out: bool = False,
+) -> Floats:
     """How many sources a point really sees.
 
     ``1 / sum_j a_j^2`` with the softmax weights ``a_j = w_j k(r_j) / sum_l w_l
@@ -672,11 +699,12 @@ def effective_sample_size(
     >>> effective_sample_size([[0.0]], [[-1.0], [1.0], [9.0]], 1.0).round(4)
     array([2.])
     """
-    if leave_one_out and (sample_weight is not None or len(X) != len(sources)):
+    paired = np.shape(X)[:1] == np.shape(sources)[:1]
+    if leave_one_out and (sample_weight is not None or not paired):
         raise ValueError(
             "With leave_one_out=True row i of X is source i, and all weigh the same; "
-            f"got {len(X)} rows of X, {len(sources)} sources and sample_weight="
-            f"{sample_weight!r}."
+            f"got X of shape {np.shape(X)}, sources of shape {np.shape(sources)} and "
+            f"sample_weight={sample_weight!r}."
         )
     ensemble = Ensemble(sources, X, bandwidth, kernel, "displacement", leave_one_out)
     x, sources, log_weights = ensemble.y, ensemble.x, None
@@ -722,24 +750,30 @@ class ScaleDecomposition(NamedTuple):
     score_model: np.ndarray
 
     @property
-    def mismatch(self):
+    def mismatch(self) -> Floats:
         """Preconditioned score mismatch ``a_q (s#_p - s#_q)``, a displacement."""
         return self.scale_model[:, None] * (self.score_data - self.score_model)
 
     @property
-    def residual(self):
+    def residual(self) -> Floats:
         """Scale-mismatch residual ``(a_p - a_q) s#_p``, a displacement."""
         return (self.scale_data - self.scale_model)[:, None] * self.score_data
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         """Smallest and largest ``a_q``: a_min and a_max."""
         return float(self.scale_model.min()), float(self.scale_model.max())
 
 
 def scale_decomposition(
-    X, Y, bandwidth, *, kernel="laplace", sample_weight=None, queries=None
-):
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
+    *,
+    kernel: KernelName | Kernel = "laplace",
+    sample_weight: ArrayLike | None = None,
+    queries: ArrayLike | None = None,
+) -> ScaleDecomposition:
     """Split the displacement field into a score mismatch and a scale mismatch.
 
     Every mean shift is ``m_nu = a_nu s#_nu`` with the score ``s#_nu`` of the sharp
@@ -822,15 +856,15 @@ def _scale(ensemble, x, data):
 
 
 def scale_mismatch(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="laplace",
-    sample_weight=None,
-    n_samples=2000,
-    random_state=None,
-):
+    kernel: KernelName | Kernel = "laplace",
+    sample_weight: ArrayLike | None = None,
+    n_samples: int = 2000,
+    random_state: Seed = None,
+) -> Estimate:
     """Residual of the displacement field that no number of particles removes.
 
     ``Gamma^2 = int q#_h |(a_p - a_q) s#_p|^2`` (arXiv:2605.22795, eq. 61), by draws
@@ -881,16 +915,16 @@ def mismatch_estimate(ensemble, n_samples, random_state):
 
 
 def field_jacobian(
-    X,
-    Y,
-    bandwidth,
+    X: ArrayLike,
+    Y: ArrayLike,
+    bandwidth: float,
     *,
-    kernel="gaussian",
-    field="conservative",
-    leave_one_out=False,
-    sample_weight=None,
-    queries=None,
-):
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement"] = "conservative",
+    leave_one_out: bool = False,
+    sample_weight: ArrayLike | None = None,
+    queries: ArrayLike | None = None,
+) -> Floats:
     """Jacobian of the velocity, with all particles held where they are.
 
     Parameters
@@ -936,7 +970,7 @@ def field_jacobian(
     return ensemble.jacobian(Places(check_queries(queries, ensemble.x)))
 
 
-def lipschitz_constant(jacobian):
+def lipschitz_constant(jacobian: ArrayLike) -> float:
     """Largest singular value of the Jacobians of a field.
 
     An estimate of its Lipschitz constant L from below, by the points that the
@@ -961,7 +995,7 @@ def lipschitz_constant(jacobian):
     return float(np.linalg.norm(_check_jacobian(jacobian), 2, axis=(1, 2)).max())
 
 
-def admissible_step(lipschitz):
+def admissible_step(lipschitz: float) -> float:
     """Step size up to which an explicit step is one-to-one.
 
     ``eta L <= 1`` (arXiv:2605.22795, section 4.3, with the constant 1): below it the
@@ -987,7 +1021,7 @@ def admissible_step(lipschitz):
     return np.inf if lipschitz == 0 else 1 / lipschitz
 
 
-def curl(jacobian):
+def curl(jacobian: ArrayLike) -> Floats:
     """Rotation of a field: the Frobenius norm of what is not symmetric.
 
     ``|J - J^T| / sqrt(2)``, in two columns the absolute value of the scalar curl. It
@@ -1028,7 +1062,9 @@ def _check_jacobian(jacobian):
     return jacobian
 
 
-def circulation(velocity, loop, *, n_nodes=8):
+def circulation(
+    velocity: Callable[[Floats], ArrayLike], loop: ArrayLike, *, n_nodes: int = 8
+) -> float:
     """Integral of a field around a closed polygon.
 
     ``oint V . dl``, by Gauss-Legendre on every edge. It is 0 around every loop if,

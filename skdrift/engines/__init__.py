@@ -5,10 +5,13 @@ An engine binds a set of sources once and then answers many reductions over it (
 one line in ``_ENGINES``.
 """
 
+from __future__ import annotations
+
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +23,9 @@ from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
 from ._reduction import Engine, Profiles, Reduction, Work, merge
 from ._split import is_smooth
+
+if TYPE_CHECKING:
+    from .._typing import BindingEngine, EngineName
 
 __all__ = [
     "DaskEngine",
@@ -55,7 +61,7 @@ _KEOPS_MIN_PAIRS = 5e9
 _NUMBA_MIN_PAIRS = 3e9
 
 
-def get_engine(name, work):
+def get_engine(name: EngineName, work: Work) -> BindingEngine:
     """Return the engine that a name stands for; the one place where it is chosen.
 
     Any engine but NumPy makes a tiny reduction first: one that is installed may still
@@ -116,7 +122,7 @@ def get_engine(name, work):
     return engine()
 
 
-def passed_over(chosen, work):
+def passed_over(chosen: str, work: Work) -> dict[str, str]:
     """Say why ``"auto"`` did not choose a faster engine.
 
     Parameters

@@ -30,7 +30,7 @@ _THREADING_MIN_PAIRS = 2**16
 
 # Sums may be reordered, and there are no NaNs; infinities are not ruled out.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
-_to_compile = []
+_to_compile: list = []
 
 
 def _jit(**options):

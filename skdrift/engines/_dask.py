@@ -6,6 +6,8 @@ worker: as sources the pieces are the shards, as queries every worker fetches th
 it lacks from the others. Results merge in a tree, on the workers; one comes home.
 """
 
+from __future__ import annotations
+
 import asyncio
 import importlib.util
 import logging
@@ -13,7 +15,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from ._keops import KeopsEngine
 from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
 from ._reduction import Engine, Profiles, merge
+
+if TYPE_CHECKING:
+    from .._typing import Floats, Sources
 
 _LOGGER = logging.getLogger("skdrift")
 
@@ -80,11 +85,11 @@ class DaskEngine(Engine):
 
     name = "dask"
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._kept_workers = None
 
     @staticmethod
-    def unavailable_reason():
+    def unavailable_reason() -> str | None:
         """Say why the engine cannot run here, or return None if it can."""
         if importlib.util.find_spec("distributed") is None:
             return (
@@ -102,8 +107,8 @@ class DaskEngine(Engine):
             )
         return None
 
-    def bind(self, sources, log_weights=None):
-        """Prepare sources for many reductions; see :class:`NumpyEngine`."""
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+        """Prepare sources for many reductions; see :class:`Engine`."""
         return _DaskSources(self, sources, log_weights)
 
     def _workers(self):
@@ -124,7 +129,7 @@ class _DaskSources:
         self._shards = None, []
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
-        """Reduce over the sources at every query; see :class:`NumpyEngine`."""
+        """Reduce over the sources at every query; see :class:`Engine`."""
         arguments = queries, profiles, bandwidth, deleted
         m = len(self.sources)
         if m < _MIN_SHARD_ROWS or len(queries) * m < _MIN_PAIRS:

@@ -6,6 +6,8 @@ fused formula for both terms of the field (leave-one-out or not), and every
 number that may vary is an argument of it, never part of its text.
 """
 
+from __future__ import annotations
+
 import ctypes
 import importlib.util
 import operator
@@ -14,10 +16,14 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from functools import cache, reduce
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ._reduction import Engine, Reduction, equal_log_weights
+
+if TYPE_CHECKING:
+    from .._typing import Floats, Sources
 
 
 class KeopsEngine(Engine):
@@ -33,11 +39,11 @@ class KeopsEngine(Engine):
 
     name = "keops"
 
-    def __init__(self, device=None):
+    def __init__(self, device: Literal["cuda", "cpu"] | None = None) -> None:
         self.device = device
 
     @staticmethod
-    def unavailable_reason():
+    def unavailable_reason() -> str | None:
         """Say why the engine cannot run here, or return None if it can."""
         if importlib.util.find_spec("pykeops") is None:
             return "the package pykeops is not installed; run 'pip install pykeops'"
@@ -48,7 +54,7 @@ class KeopsEngine(Engine):
             )
         return None
 
-    def bind(self, sources, log_weights=None):
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         device = self.device or _gpu_of_torch()
         memory = _HostMemory() if device is None else _TorchMemory(device)
@@ -206,7 +212,7 @@ def _import_keops(arrays):
         return importlib.import_module(f"pykeops.{arrays}")
 
 
-_compiled = set()
+_compiled: set = set()
 
 
 @contextmanager

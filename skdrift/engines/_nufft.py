@@ -11,11 +11,13 @@ everywhere, so in the tails, where the sum itself is small, the ratio ``D`` woul
 wrong. The few queries there are summed over their neighbours, or over all sources.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import logging
 import math
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -25,8 +27,11 @@ from ._laws import law_of
 from ._near import NearSources
 from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Profiles, Reduction, equal_log_weights
+from ._reduction import Engine, Profiles, Reduction, Work, equal_log_weights
 from ._split import Split, all_near, is_smooth, kernel_and_potential, mixture, splits
+
+if TYPE_CHECKING:
+    from .._typing import Floats, Sources
 
 _LOGGER = logging.getLogger("skdrift")
 
@@ -73,18 +78,18 @@ class NufftEngine(Engine):
 
     name = "nufft"
 
-    def __init__(self, tolerance=1e-6):
+    def __init__(self, tolerance: float = 1e-6) -> None:
         self.tolerance = tolerance
 
     @staticmethod
-    def unavailable_reason():
+    def unavailable_reason() -> str | None:
         """Say why the engine cannot run here, or return None if it can."""
         if importlib.util.find_spec("finufft") is None:
             return "the package finufft is not installed; run 'pip install finufft'"
         return None
 
     @staticmethod
-    def unsuitable_reason(work):
+    def unsuitable_reason(work: Work) -> str | None:
         """Say why the engine cannot do this work, or return None."""
         d = work.n_features
         if d > _MAX_FEATURES:
@@ -100,7 +105,7 @@ class NufftEngine(Engine):
             f"{reason}"
         )
 
-    def bind(self, sources, log_weights=None):
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _NufftSources(sources, log_weights, self.tolerance)
 
@@ -272,7 +277,7 @@ class _Plan(NamedTuple):
     profiles: Profiles
     bandwidth: float
     split: Split
-    grid: "_Grid"
+    grid: _Grid
 
 
 def _some_distances(x, y):

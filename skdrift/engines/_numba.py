@@ -5,8 +5,11 @@ cancellation, whatever the kernel, and about as fast as a matrix product. The lo
 themselves are in :mod:`._compiled`.
 """
 
+from __future__ import annotations
+
 import importlib.util
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,9 @@ from ._compiled import ABSENT, GROUP, LOG2_E, in_threads
 from ._laws import law_of
 from ._numpy import NumpyEngine
 from ._reduction import Engine, Reduction, equal_log_weights
+
+if TYPE_CHECKING:
+    from .._typing import Floats, Sources
 
 # Bytes of one block of sources, and its bounds in sources.
 _BLOCK_BYTES = 2**17
@@ -38,13 +44,13 @@ class NumbaEngine(Engine):
     name = "numba"
 
     @staticmethod
-    def unavailable_reason():
+    def unavailable_reason() -> str | None:
         """Say why the engine cannot run here, or return None if it can."""
         if importlib.util.find_spec("numba") is None:
             return "the package numba is not installed; run 'pip install numba'"
         return None
 
-    def bind(self, sources, log_weights=None):
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _NumbaSources(sources, log_weights)
 

@@ -1,9 +1,16 @@
 """Dense NumPy engine: the reference, always available."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn import get_config
 
 from ._reduction import Engine, Reduction, equal_log_weights, merge
+
+if TYPE_CHECKING:
+    from .._typing import Floats, Sources
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
@@ -25,7 +32,7 @@ class NumpyEngine(Engine):
 
     name = "numpy"
 
-    def bind(self, sources, log_weights=None):
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _NumpySources(sources, log_weights)
 

@@ -7,10 +7,15 @@ pull profile a of the scaled distance r_j = |x - y_j| / h,
     D(x)     = sum_j w_j a(r_j) (y_j - x) / sum_j w_j n(r_j).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .._typing import Floats, Sources
 
 
 class Profiles(NamedTuple):
@@ -57,7 +62,7 @@ class Engine:
     An engine has a `name` and defines :meth:`bind`.
     """
 
-    def bind(self, sources, log_weights=None):
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
         """Prepare sources for many reductions.
 
         Parameters
@@ -77,7 +82,7 @@ class Engine:
         raise NotImplementedError(f"{type(self).__name__} must define bind(sources)")
 
     @staticmethod
-    def unavailable_reason():
+    def unavailable_reason() -> str | None:
         """Say why the engine cannot run on this machine.
 
         Returns
@@ -88,7 +93,7 @@ class Engine:
         return None
 
     @staticmethod
-    def unsuitable_reason(work):
+    def unsuitable_reason(work: Work) -> str | None:
         """Say why the engine cannot do a piece of work.
 
         Parameters
@@ -124,7 +129,7 @@ def equal_log_weights(n):
     return np.full(n, -np.log(n))
 
 
-def merge(first, second):
+def merge(first: Reduction, second: Reduction) -> Reduction:
     """Combine the reductions over two disjoint sets of sources, exactly.
 
     The operation is associative and commutative (up to rounding), so tiles,

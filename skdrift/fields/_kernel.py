@@ -1,10 +1,17 @@
 """Fields of one kernel: two reductions of one pair of profiles."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..engines import Profiles, Reduction, merge
 from ..engines._moments import Moments, Slopes, merge_moments, moments
 from ..kernels import Gaussian, Kernel
+
+if TYPE_CHECKING:
+    from .._typing import BindingEngine, BoundField, Floats
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
 # of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in that of
@@ -16,7 +23,7 @@ from ..kernels import Gaussian, Kernel
 _OWN_SHARES = {False: (0.25, 0.5), True: (0.5, 0.25)}
 
 
-def conservative(kernel):
+def conservative(kernel: Kernel) -> Profiles:
     """Profiles of the kernel density gradient: ``V = h^2 grad log(p_h / q_h)``.
 
     A true gradient field for every kernel (Balasubramanian, arXiv:2605.22795,
@@ -38,7 +45,7 @@ def conservative(kernel):
     return Profiles(kernel.log_profile, kernel.pull)
 
 
-def displacement(kernel):
+def displacement(kernel: Kernel) -> Profiles:
     """Profiles of the mean shift: ``V`` is a difference of weighted mean offsets.
 
     The original drifting field (Deng et al., arXiv:2602.04770, eq. 8-12). It is a
@@ -101,11 +108,13 @@ class DriftField:
 
     relative_cost = 1
 
-    def __init__(self, profiles, leave_one_out=False):
+    def __init__(self, profiles: Profiles, leave_one_out: bool = False) -> None:
         self.profiles = profiles
         self.leave_one_out = leave_one_out
 
-    def bind(self, engine, data, log_weights=None):
+    def bind(
+        self, engine: BindingEngine, data: Floats, log_weights: Floats | None = None
+    ) -> BoundField:
         """Field between a data set and any ensemble.
 
         Parameters

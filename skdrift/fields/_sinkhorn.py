@@ -1,7 +1,9 @@
 """Field of the Sinkhorn divergence: barycentric maps of two entropic plans."""
 
+from __future__ import annotations
+
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -10,6 +12,9 @@ from ..engines import Reduction
 from ..engines._reduction import equal_log_weights
 from ..kernels import Gaussian
 from ._kernel import displacement
+
+if TYPE_CHECKING:
+    from .._typing import BindingEngine, BoundField, Floats
 
 
 class SinkhornField:
@@ -68,12 +73,14 @@ class SinkhornField:
     leave_one_out = False
     relative_cost = 7  # a few iterations each for two plans, as measured
 
-    def __init__(self, tol=2e-4, max_iter=500):
+    def __init__(self, tol: float = 2e-4, max_iter: int = 500) -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.profiles = displacement(Gaussian())
 
-    def bind(self, engine, data, log_weights=None):
+    def bind(
+        self, engine: BindingEngine, data: Floats, log_weights: Floats | None = None
+    ) -> BoundField:
         """Field between a data set and any ensemble.
 
         Parameters

@@ -1,9 +1,18 @@
 """The drifting algorithm as released: geometric means of row and column softmax."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..kernels import Matern
 from ._kernel import displacement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._typing import BindingEngine, BoundField, Floats
 
 
 class SoftmaxField:
@@ -57,11 +66,17 @@ class SoftmaxField:
     profiles = displacement(Matern(nu=0.5))
     leave_one_out = True
 
-    def __init__(self, ratios=(1.0,)):
+    def __init__(self, ratios: Sequence[float] | Floats = (1.0,)) -> None:
         self.ratios = ratios
         self.relative_cost = 2.5 * len(ratios)
 
-    def bind(self, engine, data, log_weights=None, n_samples=None):
+    def bind(
+        self,
+        engine: BindingEngine,
+        data: Floats,
+        log_weights: Floats | None = None,
+        n_samples: float | None = None,
+    ) -> BoundField:
         """Field between a data set and any ensemble.
 
         Parameters

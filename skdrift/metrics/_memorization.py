@@ -1,14 +1,22 @@
 """Whether generated rows are new, or copies of training rows."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_scalar
 
 from ._samples import check_samples, nearest_distances
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def closest_record_ratio(generated, test, train):
+
+def closest_record_ratio(
+    generated: ArrayLike, test: ArrayLike, train: ArrayLike
+) -> float:
     """Distance to the closest training row: generated rows over held-out rows.
 
     The ratio of the two medians. New rows of the law of the data have 1; copies of
@@ -57,7 +65,9 @@ def closest_record_ratio(generated, test, train):
     return drawn / fresh
 
 
-def memorization_auc(generated, *, test, train):
+def memorization_auc(
+    generated: ArrayLike, *, test: ArrayLike, train: ArrayLike
+) -> float:
     """Probability that a generated row is closer to the training rows than a new one.
 
     ``P(d(generated, train) < d(test, train))``, with the distance d to the closest
@@ -106,7 +116,9 @@ def memorization_auc(generated, *, test, train):
     )
 
 
-def near_copy_share(generated, train, *, quantile=0.05):
+def near_copy_share(
+    generated: ArrayLike, train: ArrayLike, *, quantile: float = 0.05
+) -> float:
     """Share of the generated rows that nearly coincide with a training row.
 
     A row counts if it is as close to a training row as the closest pairs of training

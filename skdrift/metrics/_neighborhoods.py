@@ -1,14 +1,22 @@
 """Fidelity and diversity by the neighbourhoods of reference rows."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_scalar
 
 from ._samples import check_samples, distance_tiles, nearest_distances
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def density(generated, reference, *, n_neighbors=5):
+
+def density(
+    generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
+) -> float:
     """How many neighbourhoods of reference rows a generated row lies in.
 
     The neighbourhood of a reference row is the closed ball that reaches to its
@@ -60,7 +68,9 @@ def density(generated, reference, *, n_neighbors=5):
     return float(inside.sum()) / (n_neighbors * n_generated)
 
 
-def coverage(generated, reference, *, n_neighbors=5):
+def coverage(
+    generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
+) -> float:
     """Share of the reference rows that have a generated row in their neighbourhood.
 
     The neighbourhood of a reference row is the closed ball that reaches to its

@@ -1,5 +1,9 @@
 """All metrics of one generator in a table, beside those of fresh data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, resample
@@ -16,13 +20,26 @@ from ._two_sample import (
 )
 from ._utility import train_scores
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from .._typing import Seed
+
 # The exact distance takes cubic time, twice for every draw.
 _MAX_TRANSPORT_ROWS = 1000
 
 
 def sample_quality_report(
-    generated, test, train, *, target=None, standardize=True, random_state=None
-):
+    generated: ArrayLike | Sequence[ArrayLike],
+    test: ArrayLike,
+    train: ArrayLike,
+    *,
+    target: int | None = None,
+    standardize: bool = True,
+    random_state: Seed = None,
+) -> Any:
     """Table of all metrics of a generator, beside their values for fresh data.
 
     Fidelity compares the drawn rows with the `test` rows, memorisation compares their

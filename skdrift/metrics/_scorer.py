@@ -1,10 +1,13 @@
 """Metrics as scorers of cross-validation."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from inspect import signature
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -22,6 +25,9 @@ from ._two_sample import (
     wasserstein_distance,
 )
 
+if TYPE_CHECKING:
+    from .._typing import Seed
+
 _GREATER_IS_BETTER = {
     classifier_two_sample_test: False,
     coverage: True,
@@ -34,15 +40,15 @@ _NEED_TRAINING_ROWS = {closest_record_ratio, memorization_auc, near_copy_share}
 
 
 def make_sample_scorer(
-    metric,
+    metric: Callable[..., float],
     *,
-    greater_is_better=None,
-    n_samples=None,
-    n_draws=1,
-    standardize=True,
-    random_state=0,
-    **kwargs,
-):
+    greater_is_better: bool | None = None,
+    n_samples: int | None = None,
+    n_draws: int = 1,
+    standardize: bool = True,
+    random_state: Seed = 0,
+    **kwargs: Any,
+) -> Callable[..., float]:
     """Scorer that draws rows from an estimator and compares them with held-out rows.
 
     For the parameter ``scoring`` of ``GridSearchCV``,

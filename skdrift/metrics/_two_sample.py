@@ -1,6 +1,9 @@
 """Distances between the laws of two samples."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -12,6 +15,11 @@ from sklearn.utils import check_random_state, check_scalar
 
 from ._samples import check_samples, distance_tiles
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._typing import Estimator, Seed
+
 # Widths of the default kernels over the median distance. One width at the median sees
 # differences of location best, and nearly misses correlations and changes of scale.
 _KERNEL_WIDTHS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
@@ -21,7 +29,7 @@ _MAX_MEDIAN_ROWS = 1000
 _MAX_TRANSPORT_ROWS = 5000
 
 
-def energy_distance(generated, reference):
+def energy_distance(generated: ArrayLike, reference: ArrayLike) -> float:
     """Squared energy distance ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` of two samples.
 
     The V-statistic: means over all pairs, those of a row with itself included, so
@@ -62,7 +70,13 @@ def energy_distance(generated, reference):
     return max(0.0, squared)
 
 
-def maximum_mean_discrepancy(generated, reference, *, bandwidth=None, unbiased=True):
+def maximum_mean_discrepancy(
+    generated: ArrayLike,
+    reference: ArrayLike,
+    *,
+    bandwidth: float | ArrayLike | None = None,
+    unbiased: bool = True,
+) -> float:
     """Squared maximum mean discrepancy (MMD) of two samples, Gaussian kernel.
 
     ``E k(X, X') + E k(Y, Y') - 2 E k(X, Y)`` with ``k(x, y)`` the mean of
@@ -127,8 +141,12 @@ def maximum_mean_discrepancy(generated, reference, *, bandwidth=None, unbiased=T
 
 
 def sliced_wasserstein_distance(
-    generated, reference, *, n_projections=100, random_state=None
-):
+    generated: ArrayLike,
+    reference: ArrayLike,
+    *,
+    n_projections: int = 100,
+    random_state: Seed = None,
+) -> float:
     """Sliced 2-Wasserstein distance of two samples.
 
     The root mean square, over random directions, of the exact 2-Wasserstein distance
@@ -179,7 +197,7 @@ def sliced_wasserstein_distance(
     return float(np.sqrt(np.mean(squared)))
 
 
-def wasserstein_distance(generated, reference):
+def wasserstein_distance(generated: ArrayLike, reference: ArrayLike) -> float:
     """2-Wasserstein distance of two samples, exact.
 
     The square root of the smallest mean squared distance between rows that are
@@ -231,8 +249,13 @@ def wasserstein_distance(generated, reference):
 
 
 def classifier_two_sample_test(
-    generated, reference, *, classifier=None, cv=5, random_state=None
-):
+    generated: ArrayLike,
+    reference: ArrayLike,
+    *,
+    classifier: Estimator | None = None,
+    cv: int = 5,
+    random_state: Seed = None,
+) -> float:
     """How well a classifier tells generated rows from reference rows.
 
     The area under the ROC curve on held-out folds, averaged: the probability that a

@@ -1,7 +1,9 @@
 """What generated rows are worth for training."""
 
+from __future__ import annotations
+
 from numbers import Integral
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -15,6 +17,11 @@ from sklearn.utils import check_random_state
 from .._frames import Arrays, library_of
 from ._samples import check_samples
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._typing import Estimator, Seed, Table
+
 # A target of numbers is taken for classes if it has at most so many values.
 _MAX_CLASSES = 20
 # Columns of more categories are split by the order of their names.
@@ -22,8 +29,15 @@ _MAX_CATEGORIES = 255
 
 
 def train_on_synthetic_score(
-    generated, train, test, *, target, estimator=None, scoring=None, random_state=None
-):
+    generated: Table,
+    train: Table,
+    test: Table,
+    *,
+    target: int | str,
+    estimator: Estimator | None = None,
+    scoring: str | Callable[..., float] | None = None,
+    random_state: Seed = None,
+) -> float:
     """Held-out score after training on generated rows, over that on real rows.
 
     One column is predicted from the others, by an estimator that is fitted once to
