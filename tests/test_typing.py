@@ -1,57 +1,35 @@
 """Every public signature is annotated; mypy, in CI, says whether rightly."""
 
-import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
 from typing import get_args
 
 import pytest
-
-import skdrift
-
-
-def public_modules():
-    yield skdrift
-    for module in pkgutil.iter_modules(skdrift.__path__, "skdrift."):
-        if not module.name.rpartition(".")[2].startswith("_"):
-            yield importlib.import_module(module.name)
-
-
-def is_from(value, module="skdrift"):
-    return (getattr(value, "__module__", None) or "").startswith(module)
-
-
-def functions_of(cls):
-    """What a class defines publicly, its constructor, and what is inherited of ours."""
-    for base in cls.__mro__:
-        if not is_from(base) or base.__name__.startswith("_"):
-            continue
-        for name, value in vars(base).items():
-            if name != "__init__" and name.startswith("_"):
-                continue
-            if isinstance(value, property):
-                value = value.fget
-            # Of class and static methods, and of those that are there on a condition.
-            value = getattr(value, "__func__", getattr(value, "fn", value))
-            if inspect.isfunction(value) and is_from(value):
-                yield f"{base.__module__}.{base.__name__}.{name}", value
+from inventory import own_members, public_objects
 
 
 def public_functions():
+    """Functions, constructors and methods by their public path."""
     found = {}
-    for module in public_modules():
-        own = [n for n, v in vars(module).items() if is_from(v, module.__name__)]
-        for name in getattr(module, "__all__", own):
-            value = getattr(module, name)
-            if name.startswith("_"):
-                continue
-            if inspect.isclass(value):
-                found |= functions_of(value)
-            elif inspect.isfunction(value):
-                found[f"{value.__module__}.{value.__name__}"] = value
-    return dict(sorted(found.items()))
+    for path, value in public_objects().items():
+        if not inspect.isclass(value):
+            found[path] = value
+            continue
+        if "__init__" in vars(value):
+            found[f"{path}.__init__"] = value.__init__
+        for name in own_members(path):
+            found[f"{path}.{name}"] = plain_function(value, name)
+    return found
+
+
+def plain_function(cls, name):
+    """What a property, or a method of any kind, calls."""
+    value = inspect.getattr_static(cls, name)
+    if isinstance(value, property):
+        return value.fget
+    # Of class and static methods, and of those that are there on a condition.
+    return getattr(value, "__func__", getattr(value, "fn", value))
 
 
 FUNCTIONS = public_functions()
@@ -59,14 +37,14 @@ FUNCTIONS = public_functions()
 
 def test_nothing_is_left_out():
     assert {
-        "skdrift._base.BaseDrifter.fit",
-        "skdrift._drifters.ConservativeDrifter.__init__",
+        "skdrift.ConservativeDrifter.fit",
+        "skdrift.ConservativeDrifter.__init__",
         "skdrift.pipeline.DriftPipeline.fit_transform",
         "skdrift.plotting.SampleDisplay.from_samples",
         "skdrift.plotting.MemorizationDisplay.auc",
-        "skdrift.engines._keops.KeopsEngine.unavailable_reason",
+        "skdrift.engines.KeopsEngine.unavailable_reason",
         "skdrift.kernels.Matern.sharp",
-        "skdrift.metrics._two_sample.energy_distance",
+        "skdrift.metrics.energy_distance",
         "skdrift.starts.LocalGaussian.rows",
     } <= FUNCTIONS.keys()
 
