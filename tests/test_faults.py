@@ -312,10 +312,12 @@ def test_ctrl_c_does_not_wait_for_the_tasks_in_the_queue(monkeypatch):
 
 # Fits until it is interrupted, then once more.
 INTERRUPTED = """
-import threading, time
+import signal, threading, time
 import numpy as np
 from skdrift import ConservativeDrifter
 
+# A shell has its background jobs ignore Ctrl-C, and their children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).standard_normal((600, 2))
 drifter = ConservativeDrifter(engine="numba", random_state=0).fit(X)
 endless = {"max_iter": 20_000, "tol": 0, "early_stopping": False, "verbose": 1}
