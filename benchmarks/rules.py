@@ -117,7 +117,7 @@ def line(data, case, splits):
         "bandwidth": case[1],
         "step_size": case[2],
         "h": round(h, 3),
-        "step": round(step, 3),
+        "step": "" if np.isnan(step) else round(step, 3),
         "energy": round(energy, 2),
         "sliced": round(sliced, 2),
         "auc": round(auc, 3),
