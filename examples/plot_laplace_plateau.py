@@ -59,9 +59,7 @@ def mismatch(particles, data, n_draws=2000):
     """Gamma and its bound, both in bandwidths per step."""
     parts = scale_decomposition(particles, data, h, queries=draws(particles, n_draws))
     gamma = np.sqrt(np.square(parts.residual).sum(axis=1).mean())
-    delta = np.abs(parts.scale_data - parts.scale_model).max() / h
-    largest_score = np.linalg.norm(parts.score_data, axis=1).max()
-    return gamma / h, delta * largest_score
+    return gamma / h, parts.alignment_bound / h
 
 
 x, y = disc(1000), ring(1000)

@@ -27,6 +27,7 @@ from skdrift.diagnostics import (
     local_occupancy,
     occupancy_probability,
     one_step_bound,
+    quadrature_error,
     reciprocal_density,
     reciprocal_density_bound,
     residual_velocity,
@@ -343,6 +344,10 @@ def test_scale_decomposition_of_the_laplace_field(d):
     assert_allclose(parts.score_model, s_q, rtol=1e-10, atol=1e-12)
     assert_allclose(parts.mismatch + parts.residual, m_p - m_q, rtol=1e-8, atol=1e-12)
     assert parts.bounds == (parts.scale_model.min(), parts.scale_model.max())
+    bound = np.abs(a_p - a_q).max() * np.linalg.norm(s_p, axis=1).max()
+    assert_allclose(parts.alignment_bound, bound, rtol=1e-10)
+    lengths = np.linalg.norm(parts.residual, axis=1)
+    assert np.all(lengths <= bound * (1 + 1e-12))
 
 
 @pytest.mark.parametrize("kernel", [*SMOOTH, Matern(0.5)], ids=str)
@@ -606,6 +611,10 @@ def test_report_says_what_the_functions_say(conservative):
     assert_allclose(values["self-interaction"], h**2 * self_interaction(x, h))
     fisher = fisher_discrepancy(*arguments, sample_weight=w, random_state=0)
     assert_allclose(values["Fisher discrepancy"], h * np.sqrt(fisher.value))
+    error = quadrature_error(
+        *arguments, sample_weight=w, n_samples=len(x), random_state=0
+    )
+    assert_allclose(values["quadrature error"], h**2 * error.total)
     peak = np.exp(Gaussian().log_normalizer(3)) / h**3
     assert_allclose(values["own share"], peak / len(x) * reciprocal_density(x, h))
     jacobian = field_jacobian(*arguments, sample_weight=w)

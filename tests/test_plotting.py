@@ -44,12 +44,6 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def picture(display, drifter=DRIFTER, X=MOONS, **kwargs):
     if display is not ConvergenceDisplay:
         kwargs["X" if display not in [MemorizationDisplay] else "train"] = X

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..kernels import Gaussian, slope_at_zero
 from ._ensemble import Ensemble, not_c2
+from ._rules import quadrature_error
 from ._theory import (
     admissible_step,
     curl,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _PROBES = 1000
 _PROBE_NUMBERS = 2e9
 _MIN_PROBES = 16
+_PAIRS = 250  # of draws, each at three places
 _DRAWS = 2000
 # Rules of thumb, where the theory has a constant that is not known: share of a particle
 # in its own density, ratio of the squared velocities between and at the particles, and
@@ -340,7 +342,8 @@ def _title(drifter, case):
 
 def _quantities(case):
     if case.ensemble.field == "conservative":
-        named = [*_COMMON, _FISHER, _STEIN, _SELF, *_PARTICLES, *_JACOBIANS]
+        named = [*_COMMON, _FISHER, _QUADRATURE, _STEIN, _SELF, *_PARTICLES]
+        named += _JACOBIANS
     else:
         named = [*_COMMON, _SHARP_FISHER, _STEIN, *_PARTICLES, *_JACOBIANS, *_SCALES]
     return [_quantity(part, case) for part in named]
@@ -441,6 +444,31 @@ def _sharp_fisher(case):
         None,
         "The scores of data and model, smoothed by the sharp companion, differ by "
         f"{value:.3g} per bandwidth.",
+    )
+
+
+def _quadrature(case):
+    _check_full(case, "no average of its own density to compare with")
+    e = case.ensemble
+    weight = None if e.log_weights is None else np.exp(e.log_weights)
+    size = max(2, min(len(case.probes.rows), _PAIRS))
+    found = quadrature_error(
+        e.x,
+        e.y,
+        e.h,
+        kernel=e.kernel,
+        sample_weight=weight,
+        n_samples=size,
+        random_state=0,
+    )
+    error = np.hypot(found.stein.error, found.residual.error)
+    return _Found(
+        found.total * case.h**2,
+        float(error * case.h**2),
+        "",
+        None,
+        "Adds to what the Stein drift says of the residual velocity; it falls where "
+        "the densities become smooth on the scale of the kernel.",
     )
 
 
@@ -661,6 +689,13 @@ _SHARP_FISHER = _Part(
     "h sqrt(F#_N)",
     "Root mean square difference of the scores smoothed by the sharp companion.",
     _sharp_fisher,
+)
+_QUADRATURE = _Part(
+    "quadrature error",
+    "h^2 (|S_N - F_N| + |R_N - F_N|)",
+    "What is lost by evaluating at the particles instead of averaging over the model "
+    "density.",
+    _quadrature,
 )
 _STEIN = _Part(
     "Stein drift",

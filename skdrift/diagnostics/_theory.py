@@ -760,6 +760,17 @@ class ScaleDecomposition(NamedTuple):
         return (self.scale_data - self.scale_model)[:, None] * self.score_data
 
     @property
+    def alignment_bound(self) -> float:
+        """Bound of the residual's length by how far local shells are aligned.
+
+        ``max |a_p - a_q| max |s#_p|``, for the Laplace kernel ``h delta B`` with the
+        largest difference delta of the local radii and the largest length B of the
+        score, here of the queries (arXiv:2605.22795, Corollary 6.12).
+        """
+        delta = np.abs(self.scale_data - self.scale_model).max()
+        return float(delta * np.linalg.norm(self.score_data, axis=1).max())
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest ``a_q``: a_min and a_max."""
         return float(self.scale_model.min()), float(self.scale_model.max())
