@@ -115,15 +115,23 @@ def _draw_start(start, n, table, scaling, random_state, neighbors):
     return lambda noise: rows
 
 
+def _fitted_start(start, n, table, scaling, random_state, neighbors):
+    """The ensemble that `fit` evolves, in internal units, by its noise."""
+    if _is_array(start):
+        rows = scaling.to_internal(start)
+        return lambda noise: rows
+    return _draw_start(start, n, table, scaling, random_state, neighbors)
+
+
 def _fixed_start(start, n, table, scaling, random_state):
     if _is_array(start):
         # A smoothed bootstrap of the rows the user gave.
-        rows = scaling.to_internal(_check_start(start, "array", table))
+        rows = scaling.to_internal(start)
         noise = rows.std(axis=0) * scott(max(len(rows), 2), rows.shape[1])
         weight = np.full(len(rows), 1 / len(rows))
         return starts.resampled(n, rows, weight, noise, random_state)
     if callable(start):
-        rows = _check_start(start(n, random_state), "callable", table)
+        rows = _check_rows_of_start(start(n, random_state), "callable", table)
         if len(rows) != n:
             raise ValueError(
                 f"The 'start' callable returned {len(rows)} rows for n_samples={n}; "
@@ -172,7 +180,12 @@ def _is_array(start):
     return not (isinstance(start, str) or callable(start))
 
 
-def _check_start(start, kind, table):
+def _check_start(start, table):
+    """The start as it is, or, if it is an array, its rows."""
+    return _check_rows_of_start(start, "array", table) if _is_array(start) else start
+
+
+def _check_rows_of_start(start, kind, table):
     try:
         rows = check_array(start, dtype=table.rows.dtype, input_name="start")
     except (TypeError, ValueError) as error:
@@ -315,9 +328,10 @@ class BaseDrifter(
         kernel = self._density_kernel()
         field = self._field(kernel)
         random_state = check_random_state(self.random_state)
-        n, m = self._check_n_particles(table, field.leave_one_out), len(table.rows)
-        neighbors = NearestRows(table.rows)
-        start = self._fitted_start(n, table, scaling, random_state, neighbors)
+        law = _check_start(self.start, table)
+        n = self._check_n_particles(law, table, field.leave_one_out)
+        m, neighbors = len(table.rows), NearestRows(table.rows)
+        start = _fitted_start(law, n, table, scaling, random_state, neighbors)
         bandwidth = self._final_bandwidth(table, start)
         schedule = self._schedule(table, bandwidth)
         step_size = self._step_rule(table, field, kernel)
@@ -357,7 +371,7 @@ class BaseDrifter(
             scaling,
             flow.particles,
             flow.trajectory,
-            self.start,
+            law,
             field,
             discrete,
         )
@@ -369,7 +383,8 @@ class BaseDrifter(
         """Spread of fresh tracers at the end of the flow over that of the particles."""
         table, scaling, particles, *_ = self._fitted
         n = min(_PROBE_TRACERS, len(particles))
-        start = _draw_start(self.start, n, table, scaling, random_state, neighbors)
+        law = self._fitted.start
+        start = _draw_start(law, n, table, scaling, random_state, neighbors)
         z = start(self.start_noise_)
         ends = tracers.carry(z, field, self._tracer_steps())
         spread, reference = (
@@ -478,10 +493,10 @@ class BaseDrifter(
 
     # -- starts ------------------------------------------------------------------
 
-    def _check_n_particles(self, table, leave_one_out):
+    def _check_n_particles(self, start, table, leave_one_out):
         n = self.n_particles
-        if _is_array(self.start):
-            n_rows = len(_check_start(self.start, "array", table))
+        if _is_array(start):
+            n_rows = len(start)
             if n is not None and n != n_rows:
                 raise ValueError(
                     f"The 'start' parameter has {n_rows} rows but 'n_particles' is "
@@ -497,13 +512,6 @@ class BaseDrifter(
                 f"out; got {n}."
             )
         return n
-
-    def _fitted_start(self, n, table, scaling, random_state, neighbors):
-        """The ensemble that `fit` evolves, in internal units, by its noise."""
-        if _is_array(self.start):
-            start = scaling.to_internal(_check_start(self.start, "array", table))
-            return lambda noise: start
-        return _draw_start(self.start, n, table, scaling, random_state, neighbors)
 
     # -- what a fitted drifter does ------------------------------------------------
 
