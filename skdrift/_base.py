@@ -45,7 +45,13 @@ from .bandwidth import scott, silverman
 from .closeness import LARGEST_AUC, MAX_FLOWS, Memorization, calibrate
 from .engines import ENGINE_NAMES, Work, get_engine, passed_over
 from .fields import DriftField, displacement
-from .flow import annealing_schedule, evolve, given_schedule, root_mean_square
+from .flow import (
+    _size_of_step,
+    annealing_schedule,
+    evolve,
+    given_schedule,
+    root_mean_square,
+)
 from .kernels import KERNEL_NAMES, Kernel, get_kernel
 
 if TYPE_CHECKING:
@@ -352,10 +358,8 @@ class BaseDrifter(
         self.engine_ = bound.engine.name
         self.kernel_ = kernel
         self.bandwidth_ = bandwidth
-        self.step_size_ = float(
-            step_size(flow.particles, flow.history["bandwidth"][-1])
-            if callable(step_size)
-            else step_size
+        self.step_size_ = _size_of_step(
+            step_size, flow.particles, flow.history["bandwidth"][-1]
         )
         self.scale_ = scaling.scale
         self.start_ = scaling.to_data((*flow.trajectory, flow.particles)[0])

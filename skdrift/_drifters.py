@@ -86,8 +86,8 @@ class ConservativeDrifter(KernelDrifter):
     step_size : float or "lipschitz", default=1.0
         Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
         is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-        every step of `fit` starts; :meth:`sample` takes the same steps. It needs a C^2
-        kernel, or leave-one-out.
+        every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
+        same steps. It needs a kernel without a kink at 0.
     max_iter : int, default=200
         Largest number of steps.
     tol : float, default=5e-3
@@ -100,12 +100,13 @@ class ConservativeDrifter(KernelDrifter):
         brings it to about 0.52 at the end, found in at most five flows. If False, its
         noise is that of the neighbourhood. Without effect if most rows have an equal
         twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
+    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
         What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
         if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels). Numba and KeOps compile for
-        some seconds at first use. ``"auto"`` takes NumPy unless
-        another is installed and the work is large enough to be worth it.
+        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
+        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
+        unless another is installed and the work is large enough to be worth it, and
+        never dask.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
@@ -316,8 +317,8 @@ class SharpDrifter(ConservativeDrifter):
     step_size : float or "lipschitz", default=1.0
         Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
         is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-        every step of `fit` starts; :meth:`sample` takes the same steps. It needs a C^2
-        kernel, or leave-one-out.
+        every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
+        same steps. It needs a companion without a kink at 0.
     max_iter : int, default=200
         Largest number of steps.
     tol : float, default=5e-3
@@ -330,12 +331,13 @@ class SharpDrifter(ConservativeDrifter):
         brings it to about 0.52 at the end, found in at most five flows. If False, its
         noise is that of the neighbourhood. Without effect if most rows have an equal
         twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
+    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
         What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
         if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels). Numba and KeOps compile for
-        some seconds at first use. ``"auto"`` takes NumPy unless
-        another is installed and the work is large enough to be worth it.
+        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
+        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
+        unless another is installed and the work is large enough to be worth it, and
+        never dask.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0
@@ -505,8 +507,8 @@ class LaplaceDrifter(KernelDrifter):
     step_size : float or "lipschitz", default=1.0
         Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
         is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-        every step of `fit` starts; :meth:`sample` takes the same steps. It needs a C^2
-        kernel, or leave-one-out.
+        every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
+        same steps. It needs leave-one-out, or a kernel without a kink at 0.
     max_iter : int, default=200
         Largest number of steps.
     tol : float, default=5e-3
@@ -519,12 +521,13 @@ class LaplaceDrifter(KernelDrifter):
         brings it to about 0.52 at the end, found in at most five flows. If False, its
         noise is that of the neighbourhood. Without effect if most rows have an equal
         twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
+    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
         What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
         if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels). Numba and KeOps compile for
-        some seconds at first use. ``"auto"`` takes NumPy unless
-        another is installed and the work is large enough to be worth it.
+        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
+        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
+        unless another is installed and the work is large enough to be worth it, and
+        never dask.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0

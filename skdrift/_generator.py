@@ -186,7 +186,7 @@ def _update(learner, inputs, outputs):
         learner.fit(inputs, outputs)
 
 
-def _ladder(drifter, table):
+def _ladder(drifter, table, n_particles):
     """Bandwidths of the drifter's annealing, the widest first."""
     if isinstance(drifter.annealing, Integral):
         n_wider = drifter.annealing
@@ -195,13 +195,13 @@ def _ladder(drifter, table):
     # From the scale of all the data: the generator starts with a Gaussian.
     one_cycle = clone(drifter)
     one_cycle.start, one_cycle.max_iter = "gaussian", max(n_wider, 1)
-    bandwidth = drifter._final_bandwidth(table, _gaussian_start(table))
+    bandwidth = drifter._final_bandwidth(table, _gaussian_start(table, n_particles))
     return one_cycle._schedule(table, bandwidth)
 
 
-def _gaussian_start(table):
-    """Ensemble of the data's size, whatever the noise, always the same."""
-    n, rng = max(2, round(table.n_samples)), np.random.RandomState(0)
+def _gaussian_start(table, n):
+    """Ensemble of n particles, whatever the noise, always the same."""
+    rng = np.random.RandomState(0)
     return lambda noise: starts.matched_gaussian(n, table.rows, table.weight, rng)
 
 
@@ -540,7 +540,8 @@ class DriftGenerator(DensityMixin, DocLinkMixin, VersionedStateMixin, BaseEstima
                 )
             drifter._check_units(_in_single_precision(table))
             share = weight[part].sum() / weight.sum()
-            bandwidths = _ladder(drifter, table)
+            n_particles = (self.batch_size + self.queue_size) // len(parts)
+            bandwidths = _ladder(drifter, table, n_particles)
             classes.append(_Class(share, table, scaling, discrete, bandwidths))
         random_state = check_random_state(self.random_state)
         seed = random_state.randint(np.iinfo(np.int32).max)

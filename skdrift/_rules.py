@@ -8,9 +8,9 @@ import warnings
 
 import numpy as np
 
+from ._theory.quantities import admissible_step, lipschitz_constant
+from ._theory.rates import fit_laws, log_optimum, measure, occupied_radius
 from .bandwidth import conservative_rate
-from .diagnostics._rules import fit_laws, log_optimum, measure, occupied_radius
-from .diagnostics._theory import admissible_step, lipschitz_constant
 from .engines._moments import moments
 from .fields._kernel import slopes
 from .kernels import slope_at_zero
@@ -21,9 +21,9 @@ _MAX_ROWS = 2000
 # law of the quadrature error is that of a field that varies on a scale of its own.
 _SCALES = np.geomspace(0.5, 2.0, 5)
 # Particles that Jacobians are taken at, at most and at least, and how many numbers
-# those of one bandwidth may cost: some hundredths of a second.
+# those of one bandwidth may cost: some hundredths of a second, but for many columns.
 _MAX_PROBES = 250
-_MIN_PROBES = 64
+_MIN_PROBES = 16
 _PROBE_NUMBERS = 5e7
 # Share of the rows that have neighbours within the bandwidth: nearly all.
 _OCCUPIED = 0.95
@@ -63,11 +63,13 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
         )
     rng = np.random.RandomState(0)
     x, (y, weight) = _some(rng, start)[0], _some(rng, table.rows, table.weight)
+    # Constant columns are no dimensions, as for the usual rate.
+    varying = table.std > 0 if table.std.any() else slice(None)
+    x, y = x[:, varying], y[:, varying]
     pilot, d = table.bandwidth(conservative_rate), x.shape[1]
     scales = pilot * _SCALES
-    n_samples = _n_probes(x, y, _PROBE_NUMBERS)
-    curves = measure(x, y, scales, kernel, weight, pilot, n_samples, rng)
     try:
+        curves = measure(x, y, scales, kernel, weight, pilot, _n_probes(x, y), rng)
         laws = fit_laws(scales, *curves, len(x), d)
     except ValueError as error:
         raise ValueError(
@@ -75,10 +77,10 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
         ) from None
     # What few rows leave unknown no number of particles resolves.
     n = min(len(start), table.n_samples)
-    log_h = log_optimum(laws, n, d)
+    log_h = log_optimum(laws.log_a, laws.log_b, laws.beta, n, d)
     if not np.log(scales[0]) <= log_h <= np.log(scales[-1]):
         warnings.warn(
-            "The bandwidth where self-interaction and quadrature error balance is not "
+            "bandwidth='balance': self-interaction and quadrature error do not balance "
             "between half and twice the usual rate, where they were measured (beta = "
             f"{laws.beta:.2g}); the nearer end is taken.",
             UserWarning,
@@ -107,12 +109,13 @@ def occupied_bandwidth(table):
 
 
 class LipschitzStep:
-    """Largest step that neither folds space nor overshoots.
+    """Largest step that neither folds space nor overshoots at the particles seen.
 
     ``min(1, 1 / L)`` with L the largest singular value of the Jacobians of the field
-    at particles, those it has when the step is taken: at one bandwidth the field of
-    particles that have come to stand for the data is much smoother than that of their
-    start, and that of particles that run away less.
+    at some particles, those it has when the step is taken: at one bandwidth the field
+    of particles that have come to stand for the data is much smoother than that of
+    their start, and that of particles that run away less. Between the particles, and
+    at those not looked at, the field may stretch more.
 
     Parameters
     ----------
@@ -124,17 +127,20 @@ class LipschitzStep:
 
     def __init__(self, table, field, kernel):
         self._alone = field.leave_one_out
-        if not self._alone and not np.isfinite(slope_at_zero(kernel)):
+        # A mean shift is 0 at its source and smooth but there, as far as others see.
+        is_lipschitz = self._alone and field.profiles.pull is None
+        if not is_lipschitz and not np.isfinite(slope_at_zero(kernel)):
             raise ValueError(
-                "step_size='lipschitz' needs the Jacobian of the field at the "
-                f"particles, and there is none where the kernel {kernel!r} has a kink. "
-                "Use a smoother kernel, self_interaction='leave-one-out', or a number."
+                "step_size='lipschitz' needs a field with a Lipschitz constant, and "
+                f"that of the kernel {kernel!r}, which has a kink at 0, jumps where "
+                "points are. Use a smoother kernel, the displacement field "
+                "(LaplaceDrifter) with leave-one-out, or a number."
             )
         self._data = table.rows, table.log_weight
         self._profiles = field.profiles, slopes(field.profiles)
 
     def __call__(self, particles, bandwidth):
-        size = min(_n_probes(particles, self._data[0], _PROBE_NUMBERS), len(particles))
+        size = min(_n_probes(particles, self._data[0]), len(particles))
         probes = np.sort(np.random.RandomState(0).permutation(len(particles))[:size])
         x, arguments = particles[probes], (*self._profiles, bandwidth)
         deleted = probes if self._alone else None
@@ -150,6 +156,6 @@ def _some(rng, rows, *columns):
     return tuple(a[chosen] for a in (rows, *columns))
 
 
-def _n_probes(x, y, numbers):
-    affordable = numbers / ((len(x) + len(y)) * x.shape[1] ** 2)
+def _n_probes(x, y):
+    affordable = _PROBE_NUMBERS / ((len(x) + len(y)) * x.shape[1] ** 2)
     return int(np.clip(affordable, _MIN_PROBES, _MAX_PROBES))

@@ -82,12 +82,13 @@ class SinkhornDrifter(BaseDrifter):
         brings it to about 0.52 at the end, found in at most five flows. If False, its
         noise is that of the neighbourhood. Without effect if most rows have an equal
         twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft"}, default="auto"
+    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
         What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
         if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels). Numba and KeOps compile for
-        some seconds at first use. ``"auto"`` takes NumPy unless
-        another is installed and the work is large enough to be worth it.
+        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
+        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
+        unless another is installed and the work is large enough to be worth it, and
+        never dask.
     random_state : int, RandomState instance or None, default=None
         Source of the start, in :meth:`fit` and by default in :meth:`sample`.
     verbose : int, default=0

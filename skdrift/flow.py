@@ -114,6 +114,12 @@ def root_mean_square(velocity: Floats) -> float:
     return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
 
 
+def _size_of_step(step_size, particles, bandwidth):
+    """Step size from there, of a number or a rule."""
+    rule = step_size if callable(step_size) else lambda *_: step_size
+    return float(rule(particles, bandwidth))
+
+
 def evolve(
     start: Floats,
     velocity: Velocity,
@@ -189,7 +195,7 @@ def evolve(
         if stopped_by:
             break
         trajectory.append(x)
-        step_sizes.append(float(step_size(x, h) if callable(step_size) else step_size))
+        step_sizes.append(_size_of_step(step_size, x, h))
         x = x + step_sizes[-1] * v
     n_iter = len(trajectory)
     history = {

@@ -12,7 +12,9 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 
-from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter, diagnostics
+from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from skdrift._theory.ensemble import Ensemble, Places
+from skdrift._theory.sampling import kernel_noise
 from skdrift.diagnostics import (
     admissible_step,
     circulation,
@@ -36,7 +38,6 @@ from skdrift.diagnostics import (
     self_interaction,
     stein_drift,
 )
-from skdrift.diagnostics._sampling import kernel_noise
 from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
 
 # k, its slope and the slope of that, as they are published; r2 may be complex.
@@ -405,9 +406,7 @@ def test_circulation_is_the_integral_of_the_curl():
     square = low + side * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
     def velocity(points, kernel="matern52", field="displacement"):
-        return diagnostics._theory.Ensemble(x, y, H, kernel, field).velocity(
-            diagnostics._theory.Places(points)
-        )
+        return Ensemble(x, y, H, kernel, field).velocity(Places(points))
 
     node, weight = np.polynomial.legendre.leggauss(8)
     u, v = np.meshgrid((node + 1) / 2, (node + 1) / 2)
@@ -437,10 +436,10 @@ def test_lipschitz_constant_by_finite_differences(field, kernel):
     x, y, w = clouds(2)
     arguments = dict(kernel=kernel, field=field, sample_weight=w)
     jacobian = field_jacobian(x, y, H, **arguments)
-    ensemble = diagnostics._theory.Ensemble(x, y, H, kernel, field, False, w)
+    ensemble = Ensemble(x, y, H, kernel, field, False, w)
 
     def velocity(points):
-        return ensemble.velocity(diagnostics._theory.Places(points))
+        return ensemble.velocity(Places(points))
 
     steps = 1e-5 * np.eye(2)
     numerical = np.stack(
@@ -455,9 +454,7 @@ def test_lipschitz_constant_by_finite_differences(field, kernel):
 
 def test_one_step_moves_the_law_by_no_more_than_the_bound():
     x, y, _ = clouds(2, n=60)
-    moved = x + 0.8 * diagnostics._theory.Ensemble(x, y, H, "gaussian").velocity(
-        diagnostics._theory.Places(x)
-    )
+    moved = x + 0.8 * Ensemble(x, y, H, "gaussian").velocity(Places(x))
     cost = cdist(x, moved, "sqeuclidean")
     distance = np.sqrt(cost[linear_sum_assignment(cost)].mean())
     bound = one_step_bound(residual_velocity(x, y, H), 0.8)

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import ConservativeDrifter, DriftGenerator, LaplaceDrifter, SharpDrifter
+from skdrift._theory import rates
 from skdrift.diagnostics import (
-    _rules,
     admissible_step,
     field_jacobian,
     fisher_quadrature,
@@ -287,7 +287,7 @@ def test_equal_rows_are_neighbours_but_not_the_only_ones():
 def test_occupancy_of_many_rows_by_some_of_them():
     x = np.random.default_rng(0).standard_normal((6000, 2))
     wanted = int(np.ceil(np.log(6000)))
-    radius = _rules._radii(x, np.ones(6000), np.arange(6000), wanted)
+    radius = rates._radii(x, np.ones(6000), np.arange(6000), wanted)
     assert_allclose(occupancy_bandwidth(x), np.quantile(radius, 0.95), rtol=0.15)
 
 
@@ -354,7 +354,7 @@ def test_balance_is_the_optimum_of_the_constants():
 
 
 def test_balance_beyond_what_was_measured_warns(monkeypatch):
-    beyond = _rules.Laws(log_a=0.0, log_b=0.0, beta=2.5, slope=-4.0)
+    beyond = rates.Laws(log_a=0.0, log_b=0.0, beta=2.5, slope=-4.0)
     monkeypatch.setattr("skdrift._rules.fit_laws", lambda *arguments: beyond)
     drifter = ConservativeDrifter(bandwidth="balance", random_state=0)
     with pytest.warns(UserWarning, match=r"beta = 2.5.*nearer end") as record:
@@ -499,8 +499,16 @@ def test_other_rules_that_do_not_apply():
         ConservativeDrifter(bandwidth="occupancy").fit(MOONS)
     with pytest.raises(ValueError, match=r"'step_size' parameter of .* must be"):
         ConservativeDrifter(step_size="rate").fit(MOONS)
-    with pytest.raises(ValueError, match=r"Jacobian.*leave-one-out"):
-        ConservativeDrifter(kernel="laplace", step_size="lipschitz").fit(MOONS)
+    for interaction in ("full", "leave-one-out"):
+        # The conservative field jumps at data rows too.
+        drifter = ConservativeDrifter(
+            kernel="laplace", step_size="lipschitz", self_interaction=interaction
+        )
+        with pytest.raises(ValueError, match=r"'lipschitz'.*LaplaceDrifter"):
+            drifter.fit(MOONS)
+    heavy = ConservativeDrifter(kernel="rational_quadratic", bandwidth="balance")
+    with pytest.raises(ValueError, match=r"'balance' cannot .*'rate'.* 6 dimensions"):
+        heavy.fit(np.random.default_rng(0).standard_normal((50, 6)))
     with pytest.raises(ValueError, match=r"'occupancy' cannot be .* rows are equal"):
         LaplaceDrifter(bandwidth="occupancy").fit(np.ones((30, 2)))
     with pytest.raises(ValueError, match=r"'balance' cannot be estimated"):
@@ -540,8 +548,8 @@ def test_constants_refuse(options, match):
     [
         ((0.0, 1.0, 0.0, 10, 2), "A"),
         ((1.0, np.inf, 0.0, 10, 2), "constant B must be finite"),
-        ((1.0, 1.0, 2.0, 10, 2), "'beta' must be below 2"),
-        ((1.0, 1.0, np.nan, 10, 2), "'beta' must be below 2"),
+        ((1.0, 1.0, 2.0, 10, 2), "'beta' must be finite and below 2"),
+        ((1.0, 1.0, np.nan, 10, 2), "'beta' must be finite and below 2"),
         ((1.0, 1.0, 0.0, 0, 2), "n_particles"),
     ],
 )
@@ -558,3 +566,46 @@ def test_occupancy_refuses():
     with pytest.raises(ValueError, match="share"):
         occupancy_bandwidth(MOONS, share=0.0)
     assert occupancy_bandwidth([[0.0], [2.0]]) == 2.0
+
+
+def test_constant_columns_do_not_change_the_balance():
+    X = np.random.default_rng(0).standard_normal((200, 3))
+    wide = np.column_stack((X, np.ones((200, 4))))
+    h, same = (
+        ConservativeDrifter(bandwidth="balance", random_state=0, max_iter=1)
+        .fit(rows)
+        .bandwidth_
+        for rows in (X, wide)
+    )
+    assert_allclose(same, h, rtol=1e-6)
+
+
+def test_generator_balances_the_particles_that_repel():
+    def widest(batch_size):
+        generator = DriftGenerator(
+            field=ConservativeDrifter(bandwidth="balance"),
+            batch_size=batch_size,
+            max_iter=1,
+            random_state=0,
+        )
+        return generator.fit(MOONS)._fitted.classes[0].bandwidths[-1]
+
+    assert widest(32) > 1.2 * widest(1024)  # measured: 1.48
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, np.nan])
+def test_shares_that_are_none(share):
+    with pytest.raises(ValueError, match=r"'share' must be in \(0, 1\]"):
+        occupancy_bandwidth(MOONS, share=share)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_units_beyond_floats(unit):
+    with pytest.raises(ValueError, match="use other units"):
+        occupancy_bandwidth(MOONS * unit)
+
+
+def test_no_best_bandwidth_without_a_beta():
+    for beta in (-np.inf, np.nan, 2.0):
+        with pytest.raises(ValueError, match="'beta' must be finite and below 2"):
+            optimal_bandwidth(1.0, 1.0, beta, 1000, 2)

@@ -12,22 +12,13 @@ field are in score units, ``V / h^2``. No matrix of particles by data is ever fo
 sums of more than 1e8 pairs may be left to the spectral engine, within its precision.
 """
 
-from ._occupancy import (
+from .._theory.occupancy import (
     leave_one_out_denominator,
     leave_one_out_denominator_bound,
     pair_distortion,
     propagated_occupancy,
 )
-from ._report import Diagnosis, Quantity, diagnose
-from ._rules import (
-    QuadratureError,
-    RateConstants,
-    occupancy_bandwidth,
-    optimal_bandwidth,
-    quadrature_error,
-    rate_constants,
-)
-from ._theory import (
+from .._theory.quantities import (
     Estimate,
     Occupancy,
     ScaleDecomposition,
@@ -51,6 +42,15 @@ from ._theory import (
     self_interaction,
     stein_drift,
 )
+from .._theory.rates import (
+    QuadratureError,
+    RateConstants,
+    occupancy_bandwidth,
+    optimal_bandwidth,
+    quadrature_error,
+    rate_constants,
+)
+from ._report import Diagnosis, Quantity, diagnose
 
 __all__ = [
     "Diagnosis",

@@ -11,10 +11,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..kernels import Gaussian, slope_at_zero
-from ._ensemble import Ensemble, not_c2
-from ._rules import quadrature_error
-from ._theory import (
+from .._base import KernelDrifter
+from .._theory.ensemble import Ensemble, not_c2
+from .._theory.quantities import (
     admissible_step,
     curl,
     effective_size,
@@ -26,13 +25,13 @@ from ._theory import (
     root_mean_square,
     stein_terms,
 )
+from .._theory.rates import quadrature_error
+from ..kernels import Gaussian, slope_at_zero
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import ArrayLike
-
-    from .._base import KernelDrifter
 
 # Particles whose Jacobians are looked at, at most, and how many numbers they may cost;
 # draws of a Monte Carlo estimate.
@@ -291,9 +290,7 @@ def diagnose(drifter: KernelDrifter, X: ArrayLike | None = None) -> Diagnosis:
     >>> report["curl"].state
     'ok'
     """
-    # By the pair of profiles that a drifter of one kernel states: estimators import
-    # this package, for their rules, so that it can import none of them.
-    if not hasattr(drifter, "_profiles"):
+    if not isinstance(drifter, KernelDrifter):
         raise TypeError(
             "The 'drifter' must be a ConservativeDrifter, SharpDrifter or "
             f"LaplaceDrifter; got {drifter!r}."
@@ -620,7 +617,8 @@ def _lipschitz(case):
         is_good,
         f"Steps up to {admissible:.3g} are one-to-one around the particles"
         + ("." if is_good else f", and step_size is {case.step_size:.3g}."),
-        "Reduce step_size, and raise annealing and max_iter in proportion.",
+        "Reduce step_size, to a number (the rule 'lipschitz' sees fewer particles), "
+        "and raise annealing and max_iter in proportion.",
     )
 
 

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state, check_scalar
 from ..fields import conservative, displacement
 from ..flow import root_mean_square
 from ..kernels import get_kernel, slope_at_zero
-from ._ensemble import (
+from .ensemble import (
     Ensemble,
     Places,
     check_bandwidth,
@@ -26,7 +26,7 @@ from ._ensemble import (
     reduce,
     weighted,
 )
-from ._sampling import density_draws, quadrature
+from .sampling import density_draws, quadrature
 
 if TYPE_CHECKING:
     from collections.abc import Callable

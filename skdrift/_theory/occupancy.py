@@ -15,8 +15,8 @@ from sklearn.utils import check_scalar
 
 from ..fields import displacement
 from ..kernels import get_kernel
-from ._ensemble import check_bandwidth, check_rows, reduce
-from ._theory import local_occupancy
+from .ensemble import check_bandwidth, check_rows, reduce
+from .quantities import local_occupancy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

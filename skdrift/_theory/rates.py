@@ -18,9 +18,9 @@ from .._common import check_weight
 from .._neighbors import TREE_MAX_FEATURES
 from .._table import make_table
 from ..kernels import get_kernel, slope_at_zero
-from ._ensemble import Ensemble, Places, check_bandwidth, not_c2
-from ._sampling import kernel_noise
-from ._theory import Estimate, self_interaction, stein_terms
+from .ensemble import Ensemble, Places, check_bandwidth, not_c2
+from .quantities import Estimate, self_interaction, stein_terms
+from .sampling import kernel_noise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Rows around which neighbours are counted, at most.
 _MAX_CENTRES = 2000
+# Numbers of neighbours' coordinates held at a time.
+_CHUNK = 2**22
 # Quadrature errors up to this many times d / h^2, the divergence of a kernel's score,
 # are rounding.
 _ROUNDING = 1e-10
@@ -355,7 +357,7 @@ def fit_laws(bandwidths, own, quadrature, n_particles, n_features):
         raise ValueError(
             "There is no quadrature error to fit a law to: the velocity is the same "
             "everywhere, as it is where particles and data are the same points, or all "
-            "of them one."
+            "of them one, or the bandwidths are too small for any neighbours."
         )
     log_h, power = np.log(bandwidths), n_features + 2
     rise, log_b = np.polyfit(log_h, np.log(quadrature), 1)
@@ -373,7 +375,8 @@ def _numbers(law, n, d):
             f"The constants A = exp({law.log_a:.4g}) and B = exp({law.log_b:.4g}) of "
             f"{d} columns are too large for a float; use other units."
         )
-    return a, b, law.beta, law.slope, np.exp(log_optimum(law, n, d))
+    log_h = log_optimum(law.log_a, law.log_b, law.beta, n, d)
+    return a, b, law.beta, law.slope, np.exp(log_h)
 
 
 def _estimates(numbers):
@@ -384,12 +387,12 @@ def _estimates(numbers):
         yield Estimate(float(values[0]), float(spread / np.sqrt(len(splits))))
 
 
-def log_optimum(law, n, d):
+def log_optimum(log_a, log_b, beta, n, d):
     """Log of the bandwidth where the sum of two laws is least."""
-    if law.beta >= 2:
+    if beta >= 2:
         return np.inf
-    log_ratio = np.log((d + 2) / ((2 - law.beta) * n)) + law.log_a - law.log_b
-    return log_ratio / (d + 4 - law.beta)
+    log_ratio = np.log((d + 2) / ((2 - beta) * n)) + log_a - log_b
+    return log_ratio / (d + 4 - beta)
 
 
 def optimal_bandwidth(
@@ -433,15 +436,15 @@ def optimal_bandwidth(
         if not np.isfinite(value):
             raise ValueError(f"The constant {name} must be finite; got {value!r}.")
     beta = check_scalar(beta, "beta", Real)
-    if not beta < 2:
+    if not -np.inf < beta < 2:
         raise ValueError(
-            f"The 'beta' must be below 2, as no bandwidth is best otherwise; got {beta}"
-            ". A quadrature error that falls as the bandwidth grows is that of a field "
-            "that varies on the scale of the kernel: take more particles."
+            "The 'beta' must be finite and below 2, as no bandwidth is best otherwise; "
+            f"got {beta}. A quadrature error that falls as the bandwidth grows is that "
+            "of a field that varies on the scale of the kernel: take more particles."
         )
     n = check_scalar(n_particles, "n_particles", Integral, min_val=1)
     d = check_scalar(n_features, "n_features", Integral, min_val=1)
-    return float(np.exp(log_optimum(Laws(np.log(A), np.log(B), beta, 0.0), n, d)))
+    return float(np.exp(log_optimum(np.log(A), np.log(B), beta, n, d)))
 
 
 def occupancy_bandwidth(
@@ -482,11 +485,18 @@ def occupancy_bandwidth(
     2.0
     """
     x = check_array(X, dtype=np.float64, ensure_min_samples=2, input_name="X")
-    share = check_scalar(
-        share, "share", Real, min_val=0, max_val=1, include_boundaries="right"
-    )
+    check_scalar(share, "share", Real)
+    if not 0 < share <= 1:
+        raise ValueError(f"The 'share' must be in (0, 1]; got {share!r}.")
     table, *_ = make_table(x, check_weight(sample_weight, x), False)
-    return occupied_radius(table, share)
+    with np.errstate(over="ignore"):
+        radius = occupied_radius(table, share)
+    if not 0 < radius < np.inf:
+        raise ValueError(
+            "The distances of X are too small or too large for their squares to be "
+            "floats; use other units."
+        )
+    return radius
 
 
 def occupied_radius(table, share):
@@ -517,16 +527,19 @@ def _radii(rows, mass, centres, wanted):
     radius, at = np.empty(len(centres)), np.arange(len(centres))
     k = min(len(rows), int(np.ceil(wanted)) + 1)
     while at.size:
-        here = centres[at]
-        place = near.kneighbors(rows[here], k, return_distance=False)
-        # Anew: by products of matrices equal rows would not be at 0.
-        distance = np.linalg.norm(rows[place] - rows[here, None], axis=2)
-        others = np.where(place == here[:, None], mass[place] - 1, mass[place])
-        held = np.cumsum(np.maximum(others, 0), axis=1)
-        reached = (held >= wanted) & (distance > 0)
-        if k == len(rows):
-            reached[:, -1] = True  # there are no more
-        done = reached.any(axis=1)
-        radius[at[done]] = distance[done, reached[done].argmax(axis=1)]
-        at, k = at[~done], min(len(rows), 2 * k)
+        step, missed = max(1, _CHUNK // (k * rows.shape[1])), []
+        for some in (at[i : i + step] for i in range(0, len(at), step)):
+            here = centres[some]
+            place = near.kneighbors(rows[here], k, return_distance=False)
+            # Anew: by products of matrices equal rows would not be at 0.
+            distance = np.linalg.norm(rows[place] - rows[here, None], axis=2)
+            others = np.where(place == here[:, None], mass[place] - 1, mass[place])
+            held = np.cumsum(np.maximum(others, 0), axis=1)
+            reached = (held >= wanted) & (distance > 0)
+            if k == len(rows):
+                reached[:, -1] = True  # there are no more
+            done = reached.any(axis=1)
+            radius[some[done]] = distance[done, reached[done].argmax(axis=1)]
+            missed.append(some[~done])
+        at, k = np.concatenate(missed), min(len(rows), 2 * k)
     return radius
