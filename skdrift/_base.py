@@ -27,9 +27,10 @@ from sklearn.utils.validation import (
 )
 
 from . import starts, tracers
-from ._common import check_weight, fit_context, forget, own_stream
+from ._common import check_same_names, check_weight, fit_context, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._doc_link import DocLinkMixin
+from ._frames import unusable_column
 from ._neighbors import NearestRows, even_choice
 from ._persistence import VersionedStateMixin
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
@@ -323,7 +324,7 @@ class BaseDrifter(
             raise
 
     def _fit(self, X, sample_weight):
-        X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+        X = self._checked_table(X)
         table, scaling, discrete = make_table(
             X,
             check_weight(sample_weight, X),
@@ -382,6 +383,24 @@ class BaseDrifter(
         self.tracer_spread_ = self._measure_tracers(bound, random_state, neighbors)
         self._warn_if_not_converged()
         return self
+
+    def _checked_table(self, X):
+        if _is_array(self.start):
+            check_same_names(start=self.start, X=X)
+        try:
+            return validate_data(
+                self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
+            )
+        except (TypeError, ValueError) as error:
+            name = unusable_column(X)
+            if name is None:
+                raise
+            raise ValueError(
+                f"The column {name!r} of X is not one of finite numbers: encode it, "
+                "impute what is missing or leave it out, or take "
+                "skdrift.tables.TabularDrifter, for columns of any type and missing "
+                f"values. ({error})"
+            ) from error
 
     def _measure_tracers(self, field, random_state, neighbors):
         """Spread of fresh tracers at the end of the flow over that of the particles."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
 
@@ -30,6 +30,21 @@ def check_weight(sample_weight, X):
     return weight
 
 
+def check_same_names(**tables):
+    """Frames that are compared must have the same columns in the same order."""
+    names = {key: _get_feature_names(table) for key, table in tables.items()}
+    named = [(key, list(found)) for key, found in names.items() if found is not None]
+    for key, found in named[1:]:
+        first, expected = named[0]
+        if len(found) == len(expected) and found != expected:
+            j = next(j for j in range(len(found)) if found[j] != expected[j])
+            raise ValueError(
+                f"The columns of '{key}' and '{first}' must have the same names in the "
+                f"same order; column {j} is {found[j]!r} in one and {expected[j]!r} in "
+                "the other. Reorder or rename them."
+            )
+
+
 def own_stream(random_state, default):
     """Generator of `sample`: the same seed in `fit` must not give the same numbers.
 
@@ -39,8 +54,9 @@ def own_stream(random_state, default):
     return np.random.RandomState(source.randint(np.iinfo(np.int32).max))
 
 
-def forget(estimator):
-    """Leave nothing fitted behind."""
-    vars(estimator).pop("_fitted", None)  # first, should this be interrupted as well
+def forget(estimator, *private):
+    """Leave nothing fitted behind, private attributes of these names included."""
+    for name in ("_fitted", *private):  # first, should this be interrupted as well
+        vars(estimator).pop(name, None)
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)

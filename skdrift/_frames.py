@@ -51,6 +51,20 @@ def library_of(X):
     return Arrays
 
 
+def unusable_column(X):
+    """Name of the first column of a frame that is no finite numbers, or None."""
+    if library_of(X) is Arrays:
+        return None
+    for name in X.columns:
+        try:
+            values = np.asarray(X[name])
+            if values.dtype.kind in "Mm" or not np.isfinite(values.astype(float)).all():
+                return name
+        except (TypeError, ValueError):
+            return name
+    return None
+
+
 class Pandas:
     """Frames of pandas."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils import (
     check_consistent_length,
@@ -184,6 +186,18 @@ def _update(learner, inputs, outputs):
         learner.partial_fit(inputs, outputs)
     else:
         learner.fit(inputs, outputs)
+
+
+def _warn_of_little_spread(evaluation):
+    warnings.warn(
+        f"After {evaluation.n_steps} steps the rows are nearer to the data than new "
+        f"ones would be (memorisation AUC {evaluation.memorization_auc:.2f}), and "
+        "training was ended. So early they are too little spread rather than copies: take a "
+        "field with self_interaction='leave-one-out', a larger batch_size, or "
+        "early_stopping=False.",
+        ConvergenceWarning,
+        stacklevel=6,  # who calls fit
+    )
 
 
 def _ladder(drifter, table, n_particles):
@@ -636,6 +650,7 @@ class DriftGenerator(DensityMixin, DocLinkMixin, VersionedStateMixin, BaseEstima
                 stopped_by = "memorization"
                 if kept is None:  # there is nothing to go back to
                     evaluations.append(now)
+                    _warn_of_little_spread(now)
                 else:
                     state = kept
                 break

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from ._common import forget
 from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._persistence import VersionedStateMixin
@@ -151,6 +152,13 @@ class DriftOversampler(
             rows than a class has, `y` has one class, or a class that needs rows has
             only one row.
         """
+        try:
+            return self._fit_resample(X, y)
+        except BaseException:
+            forget(self)
+            raise
+
+    def _fit_resample(self, X, y):
         rows, classes = self._check(X, y)
         random_state = check_random_state(self.random_state)
         self.drifters_, drawn, labels = {}, [rows[:0]], [classes[:0]]

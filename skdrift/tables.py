@@ -16,11 +16,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._common import forget
 from ._discrete import OCCURRENCES
 from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._frames import Arrays, library_of
 from ._persistence import VersionedStateMixin
+from .metrics._scorer import draw
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -113,7 +115,13 @@ class TableEncoder(TransformerMixin, DocLinkMixin, VersionedStateMixin, BaseEsti
             If a name occurs twice, or a column has no values, infinite ones, ones
             that cannot be encoded, or integers that are not exact as floats.
         """
-        self.__dict__.pop("_codes", None)  # not fitted, should this fail
+        try:
+            return self._fit(X)
+        except BaseException:
+            forget(self, "_codes", "_library")
+            raise
+
+    def _fit(self, X):
         library, X = _validated(self, X, reset=True)
         codes = [_learn(column) for column in library.read(X)]
         self.categories_ = {
@@ -519,13 +527,20 @@ class TabularDrifter(DocLinkMixin, VersionedStateMixin, BaseEstimator):
             If the frame cannot be encoded (see :class:`TableEncoder`), or the drifter
             refuses it.
         """
-        self.__dict__.pop("drifter_", None)  # not fitted, should this fail
-        drifter = ConservativeDrifter() if self.drifter is None else clone(self.drifter)
+        try:
+            return self._fit(X, sample_weight)
+        except BaseException:
+            forget(self, "_n_rows", "_mean")
+            raise
+
+    def _fit(self, X, sample_weight):
+        drifter = ConservativeDrifter() if self.drifter is None else self.drifter
         if not hasattr(drifter, "sample"):
             raise TypeError(
                 "The 'drifter' parameter must be an estimator with a method 'sample'; "
                 f"got {self.drifter!r}."
             )
+        drifter = clone(drifter)
         _, X = _validated(self, X, reset=True)
         encoder = TableEncoder().set_output(transform="default")
         codes = encoder.fit_transform(X)
@@ -559,7 +574,7 @@ class TabularDrifter(DocLinkMixin, VersionedStateMixin, BaseEstimator):
         # Drifters evolve as many rows in any case, and few rows say little about how
         # frequent their categories are.
         n = max(n_samples, self._n_rows)
-        drawn = np.array(self.drifter_.sample(n, random_state=random_state))
+        drawn = np.array(draw(self.drifter_, n, random_state))
         shift = self._mean - drawn.mean(axis=0)
         drawn += np.where(self.encoder_._marks("memberships"), shift, 0.0)
         return self.encoder_.inverse_transform(drawn)[:n_samples]

@@ -5,6 +5,7 @@ from scipy.spatial.distance import cdist
 from sklearn import get_config
 from sklearn.utils import check_array, gen_batches
 
+from .._common import check_same_names
 from .._neighbors import TREE_MAX_FEATURES, NearestRows
 
 # Tiles that stay in the cache make sums over them up to twice as fast.
@@ -13,6 +14,7 @@ _TILE_MEBIBYTES = 1
 
 def check_samples(*, min_rows=1, **samples):
     """Samples as float64 arrays of equal width, in the order they were named."""
+    check_same_names(**samples)
     checked = {
         name: check_array(rows, dtype=np.float64, input_name=name, ensure_min_samples=0)
         for name, rows in samples.items()
