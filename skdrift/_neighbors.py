@@ -20,6 +20,7 @@ class NearestRows:
 
     def __init__(self, rows):
         self._rows = rows
+        self._reach = {}
 
     @cached_property
     def _tree(self):
@@ -36,6 +37,13 @@ class NearestRows:
         place = self._products.kneighbors(x, k, return_distance=False)[:, -1]
         # Anew: by products of matrices equal rows would not be at 0.
         return np.linalg.norm(x - self._rows[place], axis=1)
+
+    def reach(self, k):
+        """Distance of every row to its k-th nearest, itself counted; half at most."""
+        k = max(1, min(k, len(self._rows) // 2))
+        if k not in self._reach:
+            self._reach[k] = self.distance(self._rows, k)
+        return self._reach[k]
 
     def indices(self, x, k):
         """Places of the k nearest rows, ascending, shape (len(x), k)."""

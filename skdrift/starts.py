@@ -19,6 +19,11 @@ __all__ = ["LocalGaussian", "local_gaussian", "matched_gaussian", "resampled"]
 # Neighbours whose mean and covariance are local: enough for a covariance, few enough
 # to follow curves.
 _N_NEIGHBORS = 40
+# A neighbour counts if it is mutual, if the row is among its own nearest, so many times
+# as many; a few nearest ones always do. Rows of a small cluster are strangers to those
+# of a large one, which would draw them in.
+_MUTUAL = 2
+_FEWEST = 6
 # Numbers of neighbours' coordinates held at a time.
 _CHUNK = 2**22
 
@@ -110,7 +115,8 @@ def local_gaussian(
 
     Between copies of the rows (one neighbour) and the Gaussian of all the data (all
     are neighbours): it follows clusters, curves and local correlations at the scale
-    at which there are data to show them.
+    at which there are data to show them. Neighbours are mutual, so that small clusters
+    keep their share.
 
     Parameters
     ----------
@@ -131,17 +137,45 @@ def local_gaussian(
         Draws whose noise is still to be chosen.
     """
     neighbors = neighbors or NearestRows(rows)
-    k = min(_N_NEIGHBORS, len(rows))
     chosen = _choose(n, weight, random_state)
     mean, noise = np.empty((2, n, rows.shape[1]), rows.dtype)
-    step = max(1, _CHUNK // (k * rows.shape[1]))
+    step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
     for part in (slice(i, i + step) for i in range(0, n, step)):
-        near = neighbors.indices(rows[chosen[part]], k)
-        w = weight[near] / weight[near].sum(axis=1, keepdims=True)
+        near, w = neighborhoods(rows[chosen[part]], rows, weight, neighbors)
         mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
         e = np.sqrt(w) * random_state.standard_normal(w.shape)
         noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
     return LocalGaussian(mean, rows[chosen] - mean, noise)
+
+
+def neighborhoods(x, rows, weight, neighbors):
+    """Nearest of the rows to some of them, if they are mutual.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, n_features)
+        Some of the rows.
+    rows : ndarray of shape (n_rows, n_features)
+        Distinct rows.
+    weight : ndarray of shape (n_rows,)
+        Sums to 1.
+    neighbors : NearestRows
+        Of the same rows.
+
+    Returns
+    -------
+    near : ndarray of shape (n, k), dtype int
+        Places of the neighbours.
+    share : ndarray of shape (n, k)
+        Their weights, of sum 1; 0 for those that are not mutual.
+    """
+    k = min(_N_NEIGHBORS, len(rows))
+    near = neighbors.indices(x, k)
+    distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
+    closest = np.sort(distance, axis=1)[:, min(_FEWEST, k) - 1, None]
+    counts = distance <= np.maximum(closest, neighbors.reach(_MUTUAL * k)[near])
+    share = np.where(counts, weight[near], 0)
+    return near, share / share.sum(axis=1, keepdims=True)
 
 
 def resampled(
