@@ -192,8 +192,8 @@ def _warn_of_little_spread(evaluation):
     warnings.warn(
         f"After {evaluation.n_steps} steps the rows are nearer to the data than new "
         f"ones would be (memorisation AUC {evaluation.memorization_auc:.2f}), and "
-        "training was ended. So early they are too little spread rather than copies: take a "
-        "field with self_interaction='leave-one-out', a larger batch_size, or "
+        "training was ended. So early they are too little spread rather than copies: "
+        "take a field with self_interaction='leave-one-out', a larger batch_size, or "
         "early_stopping=False.",
         ConvergenceWarning,
         stacklevel=6,  # who calls fit
