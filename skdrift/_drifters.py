@@ -61,8 +61,8 @@ class ConservativeDrifter(KernelDrifter):
         than a few columns, and any kernel may if the start is not local and there
         are not several particles per sample.
     start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the 40 nearest
-        neighbours of a data row, which follows clusters, curves and correlations;
+        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
+        mutual neighbours of a data row, which follows clusters, curves, correlations;
         its noise is chosen in `fit` such that the final particles are as near to the
         data as new samples would be (see `early_stopping`). ``"gaussian"``: the
         Gaussian with the mean and covariance of all the data. Given rows of shape
@@ -292,8 +292,8 @@ class SharpDrifter(ConservativeDrifter):
         than a few columns, and any kernel may if the start is not local and there
         are not several particles per sample.
     start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the 40 nearest
-        neighbours of a data row, which follows clusters, curves and correlations;
+        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
+        mutual neighbours of a data row, which follows clusters, curves, correlations;
         its noise is chosen in `fit` such that the final particles are as near to the
         data as new samples would be (see `early_stopping`). ``"gaussian"``: the
         Gaussian with the mean and covariance of all the data. Given rows of shape
@@ -482,8 +482,8 @@ class LaplaceDrifter(KernelDrifter):
         than a few columns, and any kernel may if the start is not local and there
         are not several particles per sample.
     start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the 40 nearest
-        neighbours of a data row, which follows clusters, curves and correlations;
+        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
+        mutual neighbours of a data row, which follows clusters, curves, correlations;
         its noise is chosen in `fit` such that the final particles are as near to the
         data as new samples would be (see `early_stopping`). ``"gaussian"``: the
         Gaussian with the mean and covariance of all the data. Given rows of shape

@@ -40,7 +40,7 @@ class NearestRows:
 
     def reach(self, k):
         """Distance of every row to its k-th nearest, itself counted; half at most."""
-        k = max(1, min(k, len(self._rows) // 2))
+        k = min(k, len(self._rows) // 2)
         if k not in self._reach:
             self._reach[k] = self.distance(self._rows, k)
         return self._reach[k]

@@ -43,8 +43,8 @@ class SoftmaxDrifter(BaseDrifter):
         Size of the ensemble, at least 2. None takes two particles per sample (per unit
         of weight), but at least 64 and at most 10,000.
     start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the 40 nearest
-        neighbours of a data row, which follows clusters, curves and correlations;
+        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
+        mutual neighbours of a data row, which follows clusters, curves, correlations;
         its noise is chosen in `fit` such that the final particles are as near to the
         data as new samples would be (see `early_stopping`). ``"gaussian"``: the
         Gaussian with the mean and covariance of all the data. Given rows of shape

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from ._neighbors import NearestRows
-from .starts import _CHUNK, _N_NEIGHBORS, neighborhoods
+from .starts import _CHUNK, _N_NEIGHBORS, _neighborhoods
 
 _LOG_2_PI = np.log(2 * np.pi)
 
@@ -70,7 +70,7 @@ def local_gaussian_log_density(z, rows, weight, noise):
     kept = np.sqrt(max(0.0, 1 - noise * noise))
     result = np.full(len(z), -np.inf)
     for part in gen_batches(len(rows), max(1, _CHUNK // (d * (_N_NEIGHBORS + d)))):
-        near, share = neighborhoods(rows[part], rows, weight, neighbors)
+        near, share = _neighborhoods(rows[part], rows, weight, neighbors)
         around = rows[near].astype(np.float64, copy=False)
         mean = np.einsum("nk,nkd->nd", share, around)
         deviation = around - mean[:, None]

@@ -141,14 +141,14 @@ def local_gaussian(
     mean, noise = np.empty((2, n, rows.shape[1]), rows.dtype)
     step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
     for part in (slice(i, i + step) for i in range(0, n, step)):
-        near, w = neighborhoods(rows[chosen[part]], rows, weight, neighbors)
+        near, w = _neighborhoods(rows[chosen[part]], rows, weight, neighbors)
         mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
         e = np.sqrt(w) * random_state.standard_normal(w.shape)
         noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
     return LocalGaussian(mean, rows[chosen] - mean, noise)
 
 
-def neighborhoods(x, rows, weight, neighbors):
+def _neighborhoods(x, rows, weight, neighbors):
     """Nearest of the rows to some of them, if they are mutual.
 
     Parameters
@@ -171,10 +171,12 @@ def neighborhoods(x, rows, weight, neighbors):
     """
     k = min(_N_NEIGHBORS, len(rows))
     near = neighbors.indices(x, k)
-    distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
-    closest = np.sort(distance, axis=1)[:, min(_FEWEST, k) - 1, None]
-    counts = distance <= np.maximum(closest, neighbors.reach(_MUTUAL * k)[near])
-    share = np.where(counts, weight[near], 0)
+    share = weight[near]
+    if k < len(rows):  # so few are one neighbourhood
+        distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
+        closest = np.sort(distance, axis=1)[:, _FEWEST - 1, None]
+        reach = neighbors.reach(_MUTUAL * k)[near]
+        share = np.where(distance <= np.maximum(closest, reach), share, 0)
     return near, share / share.sum(axis=1, keepdims=True)
 
 

@@ -5,6 +5,8 @@ import warnings
 
 import joblib
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import brute_force
@@ -569,7 +571,7 @@ def test_units_too_extreme_for_raw_distances(cls, factor):
 @pytest.mark.parametrize(
     ("drifter", "law"),
     [
-        (ConservativeDrifter(step_size=5.0), "standard_normal"),
+        (ConservativeDrifter(step_size=5.0, start="gaussian"), "standard_normal"),
         # One more particle in the tail would be a fixed point with the self-term only.
         (LaplaceDrifter(), "standard_cauchy"),
         (LaplaceDrifter(start="gaussian"), "standard_cauchy"),
@@ -874,3 +876,17 @@ def test_score_sees_what_is_drawn_of_discrete_columns():
     rng = np.random.default_rng(0)
     train, test = (rng.integers(2, size=(200, 3)).astype(float) for _ in range(2))
     assert ConservativeDrifter(random_state=0).fit(train).score(test) > -1.3  # -1.05
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_frames_with_unusable_columns_name_them(frame):
+    good = {"a": [1.0, 2.0, 4.0, 3.0], "b": [0.0, 1.0, 0.0, 2.0]}
+    columns = [["x", "y", "z", "x"], [1.0, np.nan, 2.0, 3.0]]
+    if frame is pd.DataFrame:  # polars makes numbers of dates
+        columns.append(np.array(["2026-01-01"] * 4, "datetime64[us]"))
+    for column in columns:
+        with pytest.raises(ValueError, match=r"The column 'c' of X .*TabularDrifter"):
+            ConservativeDrifter().fit(frame({**good, "c": column}))
+    turned = frame({"b": good["b"], "a": good["a"]})
+    with pytest.raises(ValueError, match="'X' and 'start' must have the same names"):
+        ConservativeDrifter(start=turned).fit(frame(good))

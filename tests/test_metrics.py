@@ -7,6 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -910,6 +911,18 @@ def test_bad_parameters_of_scorers(wine):
     scorer = make_sample_scorer(energy_distance)
     with pytest.raises(TypeError, match="'sample'; PolynomialFeatures has none"):
         scorer(PolynomialFeatures().fit(wine), wine)
+
+
+# --- frames
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_frames_with_other_columns_are_not_compared(frame):
+    rows = {"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 7.0]}
+    first, turned = frame(rows), frame({"b": rows["b"], "a": rows["a"]})
+    with pytest.raises(ValueError, match=r"'reference'.* column 0 is 'b'.* 'a'"):
+        energy_distance(first, turned)
+    assert energy_distance(first, np.column_stack(list(rows.values()))) == 0
 
 
 # --- documentation

@@ -95,8 +95,11 @@ def test_errors(strategy, y, message, method):
 
 def test_a_class_of_one_row():
     rows, y = X[:72], np.append(np.zeros(71, int), 1)
+    sampler = DriftOversampler(random_state=0)
+    sampler.fit_resample(X, np.minimum(Y, 1))
     with pytest.raises(ValueError, match="Class 1 has 1 row"):
-        DriftOversampler().fit_resample(rows, y)
+        sampler.fit_resample(rows, y)
+    assert not [name for name in vars(sampler) if name.endswith("_")]
     # It may be left out.
     sampler = DriftOversampler(sampling_strategy={0: 80}, random_state=0)
     assert_array_equal(np.bincount(sampler.fit_resample(rows, y)[1]), [80, 1])

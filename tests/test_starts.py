@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist
 
-from skdrift.starts import local_gaussian, matched_gaussian
+from skdrift import ConservativeDrifter
+from skdrift._neighbors import NearestRows
+from skdrift.starts import _neighborhoods, local_gaussian, matched_gaussian
 
 
 def draw(rows, n, b, weight=None):
@@ -101,3 +104,36 @@ def test_starts_keep_the_precision(dtype, d):
         assert start.rows(b).dtype == dtype
     gaussian = matched_gaussian(70, rows, weight, np.random.RandomState(0))
     assert gaussian.dtype == dtype
+
+
+@pytest.mark.parametrize("n_small", [10, 25, 35])
+def test_small_clusters_keep_their_share(n_small):
+    # Of 40 neighbours of theirs the rest are in the large cluster; counted, they would
+    # leave a share of .4 to .8 of the true one.
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((300, 2)) * (0.1, 1.0)
+    rows[:n_small, 0] += 5
+    weight = np.full(300, 1 / 300)
+    start = local_gaussian(3000, rows, weight, np.random.RandomState(0))
+    for noise in (0.3, 1.0):
+        share = np.mean(start.rows(noise)[:, 0] > 2.5)
+        assert abs(share - n_small / 300) < 0.002
+    drifter = ConservativeDrifter(random_state=0).fit(rows)
+    assert abs(np.mean(drifter.sample(300)[:, 0] > 2.5) - n_small / 300) < 0.01
+
+
+def test_neighbours_are_mutual_or_the_nearest():
+    rng = np.random.default_rng(0)
+    rows = np.vstack((rng.standard_normal((200, 2)), [[9.0, 9.0]]))
+    weight = np.full(201, 1 / 201)
+    neighbors = NearestRows(rows)
+    near, share = _neighborhoods(rows, rows, weight, neighbors)
+    distance = cdist(rows, rows)
+    reach = np.sort(distance, axis=1)[:, 79]
+    for i in range(201):
+        nearest = np.argsort(distance[i])[:40]
+        counts = distance[i, nearest] <= reach[nearest]
+        counts[:6] = True
+        assert set(near[i, share[i] > 0]) == set(nearest[counts])
+    assert_allclose(share.sum(axis=1), 1)
+    assert np.count_nonzero(share[200]) == 6  # the outlier is a stranger to all

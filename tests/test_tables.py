@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 
@@ -307,6 +308,41 @@ def test_frames_that_cannot_be_encoded(frame, message):
         encoder.fit(frame)
     with pytest.raises(NotFittedError):
         encoder.inverse_transform([[0.0]])
+    assert vars(encoder) == {}
+
+
+def test_a_fit_that_fails_leaves_nothing():
+    frame = pd.DataFrame({"a": [0.0, 1.0, 3.0, 4.0], "b": list("xxyy")})
+    drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(frame)
+    with pytest.raises(ValueError, match="'c' has no values"):
+        drifter.fit(frame.assign(c=np.nan))
+    assert list(vars(drifter)) == ["drifter"]
+
+
+def test_other_generators_draw_tables():
+    frame = pd.DataFrame({"a": np.arange(40.0), "b": list("xy") * 20})
+    drawn = TabularDrifter(GaussianMixture(2, random_state=0)).fit(frame).sample(10)
+    assert list(drawn.columns) == ["a", "b"]
+    assert set(drawn["b"]) == {"x", "y"}
+    with pytest.raises(TypeError, match=r"'drifter' parameter .* got 'foo'"):
+        TabularDrifter("foo").fit(frame)
+
+
+def test_rare_categories_draw_rows_of_their_own():
+    # 15 rows that no other is near to; by 40 neighbours a quarter was drawn elsewhere.
+    rng = np.random.default_rng(0)
+    rare = np.arange(115) < 15
+    frame = pd.DataFrame(
+        {
+            "x": rng.standard_normal(115) + 6 * rare,
+            "y": rng.standard_normal(115),
+            "kind": np.where(rare, "rare", "usual"),
+        }
+    )
+    drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(frame)
+    drawn = drifter.sample(500, random_state=0)
+    assert abs(np.mean(drawn["kind"] == "rare") - 15 / 115) < 0.01
+    assert np.mean((drawn["x"] > 3) == (drawn["kind"] == "rare")) > 0.99
 
 
 FITTED = pd.DataFrame(

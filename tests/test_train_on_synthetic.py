@@ -65,7 +65,7 @@ def test_copies_fresh_rows_and_shuffled_labels():
         return train_on_synthetic_score(rows, TRAIN, TEST, target=-1, random_state=0)
 
     assert score(TRAIN) == 1
-    assert 0.9 < score(DRAWN) < 1.1
+    assert 0.82 < score(DRAWN) < 1.1  # with six seeds 0.87 to 0.97
     shuffled = TRAIN.copy()
     shuffled[:, -1] = np.random.default_rng(0).permutation(shuffled[:, -1])
     assert score(shuffled) < 0.8
@@ -78,7 +78,7 @@ def test_scoring():
         )
 
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    few = DRAWN[DRAWN[:, -1] < 2]  # one of the labels is never drawn
+    few = TRAIN[TRAIN[:, -1] < 2]  # one of the labels is never drawn
     # The accuracy misses the share of that label, the balanced accuracy a third.
     share = np.mean(TEST[:, -1] == 2)
     assert_allclose(score(few, None, model), 1 - share, atol=0.05)
