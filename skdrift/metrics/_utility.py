@@ -99,7 +99,7 @@ def train_on_synthetic_score(
     >>> train, test = train_test_split(table, test_size=0.5, random_state=0)
     >>> rows = ConservativeDrifter(random_state=0).fit(train).sample(89)
     >>> score = train_on_synthetic_score(rows, train, test, target=-1, random_state=0)
-    >>> 0.9 < score < 1.1
+    >>> 0.8 < score < 1.1
     True
     """
     drawn, real = train_scores(
