@@ -30,7 +30,7 @@ from . import starts, tracers
 from ._common import check_same_names, check_weight, fit_context, forget, own_stream
 from ._discrete import DiscreteColumns
 from ._doc_link import DocLinkMixin
-from ._frames import unusable_column
+from ._frames import unusable_columns
 from ._neighbors import NearestRows, even_choice
 from ._persistence import VersionedStateMixin
 from ._progress import CallbackSupportMixin, StepPrinter, as_tasks
@@ -392,14 +392,14 @@ class BaseDrifter(
                 self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
             )
         except (TypeError, ValueError) as error:
-            name = unusable_column(X)
-            if name is None:
+            names = unusable_columns(X)
+            if not names:
                 raise
             raise ValueError(
-                f"The column {name!r} of X is not one of finite numbers: encode it, "
-                "impute what is missing or leave it out, or take "
-                "skdrift.tables.TabularDrifter, for columns of any type and missing "
-                f"values. ({error})"
+                f"The column {names[0]!r} of X is not one of finite numbers: encode "
+                "it, impute what is missing or leave it out, or take "
+                "skdrift.tables.TabularDrifter, which takes columns of any type and "
+                f"missing values. ({error})"
             ) from error
 
     def _measure_tracers(self, field, random_state, neighbors):

@@ -51,18 +51,19 @@ def library_of(X):
     return Arrays
 
 
-def unusable_column(X):
-    """Name of the first column of a frame that is no finite numbers, or None."""
+def unusable_columns(X):
+    """Names of the columns of a frame that are not finite numbers."""
     if library_of(X) is Arrays:
-        return None
-    for name in X.columns:
-        try:
-            values = np.asarray(X[name])
-            if values.dtype.kind in "Mm" or not np.isfinite(values.astype(float)).all():
-                return name
-        except (TypeError, ValueError):
-            return name
-    return None
+        return []
+    return [name for name in X.columns if not _is_finite(X[name])]
+
+
+def _is_finite(column):
+    try:
+        values = np.asarray(column)
+        return values.dtype.kind not in "Mm" and np.isfinite(values.astype(float)).all()
+    except (TypeError, ValueError):
+        return False
 
 
 class Pandas:

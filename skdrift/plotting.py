@@ -17,9 +17,11 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from ._frames import unusable_columns
 from .metrics._memorization import auc_of_distances
 from .metrics._samples import check_samples, nearest_distances
 from .metrics._scorer import draw
+from .tables import TabularDrifter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -783,7 +785,8 @@ class SampleDisplay:
             ``KernelDensity``,
             ``GaussianMixture``, or a pipeline that ends in one.
         X : array-like of shape (n_reference, n_features)
-            Data to compare with, training rows or better held-out ones.
+            Data to compare with, training rows or better held-out ones. Of a frame
+            and a ``TabularDrifter``, columns of complete numbers are shown.
         n_samples : int or None, default=None
             Number of rows to draw; None takes as many as `X` has.
         features : list of int or str, default=None
@@ -986,14 +989,23 @@ def _grid_of_axes(display, ax, d):
     return axes, place.figure
 
 
+def _is_mixed(estimator, X):
+    return isinstance(estimator, TabularDrifter) and hasattr(X, "columns")
+
+
 def _draw_for(cls, estimator, X, n_samples, random_state):
     """Rows from a generator, checked rows to compare with, and their names."""
     check_matplotlib_support(f"{cls.__name__}.from_estimator")
     if n_samples is not None:
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
     names = _names_of(estimator, X)
-    X = check_array(X, dtype=np.float64, input_name="X")
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    if _is_mixed(estimator, X):  # only numbers have places
+        lost = unusable_columns(X)
+        names = [name for name in names if name not in lost]
+        rows = draw(estimator, n_samples or len(X), seed)[names]
+        return rows, check_array(X[names], dtype=np.float64, input_name="X"), names
+    X = check_array(X, dtype=np.float64, input_name="X")
     return draw(estimator, n_samples or len(X), seed), X, names
 
 
@@ -1119,7 +1131,11 @@ class MemorizationDisplay:
         ValueError
             If `n_samples` is not positive, or as in :meth:`from_samples`.
         """
-        generated, train, _ = _draw_for(cls, estimator, train, n_samples, random_state)
+        generated, train, names = _draw_for(
+            cls, estimator, train, n_samples, random_state
+        )
+        if test is not None and _is_mixed(estimator, test):
+            test = test[names]
         return cls.from_samples(
             generated, train=train, test=test, standardize=standardize, ax=ax, **kwargs
         )

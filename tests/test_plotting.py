@@ -27,6 +27,7 @@ from skdrift.plotting import (
     TrajectoryDisplay,
     VelocityFieldDisplay,
 )
+from skdrift.tables import TabularDrifter
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -469,3 +470,20 @@ def test_copies_and_strangers():
         MemorizationDisplay.from_samples(MOONS, train=MOONS[:1])
     with pytest.raises(ValueError, match="same columns"):
         MemorizationDisplay.from_samples(MOONS, train=MOONS, test=WINE)
+
+
+@pytest.mark.parametrize("frame", [pandas.DataFrame, polars.DataFrame])
+def test_of_mixed_tables_the_numbers_are_shown(frame):
+    kinds = [f"kind {i % 3}" for i in range(len(WINE))]
+    table = frame({"hue": WINE["hue"], "kind": kinds, "proline": WINE["proline"]})
+    drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(table)
+    shown = SampleDisplay.from_estimator(drifter, table, random_state=0)
+    assert list(shown.feature_names) == ["hue", "proline"]
+    assert shown.generated.shape == (len(WINE), 2)
+    chosen = SampleDisplay.from_estimator(drifter, table, features=["proline"])
+    assert chosen.feature_names == ["proline"]
+    half = MemorizationDisplay.from_estimator(drifter, table[:90], test=table[90:])
+    assert 0 < half.auc < 1
+    rows = WINE.to_numpy()[:, :3]
+    of_array = TabularDrifter(ConservativeDrifter(random_state=0)).fit(rows)
+    assert SampleDisplay.from_estimator(of_array, rows).generated.shape == rows.shape
