@@ -33,17 +33,23 @@ class NearestRows:
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
-            return self._tree.query(x, [k])[0][:, 0]
+            return self._tree.query(x, [k], workers=-1)[0][:, 0]
         place = self._products.kneighbors(x, k, return_distance=False)[:, -1]
         # Anew: by products of matrices equal rows would not be at 0.
         return np.linalg.norm(x - self._rows[place], axis=1)
 
-    def reach(self, k):
-        """Distance of every row to its k-th nearest, itself counted; half at most."""
+    def reach(self, places, k):
+        """Distance of rows to their k-th nearest, itself counted; half at most.
+
+        Only that of rows which are asked for is found, and once: a small ensemble has
+        few neighbours among many rows.
+        """
         k = min(k, len(self._rows) // 2)
-        if k not in self._reach:
-            self._reach[k] = self.distance(self._rows, k)
-        return self._reach[k]
+        known = self._reach.setdefault(k, np.full(len(self._rows), np.nan))
+        new = np.unique(places[np.isnan(known[places])])
+        if new.size:
+            known[new] = self.distance(self._rows[new], k)
+        return known[places]
 
     def indices(self, x, k):
         """Places of the k nearest rows, ascending, shape (len(x), k)."""

@@ -175,7 +175,7 @@ def _neighborhoods(x, rows, weight, neighbors):
     if k < len(rows):  # so few are one neighbourhood
         distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
         closest = np.sort(distance, axis=1)[:, _FEWEST - 1, None]
-        reach = neighbors.reach(_MUTUAL * k)[near]
+        reach = neighbors.reach(near, _MUTUAL * k)
         share = np.where(distance <= np.maximum(closest, reach), share, 0)
     return near, share / share.sum(axis=1, keepdims=True)
 
