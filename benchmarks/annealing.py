@@ -31,7 +31,7 @@ from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
-from skdrift._neighbors import even_choice
+from skdrift._data._neighbors import even_choice
 
 TABLE = Path(__file__).resolve().parent / "results" / "annealing.csv"
 N_ROWS = 2048

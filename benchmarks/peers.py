@@ -37,13 +37,8 @@ from scipy.stats import gaussian_kde
 from sklearn.neighbors import KernelDensity
 
 from skdrift.bandwidth import conservative_rate
-from skdrift.engines import (
-    KeopsEngine,
-    NufftEngine,
-    NumbaEngine,
-    NumpyEngine,
-    _compiled,
-)
+from skdrift.engines import KeopsEngine, NufftEngine, NumbaEngine, NumpyEngine
+from skdrift.engines._cpu import _loops as _compiled
 from skdrift.fields import displacement
 from skdrift.kernels import Gaussian
 

@@ -12,11 +12,7 @@ import matplotlib.pyplot as plt
 from sklearn.datasets import make_moons
 
 from skdrift import ConservativeDrifter, LaplaceDrifter
-from skdrift.plotting import (
-    ConvergenceDisplay,
-    TrajectoryDisplay,
-    VelocityFieldDisplay,
-)
+from skdrift.plotting import ConvergenceDisplay, TrajectoryDisplay, VelocityFieldDisplay
 
 X, _ = make_moons(400, noise=0.06, random_state=0)
 drifters = [

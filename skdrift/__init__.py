@@ -1,9 +1,14 @@
 """Generative drifting for scikit-learn."""
 
-from ._drifters import ConservativeDrifter, LaplaceDrifter, SharpDrifter
+from ._drifters import (
+    ConservativeDrifter,
+    LaplaceDrifter,
+    SharpDrifter,
+    SinkhornDrifter,
+    SoftmaxDrifter,
+)
 from ._generator import DriftGenerator
-from ._sinkhorn import SinkhornDrifter
-from ._softmax import SoftmaxDrifter
+from ._version import __version__ as __version__
 
 __all__ = [
     "ConservativeDrifter",
@@ -13,4 +18,3 @@ __all__ = [
     "SinkhornDrifter",
     "SoftmaxDrifter",
 ]
-__version__ = "0.1.0.dev0"

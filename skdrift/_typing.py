@@ -1,12 +1,10 @@
 """Types of the public signatures: for type checkers, never imported by the library."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from .engines import Profiles, Reduction
 
 Floats: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64
 # What a kernel is evaluated at: a number, or an array of NumPy, PyTorch or KeOps.
@@ -34,29 +32,3 @@ KernelName: TypeAlias = Literal[
 EngineName: TypeAlias = Literal["auto", "numpy", "numba", "keops", "nufft", "dask"]
 StepSize: TypeAlias = float | Literal["lipschitz"]
 Velocity: TypeAlias = Callable[[Floats, float], Floats]
-
-
-class Sources(Protocol):
-    """What an engine makes of sources: it reduces over them at any queries."""
-
-    def reduce(
-        self,
-        queries: Floats,
-        profiles: Profiles,
-        bandwidth: float,
-        deleted: NDArray[np.integer[Any]] | None = None,
-    ) -> Reduction: ...
-
-
-class BindingEngine(Protocol):
-    """What fields ask of an engine."""
-
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources: ...
-
-
-class BoundField(Protocol):
-    """A field that has its data."""
-
-    def on_particles(self, particles: Floats, bandwidth: float) -> Floats: ...
-
-    def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats: ...

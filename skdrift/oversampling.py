@@ -12,10 +12,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._common import forget
 from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
-from ._persistence import VersionedStateMixin
+from ._estimator import VersionedStateMixin, forget
 from .metrics._scorer import draw
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._doc_link import DocLinkMixin
-from ._persistence import VersionedStateMixin
+from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
     from typing_extensions import Self

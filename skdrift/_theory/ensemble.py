@@ -6,18 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
-from .._common import check_weight
+from .._data._checks import check_weight
 from ..engines import Work, get_engine
-from ..engines._moments import moments
+from ..engines._derivatives import moments
 from ..fields import conservative, displacement
 from ..fields._kernel import slopes
-from ..kernels import (
-    Gaussian,
-    Kernel,
-    RationalQuadratic,
-    get_kernel,
-    slope_at_zero,
-)
+from ..kernels import Gaussian, Kernel, RationalQuadratic, get_kernel, slope_at_zero
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
 

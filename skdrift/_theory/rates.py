@@ -14,9 +14,9 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, check_random_state, check_scalar
 
-from .._common import check_weight
-from .._neighbors import TREE_MAX_FEATURES
-from .._table import make_table
+from .._data._checks import check_weight
+from .._data._neighbors import TREE_MAX_FEATURES
+from .._data._rows import make_table
 from ..kernels import get_kernel, slope_at_zero
 from .ensemble import Ensemble, Places, check_bandwidth, not_c2
 from .quantities import Estimate, self_interaction, stein_terms

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import gammaln
 
-from ..kernels import Gaussian, Matern, RationalQuadratic, _reverse_bessel
+from ..kernels import Gaussian, Matern, RationalQuadratic
+from ..kernels._kernels import _reverse_bessel
 
 # Log of the radius in which the radial law of a user's kernel is tabulated.
 _LOG_RADII = np.linspace(-30.0, 30.0, 60_001)

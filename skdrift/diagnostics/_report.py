@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import KernelDrifter
+from .._drifters._base import KernelDrifter
 from .._theory.ensemble import Ensemble, not_c2
 from .._theory.quantities import (
     admissible_step,

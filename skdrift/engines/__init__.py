@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import _keops
+from ._cpu._engine import NumbaEngine
 from ._dask import DaskEngine
+from ._interface import Engine, Profiles, Reduction, Work, merge
 from ._keops import KeopsEngine
-from ._nufft import NufftEngine
-from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Profiles, Reduction, Work, merge
-from ._split import is_smooth
+from ._spectral._engine import NufftEngine
+from ._spectral._split import is_smooth
 
 if TYPE_CHECKING:
-    from .._typing import BindingEngine, EngineName
+    from .._typing import EngineName
+    from ..engines._interface import BindingEngine
 
 __all__ = [
     "DaskEngine",

@@ -21,13 +21,14 @@ import numpy as np
 
 from ..kernels import Gaussian
 from . import _keops
+from ._cpu._engine import NumbaEngine
+from ._interface import Engine, Profiles, merge
 from ._keops import KeopsEngine
-from ._numba import NumbaEngine
 from ._numpy import NumpyEngine
-from ._reduction import Engine, Profiles, merge
 
 if TYPE_CHECKING:
-    from .._typing import Floats, Sources
+    from .._typing import Floats
+    from ..engines._interface import Sources
 
 _LOGGER = logging.getLogger("skdrift")
 

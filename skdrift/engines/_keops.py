@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ._reduction import Engine, Reduction, equal_log_weights
+from ._interface import Engine, Reduction, equal_log_weights
 
 if TYPE_CHECKING:
-    from .._typing import Floats, Sources
+    from .._typing import Floats
+    from ..engines._interface import Sources
 
 
 class KeopsEngine(Engine):

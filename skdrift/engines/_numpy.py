@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn import get_config
 
-from ._reduction import Engine, Reduction, equal_log_weights, merge
+from ._interface import Engine, Reduction, equal_log_weights, merge
 
 if TYPE_CHECKING:
-    from .._typing import Floats, Sources
+    from .._typing import Floats
+    from ..engines._interface import Sources
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..engines import Profiles, Reduction, merge
-from ..engines._moments import Moments, Slopes, merge_moments, moments
+from ..engines._derivatives import Moments, Slopes, merge_moments, moments
 from ..kernels import Gaussian, Kernel
 
 if TYPE_CHECKING:
-    from .._typing import BindingEngine, BoundField, Floats
+    from .._typing import Floats
+    from ..engines._interface import BindingEngine
+    from ..fields._protocol import BoundField
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
 # of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in that of

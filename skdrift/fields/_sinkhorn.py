@@ -9,12 +9,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..engines import Reduction
-from ..engines._reduction import equal_log_weights
+from ..engines._interface import equal_log_weights
 from ..kernels import Gaussian
 from ._kernel import displacement
 
 if TYPE_CHECKING:
-    from .._typing import BindingEngine, BoundField, Floats
+    from .._typing import Floats
+    from ..engines._interface import BindingEngine
+    from ..fields._protocol import BoundField
 
 
 class SinkhornField:

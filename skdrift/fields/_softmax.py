@@ -12,7 +12,9 @@ from ._kernel import displacement
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._typing import BindingEngine, BoundField, Floats
+    from .._typing import Floats
+    from ..engines._interface import BindingEngine
+    from ..fields._protocol import BoundField
 
 
 class SoftmaxField:

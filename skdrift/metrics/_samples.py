@@ -5,8 +5,8 @@ from scipy.spatial.distance import cdist
 from sklearn import get_config
 from sklearn.utils import check_array, gen_batches
 
-from .._common import check_same_names
-from .._neighbors import TREE_MAX_FEATURES, NearestRows
+from .._data._checks import check_same_names
+from .._data._neighbors import TREE_MAX_FEATURES, NearestRows
 
 # Tiles that stay in the cache make sums over them up to twice as fast.
 _TILE_MEBIBYTES = 1

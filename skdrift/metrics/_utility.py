@@ -14,7 +14,7 @@ from sklearn.ensemble import (
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
-from .._frames import Arrays, library_of
+from .._data._frames import Arrays, library_of
 from ._samples import check_samples
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Data on their way in: checks, frames, distinct weighted rows, columns, neighbours."""

@@ -1,0 +1,31 @@
+"""Checks of data that estimators and functions share."""
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, _get_feature_names
+
+
+def check_weight(sample_weight, X):
+    """Weights of the rows as float64: nonnegative, and not all zero."""
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise ValueError(
+            "The 'sample_weight' are all zero; at least one must be positive."
+        )
+    return weight
+
+
+def check_same_names(**tables):
+    """Frames that are compared must have the same columns in the same order."""
+    names = {key: _get_feature_names(table) for key, table in tables.items()}
+    named = [(key, list(found)) for key, found in names.items() if found is not None]
+    for key, found in named[1:]:
+        first, expected = named[0]
+        if len(found) == len(expected) and found != expected:
+            j = next(j for j in range(len(found)) if found[j] != expected[j])
+            raise ValueError(
+                f"The columns of '{key}' and '{first}' must have the same names in the "
+                f"same order; column {j} is {found[j]!r} in one and {expected[j]!r} in "
+                "the other. Reorder or rename them."
+            )

@@ -1,0 +1,131 @@
+"""From rows in data units to distinct rows in internal units, and back."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._columns import DiscreteColumns
+
+# Relative weights up to this are no weight: their logarithms would overflow.
+_NO_WEIGHT = 1e-290
+
+
+def distinct_rows(X, *columns):
+    """Merge equal rows and add up what belongs to them.
+
+    A row of weight 2 and the row twice become the very same table, in the same
+    order, so everything computed from it agrees to the last bit.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    *columns : ndarray of shape (n_samples,)
+        Numbers to be added up over equal rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_rows, n_features)
+        Distinct rows in lexicographic order.
+    *sums : ndarray of shape (n_rows,)
+    """
+    order = np.lexsort(X.T[::-1])
+    X = X[order]
+    first = np.flatnonzero(np.append(True, np.any(X[1:] != X[:-1], axis=1)))
+    return X[first], *(np.add.reduceat(c[order], first) for c in columns)
+
+
+class Scaling(NamedTuple):
+    """Affine map between data units and internal units, column by column."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def to_internal(self, X):
+        return ((X - self.mean) / self.scale).astype(X.dtype, copy=False)
+
+    def to_data(self, Z):
+        return (self.mean + self.scale * Z).astype(Z.dtype, copy=False)
+
+
+class Table(NamedTuple):
+    """Data as the flow sees them: distinct weighted rows in internal units.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+    weight : ndarray of shape (n_rows,)
+        Sums to 1.
+    count : ndarray of shape (n_rows,)
+        How many samples each row stands for: its integer weight, or, if not all
+        weights are integers, the number of times it was given.
+    std : ndarray of shape (n_features,)
+        Standard deviation of every column in internal units; 0 where constant.
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count
+    std: np.ndarray
+
+    @property
+    def mean_std(self):
+        """Root mean square of the standard deviations of the varying columns."""
+        std = self.std[self.std > 0]
+        if not len(std):
+            return 1.0
+        return float(std.max() * np.sqrt(np.mean((std / std.max()) ** 2)))
+
+    def bandwidth(self, rule):
+        """Bandwidth of a rule ``rule(n, d)``, d varying columns, in internal units."""
+        d = max(np.count_nonzero(self.std), 1)
+        return float(self.mean_std * rule(max(self.n_samples, 2.0), int(d)))
+
+    @property
+    def log_weight(self):
+        return np.log(self.weight)
+
+    @property
+    def n_samples(self):
+        """How many samples the rows stand for."""
+        return float(self.count.sum())
+
+
+def make_table(X, sample_weight, standardize, discrete_features="auto"):
+    """Build the table and the scaling that leads to it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    sample_weight : ndarray of shape (n_samples,)
+    standardize : bool
+        Whether internal units are standard deviations; if not, data units.
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        See :class:`DiscreteColumns`.
+
+    Returns
+    -------
+    table : Table
+    scaling : Scaling
+    discrete : DiscreteColumns
+    """
+    # Integers count samples; other weights are relative, on whatever scale. (Floats
+    # beyond the first bound are all integers, and count nothing.)
+    is_count = sample_weight.max() < 2**53 and np.all(sample_weight % 1 == 0)
+    count = sample_weight if is_count else np.ones(len(X))
+    weight = sample_weight / sample_weight.max()
+    kept = weight > _NO_WEIGHT
+    rows, weight, count = distinct_rows(X[kept], weight[kept], count[kept])
+    weight = weight / weight.sum()
+
+    rows_64 = rows.astype(np.float64, copy=False)
+    constant = rows_64.min(axis=0) == rows_64.max(axis=0)
+    mean = np.where(constant, rows_64[0], weight @ rows_64)
+    # Relative to the largest deviation, so that squares neither over- nor underflow.
+    deviation = rows_64 - mean
+    peak = np.where(constant, 1.0, np.abs(deviation).max(axis=0))
+    std = peak * np.sqrt(weight @ np.square(deviation / peak))
+    scale = np.where(std > 0, std, 1.0) if standardize else np.ones_like(std)
+
+    scaling = Scaling(mean, scale)
+    table = Table(scaling.to_internal(rows), weight, count, std / scale)
+    return table, scaling, DiscreteColumns(rows, weight, count, discrete_features)

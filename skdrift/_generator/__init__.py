@@ -1,0 +1,5 @@
+"""The one-step generator."""
+
+from ._estimator import DriftGenerator
+
+__all__ = ["DriftGenerator"]

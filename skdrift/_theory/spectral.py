@@ -1,0 +1,306 @@
+"""How fast drifting removes a difference of a given frequency.
+
+Linearised about a flat density, a difference between the particles and the data that
+oscillates like ``exp(i xi x)`` decays like ``exp(-lambda t)``. In displacement units
+``lambda = u^2 Khat(u)`` with ``u = h |xi|``, Khat the spectrum of the normalised kernel
+whose density gradient the field follows (Turan and Ovsjanikov, *Generative Drifting is
+Secretly Score Matching*, arXiv:2603.09936). Waves longer than the bandwidth decay like
+``u^2``; what becomes of shorter ones is a matter of the spectrum, and exponential
+annealing brings every one of them to where it decays fastest.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from ..kernels import get_kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._typing import KernelName
+    from ..kernels import Kernel
+
+__all__ = ["decay_rate", "mode_amplitudes", "resolution_time"]
+
+# Nodes of the quadrature over the bandwidths of an annealing, even in their logarithm.
+_N_NODES = 256
+
+
+def decay_rate(
+    frequency: ArrayLike,
+    bandwidth: ArrayLike,
+    *,
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    n_features: int = 1,
+) -> NDArray[np.float64]:
+    """Rate lambda at which a wave in the density of the particles decays.
+
+    ``lambda = c u^2 Khat(u)``, ``u = bandwidth * frequency``, where Khat is the
+    spectrum of the kernel itself for the conservative field, and of its sharp
+    companion k# for the other two. c is 1, except for the displacement field, which
+    divides by the density of k instead of k#: there it is ``int k# / int k``.
+
+    Parameters
+    ----------
+    frequency : array-like
+        Length of the angular frequency xi, nonnegative, in radians per unit of
+        length.
+    bandwidth : array-like
+        The kernel's scale h, positive, in units of length. Broadcasts with
+        `frequency`.
+    kernel : str or Kernel, default="gaussian"
+        As the drifters take it.
+    field : {"conservative", "displacement", "sharp"}, default="conservative"
+        Which field of the kernel: those of ConservativeDrifter, LaplaceDrifter and
+        SharpDrifter.
+    n_features : int, default=1
+        The dimension d.
+
+    Returns
+    -------
+    ndarray
+        Rates per unit of time, in which a particle moves by its velocity, a
+        displacement: per step of size 1.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid, or a kernel that is needed has no finite integral.
+    NotImplementedError
+        If the kernel states no sharp companion but the field needs it.
+
+    References
+    ----------
+    Turan and Ovsjanikov, *Generative Drifting is Secretly Score Matching*,
+    arXiv:2603.09936 (Gaussian and Laplace displacement).
+
+    Examples
+    --------
+    A wave whose length is about the bandwidth, and one four times as short:
+
+    >>> from skdrift.spectral import decay_rate
+    >>> decay_rate([1, 4], bandwidth=1.0).round(4)
+    array([0.6065, 0.0054])
+    >>> decay_rate([1, 4], 1.0, kernel="laplace", field="displacement").round(4)
+    array([0.5   , 0.1107])
+    """
+    frequency = _check("frequency", frequency, zero=True)
+    u = frequency * _check("bandwidth", bandwidth)
+    check_scalar(n_features, "n_features", Integral, min_val=1)
+    kernel, gain = _density_kernel(get_kernel(kernel), field, n_features)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rate = gain * u**2 * kernel.spectrum(u, n_features)
+    if not np.all(np.isfinite(rate)):
+        raise ValueError(
+            "The decay rate is not finite: 'frequency' times 'bandwidth' reaches "
+            f"{np.max(u):.3g}; take smaller ones."
+        )
+    return rate
+
+
+def mode_amplitudes(
+    frequency: ArrayLike,
+    bandwidths: ArrayLike,
+    step_size: ArrayLike = 1.0,
+    *,
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    n_features: int = 1,
+) -> NDArray[np.float64]:
+    """Amplitudes of waves along a flow, relative to their start.
+
+    Every explicit Euler step multiplies the amplitude by ``1 - step_size * lambda``.
+    It is the linear prediction for many particles that are nearly distributed like
+    data of a flat density.
+
+    Parameters
+    ----------
+    frequency : array-like of shape (n_frequencies,)
+        Lengths of angular frequencies, nonnegative.
+    bandwidths : array-like of shape (n_steps,)
+        Bandwidth of every step, positive, such as ``history_["bandwidth"][:-1]`` of
+        a drifter.
+    step_size : float or array-like of shape (n_steps,), default=1.0
+        Fraction of the velocity that a step takes, positive.
+    kernel : str or Kernel, default="gaussian"
+        As the drifters take it.
+    field : {"conservative", "displacement", "sharp"}, default="conservative"
+        Which field of the kernel.
+    n_features : int, default=1
+        The dimension d.
+
+    Returns
+    -------
+    ndarray of shape (n_steps + 1, n_frequencies)
+        1 before the first step. Negative values are waves of the opposite sign.
+
+    Raises
+    ------
+    ValueError, NotImplementedError
+        As :func:`decay_rate`, and if a shape is wrong.
+
+    See Also
+    --------
+    skdrift.flow.annealing_schedule : Exponential annealing.
+
+    Examples
+    --------
+    >>> from skdrift.spectral import mode_amplitudes
+    >>> mode_amplitudes([1, 4], [1.0, 0.5, 0.25]).round(3)
+    array([[1.   , 1.   ],
+           [0.393, 0.995],
+           [0.307, 0.456],
+           [0.288, 0.179]])
+    """
+    frequency = _check("frequency", frequency, zero=True, n_dims=1)
+    bandwidths = _check("bandwidths", bandwidths, n_dims=1)
+    step_size = _check("step_size", step_size)
+    if step_size.shape not in ((), bandwidths.shape):
+        raise ValueError(
+            f"The 'step_size' must be one number or one for each of the "
+            f"{len(bandwidths)} bandwidths; got the shape {step_size.shape}."
+        )
+    rates = decay_rate(
+        frequency,
+        bandwidths[:, None],
+        kernel=kernel,
+        field=field,
+        n_features=n_features,
+    )
+    factors = 1 - np.broadcast_to(step_size, bandwidths.shape)[:, None] * rates
+    start = np.ones((1, len(frequency)))
+    return np.cumprod(np.vstack([start, factors]), axis=0, dtype=np.float64)
+
+
+def resolution_time(
+    frequency: ArrayLike,
+    bandwidth: ArrayLike,
+    *,
+    factor: float = 0.01,
+    initial_bandwidth: float | None = None,
+    kernel: KernelName | Kernel = "gaussian",
+    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    n_features: int = 1,
+) -> NDArray[np.float64]:
+    """Time until a wave has decayed to a fraction of its amplitude.
+
+    At a constant bandwidth it is ``log(1/factor) / lambda``. Annealing from h_0 to h
+    in the time T, ``h(t) = h_0 exp(-r t)`` with ``r = log(h_0/h) / T``, a wave decays
+    by ``exp(-I/r)`` with ``I = int lambda dh/h`` from h to h_0; the time is the T
+    with which that is `factor`. For the Gaussian I is 1 for every wave between the
+    two scales, so that the time grows with the logarithm of the frequency only; at
+    the constant bandwidth it grows like the exponential of its square.
+
+    Parameters
+    ----------
+    frequency : array-like
+        Lengths of angular frequencies, positive.
+    bandwidth : float
+        Constant bandwidth h, or the one at which the annealing ends.
+    factor : float, default=0.01
+        Fraction of the amplitude that is left, between 0 and 1.
+    initial_bandwidth : float, default=None
+        Where exponential annealing starts, larger than `bandwidth`; None for a
+        constant bandwidth.
+    kernel : str or Kernel, default="gaussian"
+        As the drifters take it.
+    field : {"conservative", "displacement", "sharp"}, default="conservative"
+        Which field of the kernel.
+    n_features : int, default=1
+        The dimension d.
+
+    Returns
+    -------
+    ndarray
+        Times, of the shape of `frequency`; infinite where the rate is 0 in floating
+        point. Divide by the step size for the number of steps; for large rates Euler
+        steps need somewhat fewer (see :func:`mode_amplitudes`).
+
+    Raises
+    ------
+    ValueError, NotImplementedError
+        As :func:`decay_rate`, and if `factor` or `initial_bandwidth` is out of range.
+
+    References
+    ----------
+    Turan and Ovsjanikov, *Generative Drifting is Secretly Score Matching*,
+    arXiv:2603.09936 (annealing).
+
+    Examples
+    --------
+    A wave that is as long as the bandwidth and two shorter ones, at that bandwidth and
+    with annealing from four times to a 64th of it:
+
+    >>> from skdrift.spectral import resolution_time
+    >>> resolution_time([1, 4, 5], 1.0).astype(int)
+    array([    7,   857, 49429])
+    >>> resolution_time([1, 4, 5], 1 / 64, initial_bandwidth=4.0).astype(int)
+    array([25, 25, 25])
+    """
+    frequency = _check("frequency", frequency)
+    bandwidth = _check("bandwidth", bandwidth, n_dims=0)
+    factor = _check("factor", factor, n_dims=0)
+    if factor >= 1:
+        raise ValueError(f"The 'factor' must be between 0 and 1; got {factor}.")
+    options: dict[str, Any] = {
+        "kernel": kernel,
+        "field": field,
+        "n_features": n_features,
+    }
+    if initial_bandwidth is None:
+        rate = decay_rate(frequency, bandwidth, **options)
+    else:
+        initial = _check("initial_bandwidth", initial_bandwidth, n_dims=0)
+        rate = _mean_rate(frequency, bandwidth, initial, options)
+    with np.errstate(divide="ignore"):
+        return -np.log(factor) / rate
+
+
+def _mean_rate(frequency, bandwidth, initial, options):
+    """Mean of the rate over the bandwidths of an exponential annealing."""
+    if initial <= bandwidth:
+        raise ValueError(
+            "The 'initial_bandwidth' must be larger than 'bandwidth', to which it "
+            f"falls; got {initial} and {bandwidth}."
+        )
+    nodes, weights = np.polynomial.legendre.leggauss(_N_NODES)
+    h = bandwidth * (initial / bandwidth) ** (0.5 * (1 + nodes))
+    return decay_rate(frequency[..., None], h, **options) @ (0.5 * weights)
+
+
+def _density_kernel(kernel, field, d):
+    """Kernel of the densities that the linearised field compares, and its gain."""
+    if field == "conservative":
+        return kernel, 1.0
+    if field == "sharp":
+        return kernel.sharp(), 1.0
+    if field == "displacement":
+        sharp = kernel.sharp()
+        return sharp, np.exp(kernel.log_normalizer(d) - sharp.log_normalizer(d))
+    raise ValueError(
+        "The 'field' must be 'conservative', 'displacement' or 'sharp'; "
+        f"got {field!r} instead."
+    )
+
+
+def _check(name, value, zero=False, n_dims=None):
+    """Positive finite numbers, zero among them if it may be, of n_dims axes."""
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.array(np.nan)
+    if not np.all((numbers >= 0 if zero else numbers > 0) & (numbers < np.inf)):
+        kind = "nonnegative" if zero else "positive"
+        raise ValueError(f"The '{name}' must be finite and {kind}; got {value!r}.")
+    if n_dims is not None and numbers.ndim != n_dims:
+        shape = "one number" if n_dims == 0 else "a 1-D array"
+        raise ValueError(
+            f"The '{name}' must be {shape}; got an array of shape {numbers.shape}."
+        )
+    return numbers

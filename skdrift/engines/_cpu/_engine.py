@@ -1,0 +1,181 @@
+"""Compiled CPU engine: exact sums over all pairs, in vector instructions.
+
+Distances are sums of squared differences, in any number of columns: free of
+cancellation, whatever the kernel, and about as fast as a matrix product. The loops
+themselves are in :mod:`._compiled`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._interface import Engine, Reduction, equal_log_weights
+from .._numpy import NumpyEngine
+from . import _loops as _compiled
+from ._loops import ABSENT, GROUP, LOG2_E, in_threads
+from ._profiles import law_of
+
+if TYPE_CHECKING:
+    from ..._typing import Floats
+    from ...engines._interface import Sources
+
+# Bytes of one block of sources, and its bounds in sources.
+_BLOCK_BYTES = 2**17
+_BLOCK_SOURCES = 512, 2048
+# Scaled distances above this and polynomials of higher order may leave float32.
+_SINGLE_MAX_REACH = 1e14
+_SINGLE_MAX_ORDER = 3
+# The exponent has a relative error: so far from all sources float32 is too coarse.
+_SINGLE_MIN_LOG2 = -32
+_LN_2 = 0.6931471805599453
+
+
+class NumbaEngine(Engine):
+    """Exact sums in vectorised loops, compiled once and kept on disk.
+
+    Uses as many threads as ``numba.get_num_threads()`` says; the result does not
+    depend on that number. In float32, queries far from all sources are summed in
+    float64, where alone their weights are accurate.
+    """
+
+    name = "numba"
+
+    @staticmethod
+    def unavailable_reason() -> str | None:
+        """Say why the engine cannot run here, or return None if it can."""
+        if importlib.util.find_spec("numba") is None:
+            return "the package numba is not installed; run 'pip install numba'"
+        return None
+
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+        """Prepare sources for many reductions; see :class:`Engine`."""
+        return _NumbaSources(sources, log_weights)
+
+
+class _NumbaSources:
+    def __init__(self, sources, log_weights):
+        self.sources = np.ascontiguousarray(sources)
+        if log_weights is None:
+            log_weights = equal_log_weights(len(sources))
+        self.log_weights = log_weights
+        # Relative to the largest, so that equal weights are exactly 0.
+        top = np.max(log_weights)
+        self.offset = float(top) if np.isfinite(top) else 0.0
+        log2_weights = (log_weights.astype(np.float64) - self.offset) * LOG2_E
+        self.absent, self.floor = map(sources.dtype.type, ABSENT[sources.dtype])
+        self.log2_weights = np.maximum(log2_weights, self.absent).astype(sources.dtype)
+
+    def reduce(self, queries, profiles, bandwidth, deleted=None):
+        """Reduce over the sources at every query; see :class:`NumpyEngine`."""
+        _compiled.compile_all()
+        law = law_of(profiles, bandwidth)
+        if law is None:
+            return self._numpy.reduce(queries, profiles, bandwidth, deleted)
+        queries = np.asarray(queries, dtype=self.sources.dtype)
+        if self._needs_double(queries, law, bandwidth):
+            result = self._in_double(queries, profiles, bandwidth, deleted)
+            return Reduction(*result)
+        log2_z, displacement = self._reduce(queries, law, deleted)
+        log_z = log2_z * _LN_2 + (self.offset + law.log_amplitude)
+        far = np.flatnonzero(log2_z < _SINGLE_MIN_LOG2)
+        if queries.dtype == np.float32 and far.size > 0:
+            gone = None if deleted is None else np.asarray(deleted)[far]
+            log_z[far], displacement[far] = self._in_double(
+                queries[far], profiles, bandwidth, gone
+            )
+        dtype = queries.dtype
+        return Reduction(log_z.astype(dtype), displacement.astype(dtype))
+
+    @cached_property
+    def centre(self):
+        return self.sources.mean(axis=0)
+
+    @cached_property
+    def reach(self):
+        """Largest distance of a source from the centre."""
+        return _reach(self.sources - self.centre)
+
+    @cached_property
+    def _numpy(self):
+        return NumpyEngine().bind(self.sources, self.log_weights)
+
+    @cached_property
+    def _double(self):
+        sources = self.sources.astype(np.float64)
+        return _NumbaSources(sources, self.log_weights)
+
+    def _in_double(self, queries, profiles, bandwidth, deleted):
+        queries = queries.astype(np.float64)
+        result = self._double.reduce(queries, profiles, bandwidth, deleted)
+        return (a.astype(self.sources.dtype) for a in result)
+
+    def _needs_double(self, queries, law, bandwidth):
+        """Whether float32 would leave its range."""
+        if queries.dtype == np.float64:
+            return False
+        reach = _reach(queries.astype(np.float64) - self.centre) + self.reach
+        return (
+            law.order > _SINGLE_MAX_ORDER
+            or reach > _SINGLE_MAX_REACH * bandwidth
+            or not 1 / _SINGLE_MAX_REACH < bandwidth < _SINGLE_MAX_REACH
+        )
+
+    @cached_property
+    def _blocks(self):
+        """Sources as (block, column, source), an even number of columns."""
+        m, d = self.sources.shape
+        d += d % 2
+        size = _BLOCK_BYTES // (self.sources.itemsize * d)
+        size = int(np.clip(size, *_BLOCK_SOURCES))
+        n_blocks = -(-m // size)
+        size = 32 * -(-m // (32 * n_blocks))  # equal blocks of whole vectors
+        blocks = _padded(self.sources, n_blocks * size, d)
+        log_w = np.full(n_blocks * size, self.absent)
+        log_w[:m] = self.log2_weights
+        blocks = blocks.reshape(n_blocks, size, d).transpose(0, 2, 1)
+        return np.ascontiguousarray(blocks), log_w.reshape(n_blocks, size)
+
+    def _reduce(self, queries, law, deleted):
+        n, d = queries.shape
+        blocks, log_w = self._blocks
+        rows = GROUP * -(-n // GROUP)
+        x = _padded(queries, rows, blocks.shape[1])
+        gone = np.full(rows, -1, dtype=np.int64)
+        if deleted is not None:
+            gone[:n] = deleted
+        log2_z, displacement = np.empty(rows), np.empty(x.shape)
+        kernel = law.numbers(x.dtype)
+        reduce_rows = _compiled.reduce_rows
+        if law.user[0] is not None:
+            reduce_rows = _compiled.of_user(reduce_rows)
+
+        def task(q):
+            reduce_rows(
+                x[q],
+                blocks,
+                log_w,
+                gone[q],
+                self.absent,
+                self.floor,
+                *kernel,
+                *law.user,
+                log2_z[q],
+                displacement[q],
+            )
+
+        in_threads(task, rows, len(self.sources))
+        return log2_z[:n], displacement[:n, :d]
+
+
+def _reach(points):
+    return np.sqrt(np.einsum("ij,ij->i", points, points).max(initial=0))
+
+
+def _padded(points, rows, columns):
+    result = np.zeros((rows, columns), dtype=points.dtype)
+    result[: len(points), : points.shape[1]] = points
+    return result

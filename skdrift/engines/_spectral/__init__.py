@@ -1,0 +1,1 @@
+"""Sums by nonuniform fast Fourier transform."""

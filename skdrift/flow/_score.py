@@ -1,0 +1,54 @@
+"""Score of an ensemble by rows that it has not seen."""
+
+import numpy as np
+
+from ..bandwidth import conservative_rate
+from ..engines import Work, get_engine
+from ..fields import DriftField, conservative
+from ..kernels import Matern
+from . import root_mean_square
+
+# Bandwidths of the score, in conservative rates.
+_SCORE_BANDWIDTHS = (1, 2, 4, 8)
+
+
+def residual_score(z, particles, table, engine):
+    """Minus the residual velocity of rows towards particles, over that to the table.
+
+    See :meth:`skdrift.ConservativeDrifter.score` for what it means.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_samples, n_features)
+        Rows that were not fitted, in the internal units of the table.
+    particles : ndarray of shape (n_particles, n_features)
+        The ensemble that is judged.
+    table : Table
+        What the ensemble was fitted to.
+    engine : str
+        Name of an engine, or ``"auto"``.
+
+    Returns
+    -------
+    float
+    """
+    std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
+    h = table.bandwidth(conservative_rate) / table.mean_std
+    towards_particles = _residuals(z / std, particles / std, None, h, engine)
+    towards_rows = _residuals(z / std, table.rows / std, table.log_weight, h, engine)
+    relative = np.max(towards_particles / towards_rows)
+    return -float(relative + towards_particles[-1] / (_SCORE_BANDWIDTHS[-1] * h))
+
+
+def _residuals(z, data, log_weight, h, engine):
+    """Residual velocities of rows that leave themselves out, at four bandwidths."""
+    profiles = conservative(Matern(0.5))
+    n_sources = len(z) + len(data)
+    work = Work(len(z), n_sources, z.shape[1], 4, profiles, z.dtype)
+    field = DriftField(profiles, leave_one_out=True).bind(
+        get_engine(engine, work), data, log_weight
+    )
+    residuals = [
+        root_mean_square(field.on_particles(z, c * h)) for c in _SCORE_BANDWIDTHS
+    ]
+    return np.maximum(residuals, h * np.finfo(z.dtype).eps)  # never 0 / 0

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist
+
+from skdrift._data._neighbors import NearestRows, even_choice
+
+each_method = pytest.mark.parametrize("d", [2, 20])  # a tree, products of matrices
+
+
+@each_method
+@pytest.mark.parametrize("k", [1, 2, 7, 60])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_distances_and_places_against_all_pairs(d, k, dtype):
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((60, d)).astype(dtype)
+    x = rng.standard_normal((25, d)).astype(dtype)
+    every = cdist(x, rows)
+    near = NearestRows(rows)
+    assert_allclose(near.distance(x, k), np.sort(every)[:, k - 1], rtol=2e-6)
+    places = near.indices(x, k)
+    assert places.shape == (25, k)
+    assert_array_equal(np.sort(places), np.sort(np.argsort(every)[:, :k]))
+
+
+@each_method
+def test_a_row_is_nearest_to_itself_at_no_distance(d):
+    # Exactly, as ties with the twins of rows depend on it, in any batch of queries.
+    rows = 0.11 + 0.37 * np.random.default_rng(0).standard_normal((200, d))
+    near = NearestRows(rows)
+    for x in (rows, rows[:7], rows[5:6]):
+        assert_array_equal(near.distance(x), np.zeros(len(x)))
+    assert_array_equal(near.indices(rows, 1)[:, 0], np.arange(200))
+
+
+def test_even_choice_takes_every_row_alike():
+    rows = np.random.default_rng(0).standard_normal((30, 2))
+    random_state = np.random.RandomState(0)
+    taken = np.zeros(30)
+    for _ in range(3000):
+        chosen = even_choice(rows, 10, random_state)
+        assert len(set(chosen)) == 10
+        taken[chosen] += 1
+    assert_allclose(taken / 3000, 1 / 3, atol=0.04)  # 4.6 standard errors
+
+
+def test_even_choice_of_all_is_a_permutation():
+    rows = np.zeros((5, 1))  # also where no order tells them apart
+    assert_array_equal(
+        np.sort(even_choice(rows, 5, np.random.RandomState(0))), range(5)
+    )
+    assert len(set(even_choice(rows, 3, np.random.RandomState(0)))) == 3
+
+
+@pytest.mark.parametrize(("d", "gain"), [(1, 40), (2, 30), (6, 1.4)])
+def test_means_of_even_choices_vary_less(d, gain):
+    # Variance of independent choices without replacement over that of even ones:
+    # measured 82, 67 and 1.9 at least.
+    rows = np.random.default_rng(0).standard_normal((2000, d))
+    random_state = np.random.RandomState(0)
+    means = [
+        rows[even_choice(rows, 500, random_state)].mean(axis=0) for _ in range(200)
+    ]
+    independent = rows.var(axis=0, ddof=1) / 500 * (1 - 500 / 2000)
+    assert np.all(independent / np.var(means, axis=0, ddof=1) > gain)

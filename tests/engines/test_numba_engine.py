@@ -1,0 +1,424 @@
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joblib import Parallel, delayed
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import Sech, brute_force
+
+from skdrift.engines import NumpyEngine, Profiles
+from skdrift.engines._cpu import _engine as module
+from skdrift.engines._cpu import _loops as _compiled
+from skdrift.engines._cpu._engine import NumbaEngine
+from skdrift.fields import conservative, displacement
+from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
+
+numba = pytest.importorskip("numba")
+
+FIELDS = {"conservative": conservative, "displacement": displacement}
+KERNELS = [
+    Gaussian(),
+    Matern(nu=0.5),
+    Matern(nu=1.5),
+    Matern(nu=2.5),
+    Matern(nu=6.5),
+    RationalQuadratic(),
+    RationalQuadratic(alpha=0.7),
+    RationalQuadratic(alpha=3.3).sharp().sharp(),
+]
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
+DIMENSIONS = [1, 2, 3, 8, 9, 13, 64]
+
+
+def make_problem(d, dtype=np.float64, n=41, m=330, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal((m, d))
+    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
+    return (a.astype(dtype) for a in (x, y, np.log(rng.dirichlet(np.ones(m)))))
+
+
+def assert_reduces(x, y, kernel, h, field, log_w=None, deleted=None):
+    dtype = x.dtype.type
+    result = NumbaEngine().bind(y, log_w).reduce(x, FIELDS[field](kernel), h, deleted)
+    log_z, pulled = brute_force(x, y, kernel, h, field, log_w, deleted)
+    assert result.log_z.dtype == result.displacement.dtype == dtype
+    tolerance = TOLERANCE[dtype]
+    assert_allclose(result.log_z, log_z, rtol=tolerance, atol=tolerance)
+    scale = max(h, np.abs(pulled).max(initial=0)) if dtype == np.float64 else h
+    assert_allclose(result.displacement, pulled, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("kernel", KERNELS, ids=repr)
+def test_against_brute_force(kernel, field, dtype):
+    for d in DIMENSIONS:
+        x, y, log_w = make_problem(d, dtype)
+        h = 0.5 * np.sqrt(d)
+        assert_reduces(x, y, kernel, h, field, log_w, np.arange(len(x)))
+        assert_reduces(x, y, kernel, h, field)
+
+
+@pytest.mark.parametrize("d", [2, 9, 64])
+@pytest.mark.parametrize("field", FIELDS)
+def test_against_numpy_engine(field, d):
+    x, y, log_w = make_problem(d, n=200, m=3000)
+    for kernel in KERNELS:
+        profiles, h = FIELDS[field](kernel), 0.6 * np.sqrt(d)
+        result = NumbaEngine().bind(y, log_w).reduce(x, profiles, h)
+        expected = NumpyEngine().bind(y, log_w).reduce(x, profiles, h)
+        assert_allclose(result.log_z, expected.log_z, atol=1e-10)
+        # The other engine's distance of coincident points is 0 to 1e-8 only.
+        assert_allclose(result.displacement, expected.displacement, atol=1e-7 * h)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    d=st.integers(1, 30),
+    n=st.integers(1, 9),
+    m=st.integers(1, 9),
+    kernel=st.sampled_from(KERNELS),
+    field=st.sampled_from(sorted(FIELDS)),
+    log_h=st.floats(-3, 3),
+    shift=st.floats(-100, 100),
+    dtype=st.sampled_from(sorted(TOLERANCE, key=str)),
+    seed=st.integers(0, 2**16),
+)
+def test_any_shape_bandwidth_and_origin(
+    d, n, m, kernel, field, log_h, shift, dtype, seed
+):
+    rng = np.random.default_rng(seed)
+    x = (shift + rng.standard_normal((n, d))).astype(dtype)
+    y = (shift + rng.standard_normal((m, d))).astype(dtype)
+    deleted = rng.integers(0, m, n) if m > 1 else None
+    assert_reduces(x, y, kernel, np.exp(log_h), field, deleted=deleted)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 5, 500])
+@pytest.mark.parametrize("m", [1, 31, 32, 33, 2049, 5000])
+def test_every_shape_of_blocks_and_tasks(n, m):
+    for d in (2, 30):
+        x, y, log_w = make_problem(d, n=n, m=max(n, m))
+        x, y, log_w = x, y[:m], log_w[:m]
+        profiles, gone = displacement(Matern()), np.arange(n) % m
+        for deleted in (None, gone) if m > 1 else (None,):
+            result = NumbaEngine().bind(y, log_w).reduce(x, profiles, 2.0, deleted)
+            expected = NumpyEngine().bind(y, log_w).reduce(x, profiles, 2.0, deleted)
+            assert_allclose(result.log_z, expected.log_z, atol=1e-11)
+            assert_allclose(result.displacement, expected.displacement, atol=1e-10)
+
+
+def test_no_queries():
+    x, y, _ = make_problem(3)
+    result = NumbaEngine().bind(y).reduce(x[:0], displacement(Gaussian()), 1.0)
+    assert result.log_z.shape == (0,)
+    assert result.displacement.shape == (0, 3)
+
+
+# -- extremes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("d", [2, 30])
+def test_tails(d, field, dtype):
+    x, y, log_w = make_problem(d, dtype)
+    for distance in (10, 1e3, 1e6):
+        far = x.copy()
+        far[:, 0] += dtype(distance)
+        for kernel in KERNELS:
+            with np.errstate(over="ignore"):
+                profiles = FIELDS[field](kernel)
+                result = NumbaEngine().bind(y, log_w).reduce(far, profiles, 0.5)
+                log_z, pulled = brute_force(far, y, kernel, 0.5, field, log_w)
+            tolerance = TOLERANCE[dtype]
+            assert_allclose(result.log_z, log_z, rtol=tolerance, atol=tolerance)
+            # Far away the weights hang on differences of exponents this large.
+            exponents = 1e-14 * np.abs(log_z).max() * distance
+            length = 0.5 + np.linalg.norm(pulled, axis=1).max()
+            assert_allclose(
+                result.displacement, pulled, rtol=0, atol=tolerance * length + exponents
+            )
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("h", [1e-15, 1e-9, 1e-3, 1e4, 1e9, 1e15])
+def test_tiny_and_huge_bandwidth(h, field, dtype):
+    for d in (2, 30):
+        x, y, log_w = make_problem(d, dtype)
+        for kernel in (Gaussian(), Matern(nu=0.5), Matern(), RationalQuadratic()):
+            profiles = FIELDS[field](kernel)
+            result = NumbaEngine().bind(y, log_w).reduce(x, profiles, h)
+            log_z, pulled = brute_force(x, y, kernel, h, field, log_w)
+            assert np.all(np.isfinite(result.displacement))
+            tolerance = 1e-5 if dtype == np.float32 else 1e-11
+            assert_allclose(result.log_z, log_z, rtol=tolerance, atol=tolerance)
+            # A bandwidth above 1 only makes the weights equal.
+            assert_allclose(
+                result.displacement,
+                pulled,
+                rtol=tolerance,
+                atol=tolerance * max(1, np.abs(pulled).max()),
+            )
+
+
+def test_far_queries_and_near_ones_together_in_single_precision():
+    x, y, log_w = make_problem(2, np.float32)
+    x[::3] += np.float32(60)
+    for kernel in (Gaussian(), Matern(nu=0.5), Matern(nu=2.5)):
+        for field in FIELDS:
+            deleted = np.arange(len(x))
+            assert_reduces(x, y, kernel, 0.5, field, log_w, deleted)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("d", [2, 30])
+def test_coincident_points_pull_nowhere(d, dtype):
+    y = np.zeros((3, d), dtype)
+    y[1, 0], y[2, 0] = 1.0, -1.0
+    profiles = conservative(Matern(nu=0.5))
+    centre = NumbaEngine().bind(y).reduce(y[:1], profiles, 1.0)
+    assert_allclose(centre.displacement, 0, atol=1e-6)
+    two = NumbaEngine().bind(y[:2]).reduce(y[:1], profiles, 1.0)
+    e = np.exp(-1)
+    assert_allclose(two.displacement[0, 0], e / (1 + e), rtol=1e-6)
+    same = NumbaEngine().bind(y[:1]).reduce(y[:1], profiles, 1.0)
+    assert_allclose(same.displacement, 0)
+    assert_allclose(same.log_z, 0)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("d", [2, 30])
+def test_deleting_the_only_source_leaves_nothing(d, dtype):
+    x = np.ones((1, d), dtype)
+    for kernel in KERNELS:
+        for field in FIELDS.values():
+            result = NumbaEngine().bind(x).reduce(x, field(kernel), 1.0, np.array([0]))
+            assert result.log_z[0] == -np.inf
+            assert_allclose(result.displacement, 0)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("d", [2, 30])
+def test_sources_of_weight_zero_do_not_count(d, dtype):
+    x, y, _ = make_problem(d, dtype)
+    log_w = np.where(np.arange(len(y)) < 100, -np.log(100), -np.inf).astype(dtype)
+    profiles = displacement(Matern())
+    some = NumbaEngine().bind(y, log_w).reduce(x, profiles, 1.0)
+    rest = NumbaEngine().bind(y[:100]).reduce(x, profiles, 1.0)
+    tolerance = TOLERANCE[dtype]
+    assert_allclose(some.log_z, rest.log_z, rtol=tolerance)
+    assert_allclose(some.displacement, rest.displacement, atol=tolerance)
+    none = NumbaEngine().bind(y, np.full_like(log_w, -np.inf))
+    assert np.all(none.reduce(x, profiles, 1.0).log_z == -np.inf)
+
+
+def test_an_outlier_costs_no_digits():
+    x, y, _ = make_problem(30, np.float32)
+    y[0] += 1e4
+    deleted = np.arange(len(x))
+    deleted[0] = 1
+    assert_reduces(x[1:], y, Gaussian(), 3.0, "displacement", deleted=deleted[1:])
+
+
+# -- elementary functions ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least", "tolerance"),
+    [(np.float32, -126, 3e-7), (np.float64, -1022, 1e-15)],
+)
+def test_exponential_and_logarithm(dtype, least, tolerance):
+    _compiled.compile_all()
+
+    @numba.njit
+    def evaluate(t, v, power, log):
+        for j in range(t.size):
+            power[j], log[j] = _compiled._exp2(t[j]), _compiled._log2(v[j])
+
+    t = np.linspace(least + 1, 20, 100_001).astype(dtype)
+    v = np.geomspace(1, 1e30, 100_001).astype(dtype)
+    power, log = np.empty_like(t), np.empty_like(v)
+    evaluate(t, v, power, log)
+    assert_allclose(power, np.exp2(t.astype(np.longdouble)).astype(float), tolerance)
+    expected = np.log2(v.astype(np.longdouble)).astype(float)
+    assert_allclose(log, expected, rtol=tolerance, atol=tolerance)
+    below = np.array([least - 1, 10 * least, np.finfo(dtype).min, 0], dtype)
+    evaluate(below, v, power, log)
+    assert_array_equal(power[:4], [0, 0, 0, 1])
+
+
+# -- a user's kernel -----------------------------------------------------------------
+
+
+class Student(Kernel):
+    """Compiles: arithmetic, powers, a parameter."""
+
+    def __init__(self, dof=3.0):
+        self.dof = dof
+
+    def log_profile(self, r2):
+        return -0.5 * (self.dof + 1) * np.log1p(r2 / self.dof)
+
+    def pull(self, r2):
+        return (self.dof + 1) * (self.dof + r2) ** -1
+
+
+class Helped(Kernel):
+    """Does not compile: a method of its own."""
+
+    def log_profile(self, r2):
+        return self._half(r2)
+
+    def pull(self, r2):
+        return 1.0 + 0.0 * r2
+
+    def _half(self, r2):
+        return -0.5 * r2
+
+
+class Steeper(Gaussian):
+    """Compiles, and must not be taken for its base class."""
+
+    def log_profile(self, r2):
+        return -2.0 * r2
+
+    def pull(self, r2):
+        return 0.0 * r2 + 4.0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_users_kernel_is_compiled(dtype):
+    for kernel in (Student(), Student(dof=1.5), Sech(), Steeper()):
+        for d in (2, 30):
+            x, y, log_w = make_problem(d, dtype)
+            for field in FIELDS:
+                assert_reduces(x, y, kernel, 2.0, field, log_w, np.arange(len(x)))
+
+
+def test_what_cannot_be_compiled_warns_once_and_is_left_to_numpy(recwarn):
+    x, y, log_w = make_problem(3)
+    gaussian = Gaussian()
+    for profiles in (
+        displacement(Helped()),
+        conservative(Helped()),
+        Profiles(lambda r2: -0.5 * r2),
+        Profiles(gaussian.log_profile, Gaussian().pull),
+    ):
+        expected = NumpyEngine().bind(y, log_w).reduce(x, profiles, 0.7, np.arange(41))
+        for _ in range(3):
+            result = (
+                NumbaEngine().bind(y, log_w).reduce(x, profiles, 0.7, np.arange(41))
+            )
+            assert_array_equal(result.log_z, expected.log_z)
+            assert_array_equal(result.displacement, expected.displacement)
+    messages = [str(w.message) for w in recwarn if w.category is UserWarning]
+    assert len(messages) == len(set(messages)) == 2
+    assert all("numpy engine evaluates it instead" in text for text in messages)
+
+
+# -- threads, processes, cache -------------------------------------------------------
+
+
+def reduce_some(seed, d=2):
+    x, y, log_w = make_problem(d, n=900, m=1100, seed=seed)
+    return NumbaEngine().bind(y, log_w).reduce(x, conservative(Matern()), 1.5)
+
+
+@pytest.fixture
+def one_thread():
+    available = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(available)
+
+
+@pytest.mark.parametrize("d", [2, 30])
+def test_from_several_threads(d):
+    expected = [reduce_some(seed, d) for seed in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda seed: reduce_some(seed, d), range(8)))
+    for result, reference in zip(results, expected, strict=True):
+        assert_array_equal(result.log_z, reference.log_z)
+        assert_array_equal(result.displacement, reference.displacement)
+
+
+def test_respects_the_number_of_threads(monkeypatch, one_thread):
+    alone = reduce_some(0)
+    with monkeypatch.context() as context:
+        context.setattr(_compiled, "ThreadPoolExecutor", None)  # not to be used
+        reduce_some(0)
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    assert_array_equal(reduce_some(0).displacement, alone.displacement)
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_in_joblib_processes(backend):
+    expected = reduce_some(0)
+    results = Parallel(2, backend=backend)(delayed(reduce_some)(0) for _ in range(2))
+    for result in results:
+        assert_allclose(result.displacement, expected.displacement, rtol=1e-13)
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+REDUCE = """
+import numpy as np
+from skdrift.engines._cpu._engine import NumbaEngine
+from skdrift.fields import displacement
+from skdrift.kernels import Gaussian
+x = np.zeros((10, 2))
+result = NumbaEngine().bind(x).reduce(x, displacement(Gaussian()), 1.0)
+assert abs(result.log_z).max() < 1e-14
+from skdrift.engines import _compiled
+print(sum(_compiled.reduce_rows.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.parametrize("drifter", ["ConservativeDrifter", "LaplaceDrifter"])
+def test_small_work_does_not_import_it(drifter):
+    result = run(
+        f"import sys, numpy, skdrift; skdrift.{drifter}(max_iter=1, tol=9)"
+        ".fit(numpy.eye(9, 2)); print('numba' in sys.modules)"
+    )
+    assert result.stdout.strip().endswith("False")
+
+
+def test_importing_is_lazy():
+    result = run(
+        "import skdrift, skdrift.engines._cpu._engine, sys; print('numba' in sys.modules)"
+    )
+    assert (result.stdout, result.stderr) == ("False\n", "")
+
+
+def test_the_compilation_is_kept(tmp_path):
+    first = run(REDUCE, NUMBA_CACHE_DIR=str(tmp_path))
+    second = run(REDUCE, NUMBA_CACHE_DIR=str(tmp_path))
+    assert [first.stderr, second.stderr] == ["", ""]
+    assert [first.stdout, second.stdout] == ["0\n", "1\n"]
+
+
+def test_without_a_place_for_the_cache():
+    nowhere = "import numba.core.caching as c; c.CacheImpl._locator_classes = []"
+    result = run(nowhere + REDUCE)
+    assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_says_what_to_install(monkeypatch):
+    assert NumbaEngine.unavailable_reason() is None
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    assert "pip install numba" in NumbaEngine.unavailable_reason()

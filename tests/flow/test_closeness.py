@@ -1,0 +1,162 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.spatial.distance import cdist
+
+from skdrift._data._neighbors import NearestRows
+from skdrift.flow import _memorization as closeness
+from skdrift.flow._memorization import LARGEST_AUC, Memorization, calibrate
+from skdrift.metrics import memorization_auc
+
+
+def memorization(rows, weight=None, count=None):
+    n = len(rows)
+    weight = np.full(n, 1 / n) if weight is None else weight / weight.sum()
+    count = np.ones(n) if count is None else count
+    return Memorization(rows, weight, count, NearestRows(rows))
+
+
+def leave_one_out_distances(rows):
+    return (cdist(rows, rows) + np.diag(np.full(len(rows), np.inf))).min(axis=1)
+
+
+# -- the statistic -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [2, 20])
+def test_auc_against_its_definition(d):
+    rng = np.random.default_rng(0)
+    rows, particles = rng.standard_normal((101, d)), rng.standard_normal((51, d))
+    weight = rng.uniform(0.1, 3, 101)
+    among, nearest = leave_one_out_distances(rows), cdist(particles, rows).min(axis=1)
+    closer = np.mean(nearest[:, None] < among, axis=0)
+    expected = np.average(closer, weights=weight)
+    assert_allclose(memorization(rows, weight).auc(particles), expected, rtol=1e-12)
+
+
+def test_ties_count_half():
+    rows = np.array([[0.0], [1.0], [3.0], [7.0]])  # 1, 1, 2 and 4 from the others
+    particles = np.array([[-1.0], [5.0], [12.0], [3.5]])  # 1, 2, 5, 0.5 from the rows
+    expected = np.mean([(1 + 1 + 0.5 + 0.5) / 4, (1 + 0.5) / 4, 0, 1])
+    assert_allclose(memorization(rows).auc(particles), expected)
+
+
+def test_it_is_the_metric_with_fresh_rows_as_far_as_the_data_are_from_themselves():
+    rng = np.random.default_rng(0)
+    rows, particles = rng.integers(0, 9, (2, 80, 3)).astype(float)  # with many ties
+    rows = np.unique(rows, axis=0)
+    # A further column: row i moved by its distance to the others has it to the rows.
+    lifted = np.column_stack([rows, leave_one_out_distances(rows)])
+    train, generated = (np.pad(a, [(0, 0), (0, 1)]) for a in (rows, particles))
+    expected = memorization_auc(generated, test=lifted, train=train)
+    assert 0.5 < expected < 0.9
+    assert_allclose(memorization(rows).auc(particles), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("d", [3, 20])
+def test_fresh_rows_are_as_close_as_the_data_copies_closer_and_others_farther(d):
+    rows, fresh = np.random.default_rng(0).standard_normal((2, 2000, d))
+    rule = memorization(rows)
+    assert_allclose(rule.auc(fresh), 0.5, atol=0.02)  # 0.496 and 0.493
+    assert rule.auc(rows) == 1
+    assert rule.auc(rows + 1e-3 * fresh) > 0.99
+    assert rule.auc(9 * fresh) < 0.01
+
+
+@pytest.mark.parametrize("d", [1, 20])
+def test_counts_are_repeated_rows(d):
+    rows = (np.arange(10.0) ** 2)[:, None] * np.linspace(0.3, 1, d)
+    assert memorization(rows).is_defined
+    # A row that counts twice has a twin at distance 0, and copies of it are ties.
+    for n_twins, is_defined in ((3, True), (7, False)):
+        count = np.where(np.arange(10) < n_twins, 2.0, 1.0)
+        rule = memorization(rows, count, count)
+        assert rule.is_defined is is_defined
+        share = 2 * n_twins / count.sum()
+        assert_allclose(rule.auc(rows), 1 - share / 2)
+
+
+@pytest.mark.parametrize("d", [6, 12])
+def test_fresh_rows_of_a_table_with_many_twins(d):
+    def draw(seed):
+        rng = np.random.default_rng(seed)
+        return 0.7 * (rng.random((600, d)) < np.linspace(0.05, 0.3, d)) - 0.1
+
+    X, fresh = draw(0), draw(1)
+    rows, count = np.unique(X, axis=0, return_counts=True)
+    rule = memorization(rows, count, count)
+    # A third and more of the fresh rows coincide with rows, as the rows with others.
+    assert_allclose(rule.auc(fresh), 0.5, atol=0.03)
+
+
+def test_a_single_distinct_row():
+    rule = memorization(np.zeros((1, 3)), count=np.array([7.0]))
+    assert not rule.is_defined
+    assert rule.auc(np.zeros((4, 3))) == 0.5
+
+
+def test_distances_are_never_all_in_memory():
+    rows = np.random.default_rng(0).standard_normal((20_000, 10))
+    tracemalloc.start()
+    memorization(rows).auc(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 80e6  # 2000 x 20,000 distances are 320 MB
+
+
+# -- the noise that prevents it ------------------------------------------------------
+
+TARGET, TOLERANCE = closeness._TARGET_AUC, closeness._AUC_TOLERANCE
+LOW, HIGH = closeness._NOISE_BOUNDS
+
+
+def search(auc):
+    tried = []
+
+    def evolve_from(noise):
+        tried.append(noise)
+        return noise
+
+    noise, flow, reached = calibrate(evolve_from, auc)
+    assert reached == auc(flow)
+    assert flow == noise
+    return noise, tried
+
+
+@pytest.mark.parametrize("at", [0.25, 0.4, 0.7, 1.0, 1.1])
+@pytest.mark.parametrize("slope", [0.6, 1.5, 4.0])
+def test_calibrate_finds_the_noise_of_new_samples(at, slope):
+    def auc(noise):
+        return TARGET + 0.4 * np.tanh(slope * (at - noise))
+
+    noise, tried = search(auc)
+    assert abs(auc(noise) - TARGET) <= TOLERANCE
+    assert abs(noise - at) < 0.1
+    # It goes on until it is near enough, and no further.
+    assert len(tried) <= 5
+    assert all(abs(auc(b) - TARGET) > TOLERANCE for b in tried[:-1])
+
+
+@pytest.mark.parametrize("slope", [0.5, 5.0])
+def test_calibrate_stays_within_bounds(slope):
+    noise, tried = search(lambda noise: 0.99 - 0.1 * np.tanh(slope * noise))
+    assert noise == max(tried) == HIGH
+    noise, tried = search(lambda noise: 0.2 - 0.1 * np.tanh(slope * noise))
+    assert noise == min(tried) < 2 * LOW
+    assert LOW <= noise
+    assert len(tried) <= 5
+
+
+def test_calibrate_returns_the_nearest_of_those_it_tried():
+    def auc(noise):
+        return TARGET + 0.3 if noise < 0.6 else TARGET - 0.1  # none is at the target
+
+    noise, tried = search(auc)
+    assert len(tried) == 5
+    assert noise >= 0.6
+
+
+def test_the_flow_does_not_stop_at_what_calibrate_looks_for():
+    assert LARGEST_AUC > TARGET + TOLERANCE
