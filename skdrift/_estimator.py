@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,18 +22,31 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Fit], _Fit
     return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
-def own_stream(random_state, default):
-    """Generator of `sample`: the same seed in `fit` must not give the same numbers.
+def sampling_rng(random_state, default):
+    """Random state of `sample`, whose numbers differ from `fit` with the same seed.
 
-    `default`, the estimator's own, stands for None.
+    `default`, the random state of the estimator, stands for None.
     """
     source = check_random_state(default if random_state is None else random_state)
     return np.random.RandomState(source.randint(np.iinfo(np.int32).max))
 
 
+def warn_user(message, category):
+    """Warn with the line outside of this package and scikit-learn that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and _is_library(frame):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_library(frame):
+    module = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] in ("skdrift", "sklearn", "contextlib")
+
+
 def forget(estimator, *private):
     """Leave nothing fitted behind, private attributes of these names included."""
-    for name in ("_fitted", *private):  # first, should this be interrupted as well
+    for name in private:  # first, should this be interrupted as well
         vars(estimator).pop(name, None)
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)

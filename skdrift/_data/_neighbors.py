@@ -20,7 +20,15 @@ class NearestRows:
 
     def __init__(self, rows):
         self._rows = rows
-        self._reach = {}
+
+    def __getstate__(self):
+        # Trees are found again faster than they are read.
+        return {"_rows": self._rows}
+
+    @cached_property
+    def _reach(self):
+        """Distances that are known, by the number of neighbours."""
+        return {}
 
     @cached_property
     def _tree(self):

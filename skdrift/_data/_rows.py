@@ -13,7 +13,7 @@ _NO_WEIGHT = 1e-290
 def distinct_rows(X, *columns):
     """Merge equal rows and add up what belongs to them.
 
-    A row of weight 2 and the row twice become the very same table, in the same
+    A row of weight 2 and the row twice become the very same rows, in the same
     order, so everything computed from it agrees to the last bit.
 
     Parameters
@@ -47,7 +47,7 @@ class Scaling(NamedTuple):
         return (self.mean + self.scale * Z).astype(Z.dtype, copy=False)
 
 
-class Table(NamedTuple):
+class WeightedRows(NamedTuple):
     """Data as the flow sees them: distinct weighted rows in internal units.
 
     Attributes
@@ -90,8 +90,8 @@ class Table(NamedTuple):
         return float(self.count.sum())
 
 
-def make_table(X, sample_weight, standardize, discrete_features="auto"):
-    """Build the table and the scaling that leads to it.
+def weighted_rows(X, sample_weight, standardize, discrete_features="auto"):
+    """Distinct weighted rows, and the scaling that leads to them.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def make_table(X, sample_weight, standardize, discrete_features="auto"):
 
     Returns
     -------
-    table : Table
+    rows : WeightedRows
     scaling : Scaling
     discrete : DiscreteColumns
     """
@@ -127,5 +127,5 @@ def make_table(X, sample_weight, standardize, discrete_features="auto"):
     scale = np.where(std > 0, std, 1.0) if standardize else np.ones_like(std)
 
     scaling = Scaling(mean, scale)
-    table = Table(scaling.to_internal(rows), weight, count, std / scale)
-    return table, scaling, DiscreteColumns(rows, weight, count, discrete_features)
+    weighted = WeightedRows(scaling.to_internal(rows), weight, count, std / scale)
+    return weighted, scaling, DiscreteColumns(rows, weight, count, discrete_features)

@@ -1,14 +1,22 @@
-"""The named estimators: a field and its defaults."""
+"""The named drifters along the field of one kernel."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from abc import abstractmethod
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._theory.rules import balanced_bandwidth, occupied_bandwidth
 from ..bandwidth import conservative_rate, laplace_rate
 from ..fields import conservative, displacement
-from ._base import KernelDrifter, bandwidth_constraint
+from ..flow._fit import Recipe
+from ..kernels import KERNEL_NAMES, Kernel, get_kernel
+from ._base import BaseDrifter
+from ._recipes import bandwidth_constraint, kernel_recipe
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -25,7 +33,39 @@ if TYPE_CHECKING:
         Start,
         StepSize,
     )
-    from ..kernels import Kernel
+
+
+class KernelDrifter(BaseDrifter):
+    """Base of the drifters along the field of one kernel."""
+
+    _parameter_constraints = {
+        **BaseDrifter._parameter_constraints,
+        "kernel": [StrOptions(set(KERNEL_NAMES)), Kernel],
+        "bandwidth": bandwidth_constraint(),
+        "step_size": [
+            StrOptions({"lipschitz"}),
+            Interval(Real, 0, np.inf, closed="neither"),
+        ],
+        "self_interaction": [StrOptions({"full", "leave-one-out"})],
+    }
+
+    @abstractmethod
+    def __init__(
+        self,
+        *,
+        kernel: KernelName | Kernel,
+        bandwidth: BandwidthRule | Literal["balance", "occupancy"] | float,
+        self_interaction: SelfInteraction,
+        **others: Any,
+    ) -> None:
+        super().__init__(**others)
+        self.kernel = kernel
+        self.bandwidth = bandwidth
+        self.self_interaction = self_interaction
+
+    def _kernel(self):
+        """The kernel that the parameter names."""
+        return clone(get_kernel(self.kernel))
 
 
 class ConservativeDrifter(KernelDrifter):
@@ -239,23 +279,23 @@ class ConservativeDrifter(KernelDrifter):
         ndarray of shape (n_samples,)
             In squared units of ``scale_``; 0 where the densities agree.
         """
-        z = self._check_rows(X)
-        particles, h = self._fitted.particles, self.bandwidth_
-        field = self._fitted_field(len(z), len(particles), 1)
-        return h**2 * field.log_ratio(z, particles, h)
+        X = self._checked_rows(X)
+        return self._flow().potential(X)
 
-    def _profiles(self, kernel):
-        return conservative(kernel)
+    def recipe(self) -> Recipe:
+        """Gradient field of the densities of the kernel; see :meth:`BaseDrifter`."""
+        return self._conservative(self._kernel())
 
-    def _rate(self, n, d):
-        return conservative_rate(n, d)
+    def _conservative(self, kernel):
+        """Recipe of the gradient field of the densities of any kernel."""
+        alone = self.self_interaction != "full"
 
-    def _bandwidth_rules(self, table, start):
-        def balance():
-            kernel, alone = self._density_kernel(), self.self_interaction != "full"
-            return balanced_bandwidth(table, start(1.0), kernel, alone)
+        def balance(rows, ensemble):
+            return balanced_bandwidth(rows, ensemble(1.0), kernel, alone)
 
-        return {**super()._bandwidth_rules(table, start), "balance": balance}
+        return kernel_recipe(
+            self, conservative(kernel), kernel, conservative_rate, balance=balance
+        )
 
 
 class SharpDrifter(ConservativeDrifter):
@@ -443,8 +483,9 @@ class SharpDrifter(ConservativeDrifter):
             verbose=verbose,
         )
 
-    def _density_kernel(self):
-        return super()._density_kernel().sharp()
+    def recipe(self) -> Recipe:
+        """Gradient field of the densities of the sharp companion."""
+        return self._conservative(self._kernel().sharp())
 
 
 class LaplaceDrifter(KernelDrifter):
@@ -638,12 +679,13 @@ class LaplaceDrifter(KernelDrifter):
             verbose=verbose,
         )
 
-    def _profiles(self, kernel):
-        return displacement(kernel)
-
-    def _rate(self, n, d):
-        return laplace_rate(n, d)
-
-    def _bandwidth_rules(self, table, start):
-        rules = super()._bandwidth_rules(table, start)
-        return {**rules, "occupancy": partial(occupied_bandwidth, table)}
+    def recipe(self) -> Recipe:
+        """Displacement field of the kernel."""
+        kernel = self._kernel()
+        return kernel_recipe(
+            self,
+            displacement(kernel),
+            kernel,
+            laplace_rate,
+            occupancy=lambda rows, ensemble: occupied_bandwidth(rows),
+        )

@@ -10,8 +10,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..bandwidth import conservative_rate
 from ..fields import SinkhornField
+from ..flow._fit import Recipe
 from ..kernels import Gaussian
 from ._base import BaseDrifter
+from ._recipes import bandwidth_rule, step_rule
 
 if TYPE_CHECKING:
     from .._typing import Annealing, DiscreteFeatures, EngineName, Seed, Start
@@ -203,13 +205,12 @@ class SinkhornDrifter(BaseDrifter):
         """Temperature of the plans at the end, the square of ``bandwidth_``."""
         return self.bandwidth_**2
 
-    def _density_kernel(self):
-        return Gaussian()
-
-    def _field(self, kernel):
-        return SinkhornField(self.sinkhorn_tol, self.sinkhorn_max_iter)
-
-    def _final_bandwidth(self, table, start):
-        if self.epsilon == "rate":
-            return table.bandwidth(conservative_rate)
-        return float(np.sqrt(self.epsilon))
+    def recipe(self) -> Recipe:
+        """Gradient field of the Sinkhorn divergence."""
+        given = self.epsilon if self.epsilon == "rate" else np.sqrt(self.epsilon)
+        return Recipe(
+            SinkhornField(self.sinkhorn_tol, self.sinkhorn_max_iter),
+            Gaussian(),
+            bandwidth_rule(given, conservative_rate),
+            step_rule(self.step_size),
+        )

@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..bandwidth import laplace_rate
-from ..engines import get_engine
 from ..fields import SoftmaxField
+from ..flow._fit import Recipe
 from ..kernels import Matern
 from ._base import BaseDrifter
+from ._recipes import bandwidth_rule, step_rule
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -197,21 +198,16 @@ class SoftmaxDrifter(BaseDrifter):
         )
         self.temperature = temperature
 
-    def _density_kernel(self):
-        return Matern(nu=0.5)
-
-    def _field(self, kernel):
+    def recipe(self) -> Recipe:
+        """Field of the algorithm as it was released."""
         temperatures = self._temperatures()
-        return SoftmaxField(temperatures / temperatures[0])
-
-    def _final_bandwidth(self, table, start):
-        if isinstance(self.temperature, str):
-            return table.bandwidth(laplace_rate)
-        return float(self._temperatures()[0])
-
-    def _bind(self, field, table, work):
-        engine = get_engine(self.engine, work)
-        return field.bind(engine, table.rows, table.log_weight, table.n_samples)
+        by_rule = isinstance(self.temperature, str)
+        return Recipe(
+            SoftmaxField(temperatures / temperatures[0]),
+            Matern(nu=0.5),
+            bandwidth_rule("rate" if by_rule else temperatures[0], laplace_rate),
+            step_rule(self.step_size),
+        )
 
     def _temperatures(self):
         """Given temperatures, the smallest first; 1 stands for a rule."""

@@ -16,7 +16,7 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 
 from .._data._checks import check_weight
 from .._data._neighbors import TREE_MAX_FEATURES
-from .._data._rows import make_table
+from .._data._rows import weighted_rows
 from ..kernels import get_kernel, slope_at_zero
 from .ensemble import Ensemble, Places, check_bandwidth, not_c2
 from .quantities import Estimate, self_interaction, stein_terms
@@ -488,7 +488,7 @@ def occupancy_bandwidth(
     check_scalar(share, "share", Real)
     if not 0 < share <= 1:
         raise ValueError(f"The 'share' must be in (0, 1]; got {share!r}.")
-    table, *_ = make_table(x, check_weight(sample_weight, x), False)
+    table, *_ = weighted_rows(x, check_weight(sample_weight, x), False)
     with np.errstate(over="ignore"):
         radius = occupied_radius(table, share)
     if not 0 < radius < np.inf:

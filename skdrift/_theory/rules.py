@@ -125,8 +125,9 @@ class LipschitzStep:
         Of the densities.
     """
 
-    def __init__(self, table, field, kernel):
+    def __init__(self, field):
         self._alone = field.leave_one_out
+        kernel = field.profiles.log_normalizer.__self__
         # A mean shift is 0 at its source and smooth but there, as far as others see.
         is_lipschitz = self._alone and field.profiles.pull is None
         if not is_lipschitz and not np.isfinite(slope_at_zero(kernel)):
@@ -136,7 +137,7 @@ class LipschitzStep:
                 "points are. Use a smoother kernel, the displacement field "
                 "(LaplaceDrifter) with leave-one-out, or a number."
             )
-        self._data = table.rows, table.log_weight
+        self._data = field.rows, field.log_weights
         self._profiles = field.profiles, slopes(field.profiles)
 
     def __call__(self, particles, bandwidth):

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._drifters._base import KernelDrifter
+from .._drifters._kernel_drifters import KernelDrifter
 from .._theory.ensemble import Ensemble, not_c2
 from .._theory.quantities import (
     admissible_step,
@@ -301,14 +301,15 @@ def diagnose(drifter: KernelDrifter, X: ArrayLike | None = None) -> Diagnosis:
 
 
 def _case(drifter, X):
-    table, field = drifter._fitted.table, drifter._fitted.field
-    rows, weight = table.rows, table.weight
+    flow = drifter.flow_
+    field = flow.field
+    rows, weight = flow.rows.rows, flow.rows.weight
     if X is not None:
-        rows, weight = drifter._check_rows(X), None
+        rows, weight = flow.scaling.to_internal(drifter._checked_rows(X)), None
     kernel = drifter.kernel_
     is_displacement = field.profiles.pull is None and type(kernel) is not Gaussian
     ensemble = Ensemble(
-        drifter._fitted.particles,
+        flow.particles,
         rows,
         drifter.history_["bandwidth"][-1],
         kernel,

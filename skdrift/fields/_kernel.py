@@ -9,6 +9,7 @@ import numpy as np
 from ..engines import Profiles, Reduction, merge
 from ..engines._derivatives import Moments, Slopes, merge_moments, moments
 from ..kernels import Gaussian, Kernel
+from ._protocol import BoundField
 
 if TYPE_CHECKING:
     from .._typing import Floats
@@ -115,7 +116,11 @@ class DriftField:
         self.leave_one_out = leave_one_out
 
     def bind(
-        self, engine: BindingEngine, data: Floats, log_weights: Floats | None = None
+        self,
+        engine: BindingEngine,
+        data: Floats,
+        log_weights: Floats | None = None,
+        n_samples=None,
     ) -> BoundField:
         """Field between a data set and any ensemble.
 
@@ -140,7 +145,7 @@ class DriftField:
         return _BoundDriftField(self, engine, data, log_weights)
 
 
-class _BoundDriftField:
+class _BoundDriftField(BoundField):
     def __init__(self, field, engine, data, log_weights):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out

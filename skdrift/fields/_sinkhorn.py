@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..engines import Reduction
+from .._estimator import warn_user
 from ..engines._interface import equal_log_weights
 from ..kernels import Gaussian
 from ._kernel import displacement
+from ._protocol import BoundField, Terms
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines._interface import BindingEngine
-    from ..fields._protocol import BoundField
+    from ..engines import Reduction
+    from ..engines._interface import BindingEngine, Sources
 
 
 class SinkhornField:
@@ -33,8 +33,7 @@ class SinkhornField:
     Sinkhorn's algorithm, ``u = -log Z`` with log-weights ``log w + v``, and the
     barycentric map are the reduction of the Gaussian mean shift: without a single
     iteration the field is that mean shift. The potentials u and v, in units of the
-    temperature, carry over from one call to the next, unless the bandwidth has grown:
-    then another flow begins.
+    temperature, carry over from one step of a flow to the next.
 
     Parameters
     ----------
@@ -81,8 +80,12 @@ class SinkhornField:
         self.profiles = displacement(Gaussian())
 
     def bind(
-        self, engine: BindingEngine, data: Floats, log_weights: Floats | None = None
-    ) -> BoundField:
+        self,
+        engine: BindingEngine,
+        data: Floats,
+        log_weights: Floats | None = None,
+        n_samples: float | None = None,
+    ) -> BoundSinkhornField:
         """Field between a data set and any ensemble.
 
         Parameters
@@ -93,27 +96,52 @@ class SinkhornField:
             Data of all calls.
         log_weights : ndarray of shape (n_data,), default=None
             Log-weights of the data, exponentials summing to 1; None for equal ones.
+        n_samples : float, default=None
+            Ignored: plans depend on weights only.
 
         Returns
         -------
-        object
-            Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
-            and ``at(queries, particles, bandwidth)``, that of points that are none, by
-            the potentials of the particles; both of the shape of their first argument.
-            The first call that does not reach `tol` comes with a ConvergenceWarning.
+        BoundField
+            Field in which further points, ``at``, move by the potentials of the
+            particles, and whose state are the potentials. The first call that does not
+            reach `tol` issues a ConvergenceWarning.
         """
-        return _BoundSinkhornField(self, engine, data, log_weights)
+        return BoundSinkhornField(self, engine, data, log_weights)
+
+
+class Potentials(NamedTuple):
+    """Potentials of both plans, in units of the temperature, and where they belong.
+
+    Attributes
+    ----------
+    u : ndarray of shape (n_particles,)
+        Of the plan of the particles with themselves.
+    v : ndarray of shape (n_data,)
+        Of the plan with the data.
+    bandwidth : float
+        At which they were found.
+    """
+
+    u: np.ndarray
+    v: np.ndarray
+    bandwidth: float
+
+    def suit(self, x, h):
+        """Whether they may be those of a flow that is now at particles x."""
+        return len(self.u) == len(x) and h <= self.bandwidth
 
 
 class _Plan(NamedTuple):
-    """Barycentric map of a plan: its sources, and what they do to the particles."""
+    """Barycentric map of a plan: its sources, and their pull on the particles."""
 
-    sources: object
+    sources: Sources
     reduction: Reduction
     error: float
 
 
-class _BoundSinkhornField:
+class BoundSinkhornField(BoundField):
+    """Sinkhorn field that has its data."""
+
     def __init__(self, field, engine, data, log_weights):
         self.field = field
         self.engine = engine
@@ -121,33 +149,46 @@ class _BoundSinkhornField:
         self.log_w = (
             equal_log_weights(len(data)) if log_weights is None else log_weights
         )
-        self.u, self.v = np.zeros(0), np.zeros(len(data))
-        self.bandwidth = np.inf
         self.has_warned = False
 
+    def advance(self, particles, bandwidth, state):
+        """Velocity of every particle, and the potentials for the next call."""
+        data, model, potentials = self._plans(particles, bandwidth, state)
+        return Terms(data.reduction, model.reduction).velocity, potentials
+
     def on_particles(self, particles, bandwidth):
-        data, model = self._plans(particles, bandwidth)
-        return data.reduction.displacement - model.reduction.displacement
+        """Velocity of every particle, from potentials that are 0."""
+        return self.advance(particles, bandwidth, None)[0]
 
     def at(self, queries, particles, bandwidth):
-        data, model = (
-            plan.sources.reduce(queries, self.field.profiles, bandwidth)
-            for plan in self._plans(particles, bandwidth)
-        )
-        return data.displacement - model.displacement
+        """Velocity of points by the potentials of the particles."""
+        return self.advance_tracers(queries, particles, bandwidth, None)[0]
 
-    def _plans(self, x, h):
-        """Plans of the particles with the data and with themselves."""
-        if len(self.u) != len(x) or h > self.bandwidth:
-            self.u, self.v = np.zeros(len(x)), np.zeros(len(self.data))
-        self.bandwidth = h
-        self.v, data = self._iterate(self._data_sweep, self.v, x, h)
-        self.u, model = self._iterate(self._model_sweep, self.u, x, h)
+    def advance_tracers(self, queries, particles, bandwidth, state):
+        """Velocity of points, and the potentials for the next call."""
+        data, model, potentials = self._plans(particles, bandwidth, state)
+        terms = (
+            plan.sources.reduce(queries, self.field.profiles, bandwidth)
+            for plan in (data, model)
+        )
+        return Terms(*terms).velocity, potentials
+
+    def _plans(self, x, h, potentials):
+        """Plans of the particles with the data and with themselves, and potentials.
+
+        Given potentials are a start for the iterations, unless the bandwidth has
+        grown or the ensemble is another one: then another flow begins.
+        """
+        u, v = np.zeros(len(x)), np.zeros(len(self.data))
+        if potentials is not None and potentials.suit(x, h):
+            u, v = potentials.u, potentials.v
+        v, data = self._iterate(self._data_sweep, v, x, h)
+        u, model = self._iterate(self._model_sweep, u, x, h)
         error = max(data.error, model.error)
         if error > self.field.tol and not self.has_warned:
             self.has_warned = True
             self._warn(error, h)
-        return data, model
+        return data, model, Potentials(u, v, h)
 
     def _iterate(self, sweep, potential, x, h):
         for left in reversed(range(self.field.max_iter + 1)):
@@ -173,14 +214,13 @@ class _BoundSinkhornField:
         return plan, (u - there.log_z) / 2
 
     def _warn(self, error, h):
-        warnings.warn(
+        warn_user(
             f"Sinkhorn's algorithm was ended after {self.field.max_iter} iterations at "
             f"the bandwidth {h:.3g}, where the marginal error of a transport plan was "
             f"{error:.2g} in total variation, above {self.field.tol:.2g}. Raise the "
             "temperature (epsilon), the number of iterations (sinkhorn_max_iter) or "
             "the tolerance (sinkhorn_tol).",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..kernels import Matern
 from ._kernel import displacement
+from ._protocol import BoundField, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ class SoftmaxField:
         return _BoundSoftmaxField(self, engine, data, log_weights, n_samples)
 
 
-class _BoundSoftmaxField:
+class _BoundSoftmaxField(BoundField):
     def __init__(self, field, engine, data, log_weights, n_samples):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out
@@ -166,10 +167,10 @@ class _Columns:
     def _velocity(self, x, log_model, deleted):
         log_data = self._reduce(self.field.data, x).log_z
         log_row = np.logaddexp(log_data, log_model)
-        log_p, to_data = self._reduce(self.data, x)
-        log_q, to_model = self._reduce(self.model, x, deleted)
-        gain = np.exp(log_p + log_q - log_row)  # each has 1 / sqrt(row) besides
-        return gain[:, None] * (to_data - to_model)
+        terms = Terms(self._reduce(self.data, x), self._reduce(self.model, x, deleted))
+        # Each sum is divided by the root of its row as well.
+        gain = np.exp(terms.data.log_z + terms.model.log_z - log_row)
+        return gain[:, None] * terms.velocity
 
     def _reduce(self, sources, queries, deleted=None):
         return sources.reduce(queries, self.field.profiles, self.bandwidth, deleted)

@@ -1,19 +1,20 @@
 """Time stepping: from a start along a velocity to where it vanishes.
 
-The loop receives a velocity and a schedule of bandwidths. It knows neither
-kernels nor how sums are computed.
+:func:`evolve` receives a velocity and a schedule of bandwidths. It knows neither
+kernels nor how sums are computed. :class:`FittedFlow` is the result of a fit as an
+object: the attribute ``flow_`` of every fitted drifter.
 """
 
-from ._loop import (
-    Flow,
-    annealing_schedule,
-    evolve,
-    given_schedule,
-    root_mean_square,
-)
+from ._fit import Recipe
+from ._fitted import FittedFlow
+from ._loop import Flow, evolve
+from ._schedules import annealing_schedule, given_schedule
+from ._stops import root_mean_square
 
 __all__ = [
+    "FittedFlow",
     "Flow",
+    "Recipe",
     "annealing_schedule",
     "evolve",
     "given_schedule",

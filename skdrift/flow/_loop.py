@@ -6,15 +6,21 @@ kernels nor how sums are computed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._stops import CALMER, Rest, root_mean_square
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .._typing import Floats, Velocity
-__all__ = ["Flow", "annealing_schedule", "evolve", "given_schedule", "root_mean_square"]
+
+    Advance = Callable[[Floats, float, Any], tuple[Floats, Any]]
+    Hazards = Mapping[str, Callable[[Floats], bool]]
+    Report = Callable[[int, float, float], object]
 
 
 class Flow(NamedTuple):
@@ -28,8 +34,8 @@ class Flow(NamedTuple):
         Positions before every step.
     history : dict of ndarray of shape (n_steps + 1,)
         ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and
-        ``"step_size"`` at every evaluation; the last one is followed by no step,
-        and its step size is 0.
+        ``"step_size"`` at every evaluation; no step follows the last one, whose
+        step size is 0.
     stopped_by : str
         What ended the loop: ``"tol"``, ``"max_iter"`` or the name of a hazard.
     """
@@ -40,94 +46,14 @@ class Flow(NamedTuple):
     stopped_by: str
 
 
-def annealing_schedule(
-    initial: float, final: float, n_annealing: int, n_steps: int
-) -> Floats:
-    """Bandwidths that fall exponentially, then stay.
-
-    ``sigma(t) = initial * exp(-r t)`` down to `final` (Turan and Ovsjanikov,
-    arXiv:2603.09936), the rate r such that `final` is reached after
-    `n_annealing` steps, or `n_steps` if that is less.
-
-    Parameters
-    ----------
-    initial, final : float
-        First and last bandwidth; constant at `final` if that is the larger one.
-    n_annealing : int
-        Number of steps taken above `final`.
-    n_steps : int
-        Total number of steps.
-
-    Returns
-    -------
-    ndarray of shape (n_steps + 1,)
-        Bandwidth of every evaluation of the field.
-
-    Examples
-    --------
-    >>> from skdrift.flow import annealing_schedule
-    >>> annealing_schedule(8.0, 1.0, n_annealing=3, n_steps=5)
-    array([8., 4., 2., 1., 1., 1.])
-    """
-    bandwidths = np.full(n_steps + 1, float(final))
-    n_annealing = min(n_annealing, n_steps)
-    if initial > final:
-        bandwidths[:n_annealing] = np.geomspace(initial, final, n_annealing + 1)[:-1]
-    return bandwidths
-
-
-def given_schedule(bandwidths: Floats, final: float, n_steps: int) -> Floats:
-    """Given bandwidths, then the final one.
-
-    Parameters
-    ----------
-    bandwidths : ndarray of shape (n_given,)
-        Those of the first steps; `n_steps` of them at most are taken.
-    final : float
-        Bandwidth of all later steps.
-    n_steps : int
-        Total number of steps.
-
-    Returns
-    -------
-    ndarray of shape (n_steps + 1,)
-        Bandwidth of every evaluation of the field.
-    """
-    bandwidths = bandwidths[:n_steps]
-    return np.append(bandwidths, np.full(n_steps + 1 - len(bandwidths), float(final)))
-
-
-def root_mean_square(velocity: Floats) -> float:
-    """Root mean square length of the rows, the residual velocity ``sqrt(R_N)``.
-
-    Parameters
-    ----------
-    velocity : ndarray of shape (n_particles, n_features)
-        Velocity of every particle.
-
-    Returns
-    -------
-    float
-        In the units of the velocity.
-    """
-    velocity = velocity.astype(np.float64, copy=False)
-    return float(np.sqrt(np.einsum("ij,ij->", velocity, velocity) / len(velocity)))
-
-
-def _size_of_step(step_size, particles, bandwidth):
-    """Step size from there, of a number or a rule."""
-    rule = step_size if callable(step_size) else lambda *_: step_size
-    return float(rule(particles, bandwidth))
-
-
 def evolve(
     start: Floats,
     velocity: Velocity,
     bandwidths: Floats,
     step_size: float | Callable[[Floats, float], float],
     tol: float,
-    hazards: Mapping[str, Callable[[Floats], bool]] | None = None,
-    report: Callable[[int, float, float], object] | None = None,
+    hazards: Hazards | None = None,
+    report: Report | None = None,
 ) -> Flow:
     """Move particles along a velocity by explicit Euler steps.
 
@@ -141,7 +67,7 @@ def evolve(
         Schedule.
     step_size : float or callable
         Fraction of the displacement taken per step, or ``step_size(particles,
-        bandwidth)``, which gives that of the step from there.
+        bandwidth)``, the fraction for the step from there.
     tol : float
         Stop once the residual velocity is at most `tol` times the final bandwidth,
         but not before that bandwidth is reached.
@@ -162,45 +88,146 @@ def evolve(
     FloatingPointError
         If the velocity is not finite.
     """
-    x = start
-    trajectory: list[Floats] = []
-    residuals: list[float] = []
-    step_sizes: list[float] = []
-    hazards = hazards or {}
-    reached = list(hazards)  # before the start there is no step to take back
-    n_steps = len(bandwidths) - 1
-    n_annealing = np.max(np.nonzero(bandwidths != bandwidths[-1]), initial=-1) + 1
+
+    def advance(x, h, state):
+        return velocity(x, h), state
+
+    return drift(start, advance, bandwidths, step_size, tol, hazards, report)
+
+
+def drift(
+    start: Floats,
+    advance: Advance,
+    bandwidths: Floats,
+    step_size: float | Callable[[Floats, float], float],
+    tol: float,
+    hazards: Hazards | None = None,
+    report: Report | None = None,
+) -> Flow:
+    """:func:`evolve` along a velocity with a state, which each call hands to the next.
+
+    Parameters other than `advance` are as for :func:`evolve`.
+
+    Parameters
+    ----------
+    advance : callable
+        ``advance(particles, bandwidth, state)``, velocity and next state; the first
+        state is None.
+    """
+
+    def size_of_step(t, x, h):
+        return step_at(step_size, x, h)
+
+    path: list[_Evaluation] = []
+    x, stopped_by, _ = _euler(
+        start,
+        advance,
+        bandwidths,
+        size_of_step,
+        hazards or {},
+        Rest(bandwidths, tol),
+        report,
+        path,
+    )
+    history = {
+        "bandwidth": bandwidths[: len(path)].copy(),
+        "residual_velocity": np.array([e.residual for e in path]),
+        "step_size": np.array([*(e.step_size for e in path[:-1]), 0.0]),
+    }
+    return Flow(x, tuple(e.particles for e in path[:-1]), history, stopped_by)
+
+
+def follow(
+    start: Floats,
+    advance: Advance,
+    steps: Sequence[tuple[float, float]],
+    hazards: Hazards,
+    report: Report | None = None,
+) -> tuple[Floats, str, int]:
+    """Take given steps, whatever the residual velocity.
+
+    Parameters
+    ----------
+    start : ndarray of shape (n_particles, n_features)
+        Initial positions.
+    advance : callable
+        See :func:`drift`.
+    steps : sequence of (bandwidth, step_size)
+        Steps in order.
+    hazards : dict of str to callable
+        See :func:`evolve`.
+    report : callable, default=None
+        See :func:`evolve`.
+
+    Returns
+    -------
+    particles : ndarray of shape (n_particles, n_features)
+        After the last step, or before the one that led into a hazard.
+    stopped_by : str
+        Name of the hazard; empty if all steps were taken.
+    last : int
+        Step that led into the hazard.
+
+    Raises
+    ------
+    FloatingPointError
+        If a velocity is not finite.
+    """
+    bandwidths, sizes = zip(*steps, strict=True) if steps else ((), ())
+    return _euler(
+        start,
+        advance,
+        bandwidths,
+        lambda t, x, h: sizes[t],
+        hazards,
+        lambda *_: "",
+        report,
+        deque(maxlen=1),
+    )
+
+
+def step_at(step_size, particles, bandwidth):
+    """Size of the step from these particles, given as a number or a rule."""
+    if callable(step_size):
+        return float(step_size(particles, bandwidth))
+    return float(step_size)
+
+
+class _Evaluation(NamedTuple):
+    """An evaluation of the field, and the step that follows it."""
+
+    particles: np.ndarray
+    residual: float
+    step_size: float
+
+
+def _euler(
+    x, advance, bandwidths: Iterable[float], size_of_step, hazards, rest, report, path
+):
+    """Explicit Euler steps: final positions, what ended them, and at which step.
+
+    `path` receives every evaluation; the last one is not followed by a step, unless
+    all steps were given.
+    """
+    state, t = None, -1
+    reached = [name for name in hazards if hazards[name](x)]
     for t, h in enumerate(bandwidths):
-        annealed, stopped_by = t >= n_annealing, ""
+        v, state = advance(x, h, state)
+        residual = root_mean_square(v)
+        if not np.isfinite(residual):
+            raise FloatingPointError(
+                f"The velocity is not finite at step {t}. {CALMER}"
+            )
+        if report is not None:
+            report(t, h, residual)
+        stopped_by = rest(t, h, residual, reached)
+        step = 0.0 if stopped_by else size_of_step(t, x, h)
+        path.append(_Evaluation(x, residual, step))
+        if stopped_by:
+            return x, stopped_by, t
+        x = x + step * v
         before, reached = reached, [name for name in hazards if hazards[name](x)]
         entered = [name for name in reached if name not in before]
         if entered:
-            stopped_by, x = entered[0], trajectory.pop()
-            break
-        v = velocity(x, h)
-        residuals.append(root_mean_square(v))
-        if not np.isfinite(residuals[-1]):
-            raise FloatingPointError(
-                f"The velocity is not finite at step {t}. Use a smaller step_size or a "
-                "larger bandwidth."
-            )
-        if report is not None:
-            report(t, h, residuals[-1])
-        if t > 0 and annealed and reached:
-            stopped_by = reached[0]
-        elif annealed and residuals[-1] <= tol * h:
-            stopped_by = "tol"
-        elif t == n_steps:
-            stopped_by = "max_iter"
-        if stopped_by:
-            break
-        trajectory.append(x)
-        step_sizes.append(_size_of_step(step_size, x, h))
-        x = x + step_sizes[-1] * v
-    n_iter = len(trajectory)
-    history = {
-        "bandwidth": bandwidths[: n_iter + 1].copy(),
-        "residual_velocity": np.array(residuals),
-        "step_size": np.array([*step_sizes[:n_iter], 0.0]),
-    }
-    return Flow(x, tuple(trajectory), history, stopped_by)
+            return path[-1].particles, entered[0], t
+    return x, "", t

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from .._typing import Floats
     from ..fields._protocol import BoundField
-__all__ = ["Origin", "Step", "carry", "carry_back"]
 
 # Newton's method ends at corrections of this many bandwidths: the next one would be
 # of the order of its square.
@@ -83,9 +82,7 @@ def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
     ----------
     z : ndarray of shape (n_tracers, n_features)
         Positions before the first step.
-    field : object
-        With ``of_tracers(queries, particles, bandwidth)``, or ``at`` for a field that
-        does not tell tracers from other points.
+    field : BoundField
     steps : iterable of Step
         First to last.
 
@@ -94,9 +91,10 @@ def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
     ndarray of shape (n_tracers, n_features)
         Positions after the last step.
     """
-    velocity = getattr(field, "of_tracers", field.at)
+    state = None
     for h, size, particles in steps:
-        z = z + size * velocity(z, particles, h)
+        v, state = field.advance_tracers(z, particles, h, state)
+        z = z + size * v
     return z
 
 
@@ -107,8 +105,7 @@ def carry_back(z: Floats, field: BoundField, steps: Sequence[Step]) -> Origin:
     ----------
     z : ndarray of shape (n_tracers, n_features)
         Positions after the last step.
-    field : object
-        With ``linearized(queries, particles, bandwidth)``, velocity and Jacobian.
+    field : BoundField
     steps : sequence of Step
         First to last.
 
@@ -122,11 +119,6 @@ def carry_back(z: Floats, field: BoundField, steps: Sequence[Step]) -> Origin:
     TypeError
         If the field states no Jacobian.
     """
-    if not hasattr(field, "linearized"):
-        raise TypeError(
-            "This flow has no inverse here, as its field states no Jacobian. Those of "
-            "ConservativeDrifter, SharpDrifter and LaplaceDrifter do."
-        )
     n, d = z.shape
     budget = get_config()["working_memory"] * 2**20
     batch = int(np.clip(budget // (8 * _MATRICES * d * d), 1, max(n, 1)))

@@ -1,5 +1,6 @@
-"""What a running fit tells: lines of print, and scikit-learn's callbacks."""
+"""Reports of a running fit: printed lines, and scikit-learn's callbacks."""
 
+from contextlib import contextmanager
 from time import perf_counter
 
 try:
@@ -14,7 +15,7 @@ except ImportError:  # before scikit-learn 1.9
 
 
 class _NoContext:
-    """A callback context that nobody listens to."""
+    """A callback context without callbacks."""
 
     def subcontext(self, **options):
         return self
@@ -32,7 +33,7 @@ class StepPrinter:
     Parameters
     ----------
     prefix : str
-        What every line begins with.
+        Beginning of every line.
     """
 
     def __init__(self, prefix):
@@ -48,28 +49,60 @@ class StepPrinter:
         self._last = now
 
 
-def as_tasks(velocity, context, estimator):
-    """The same velocity, every evaluation of which is a task to callbacks.
+def step_printer(estimator, what=""):
+    """Printer of the steps of a verbose estimator, or None."""
+    prefix = f"[{type(estimator).__name__}]{what}"
+    return StepPrinter(prefix) if estimator.verbose else None
+
+
+class FitProgress:
+    """Reports of one fit: a task, its flows, and their steps.
 
     Parameters
     ----------
-    velocity : callable
-        ``velocity(particles, bandwidth)``.
-    context : CallbackContext
-        Of the flow.
     estimator : object
-        The estimator whose fit it is.
-
-    Returns
-    -------
-    callable
+        The estimator that is fitted; verbose or not.
+    new_context : callable
+        ``new_context(max_subtasks=n)``, the callback context of the fit.
     """
 
-    def evaluate(x, h):
-        task = context.subcontext(task_name="step")
-        task.call_on_fit_task_begin(estimator=estimator)
-        v = velocity(x, h)
-        task.call_on_fit_task_end(estimator=estimator)
-        return v
+    def __init__(self, estimator, new_context):
+        self._estimator = estimator
+        self._new_context = new_context
 
-    return evaluate
+    def engine_chosen(self, engine, work, n_rows, passed_over):
+        """Print which engine sums, and why not faster ones."""
+        if self._estimator.verbose:
+            print(
+                f"[{type(self._estimator).__name__}] engine {engine}, "
+                f"{work.n_queries} particles, {n_rows} distinct rows, "
+                f"{work.n_features} columns",
+                *(f"not {name}: {reason}" for name, reason in passed_over().items()),
+                sep="; ",
+            )
+
+    @contextmanager
+    def fit(self, n_flows):
+        """Task of the whole fit, of at most `n_flows` flows."""
+        self._context = self._new_context(max_subtasks=n_flows)
+        self._context = self._context.call_on_fit_task_begin(estimator=self._estimator)
+        yield
+        self._context.call_on_fit_task_end(estimator=self._estimator)
+
+    @contextmanager
+    def flow(self, advance, n_evaluations, noise=None):
+        """Task of one flow, and its steps: what to advance and report by."""
+        if noise is not None and self._estimator.verbose:
+            print(f"[{type(self._estimator).__name__}] start noise {noise:.3g}")
+        task = self._context.subcontext(task_name="flow", max_subtasks=n_evaluations)
+        task.call_on_fit_task_begin(estimator=self._estimator)
+
+        def step(x, h, state):
+            evaluation = task.subcontext(task_name="step")
+            evaluation.call_on_fit_task_begin(estimator=self._estimator)
+            result = advance(x, h, state)
+            evaluation.call_on_fit_task_end(estimator=self._estimator)
+            return result
+
+        yield step, step_printer(self._estimator)
+        task.call_on_fit_task_end(estimator=self._estimator)

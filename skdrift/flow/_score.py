@@ -6,24 +6,24 @@ from ..bandwidth import conservative_rate
 from ..engines import Work, get_engine
 from ..fields import DriftField, conservative
 from ..kernels import Matern
-from . import root_mean_square
+from ._stops import root_mean_square
 
 # Bandwidths of the score, in conservative rates.
 _SCORE_BANDWIDTHS = (1, 2, 4, 8)
 
 
-def residual_score(z, particles, table, engine):
-    """Minus the residual velocity of rows towards particles, over that to the table.
+def residual_score(z, particles, rows, engine):
+    """Minus the residual velocity of samples towards particles, relative to the data.
 
     See :meth:`skdrift.ConservativeDrifter.score` for what it means.
 
     Parameters
     ----------
     z : ndarray of shape (n_samples, n_features)
-        Rows that were not fitted, in the internal units of the table.
+        Rows that were not fitted, in the internal units of `rows`.
     particles : ndarray of shape (n_particles, n_features)
         The ensemble that is judged.
-    table : Table
+    rows : WeightedRows
         What the ensemble was fitted to.
     engine : str
         Name of an engine, or ``"auto"``.
@@ -32,10 +32,10 @@ def residual_score(z, particles, table, engine):
     -------
     float
     """
-    std = np.where(table.std > 0, table.std, 1).astype(z.dtype)
-    h = table.bandwidth(conservative_rate) / table.mean_std
+    std = np.where(rows.std > 0, rows.std, 1).astype(z.dtype)
+    h = rows.bandwidth(conservative_rate) / rows.mean_std
     towards_particles = _residuals(z / std, particles / std, None, h, engine)
-    towards_rows = _residuals(z / std, table.rows / std, table.log_weight, h, engine)
+    towards_rows = _residuals(z / std, rows.rows / std, rows.log_weight, h, engine)
     relative = np.max(towards_particles / towards_rows)
     return -float(relative + towards_particles[-1] / (_SCORE_BANDWIDTHS[-1] * h))
 

@@ -400,7 +400,8 @@ def test_small_work_does_not_import_it(drifter):
 
 def test_importing_is_lazy():
     result = run(
-        "import skdrift, skdrift.engines._cpu._engine, sys; print('numba' in sys.modules)"
+        "import skdrift, skdrift.engines._cpu._engine, sys\n"
+        "print('numba' in sys.modules)"
     )
     assert (result.stdout, result.stderr) == ("False\n", "")
 

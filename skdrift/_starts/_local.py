@@ -1,0 +1,137 @@
+"""Start from the Gaussians of the neighbourhoods of data rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+from ._choice import choose
+from ._interface import Start, log_normal, whitenings
+
+if TYPE_CHECKING:
+    from .._data._neighbors import NearestRows
+    from .._data._rows import WeightedRows
+
+# Neighbours whose mean and covariance are local: enough for a covariance, few enough
+# to follow curves.
+_N_NEIGHBORS = 40
+# A neighbour counts if it is mutual, that is, if the row is among its own nearest, with
+# this many times as many; a few nearest ones always count. Otherwise the rows of a
+# large cluster would draw in the rows of a small one.
+_MUTUAL = 2
+_FEWEST = 6
+# Numbers of neighbours' coordinates held at a time.
+_CHUNK = 2**22
+
+
+class LocalStart(Start):
+    """Mixture of the Gaussians of the neighbourhoods of weighted rows.
+
+    Every draw starts from a data row y with the mean m and covariance C of its
+    neighbourhood. With noise b it is ``m + sqrt(1 - b^2) (y - m) + b C^(1/2) e``, e
+    standard normal: shrinking towards the local mean makes room for the noise within
+    the local covariance (West, *Approximating posterior distributions by mixtures*,
+    JRSS B 55, 1993, shrinks towards the mean of all). b = 0 copies rows, b = 1 is a
+    draw from the local Gaussian, b > 1 is wider than the neighbourhoods.
+
+    It lies between copies of the rows (one neighbour) and the Gaussian of all the data
+    (all are neighbours), and follows clusters, curves and local correlations at the
+    scale at which there are data to show them. Neighbours are mutual, so that small
+    clusters keep their share.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        The data.
+    neighbors : NearestRows
+        Of the same rows.
+    """
+
+    calibrates = True
+
+    def __init__(self, rows: WeightedRows, neighbors: NearestRows) -> None:
+        self.rows = rows
+        self.neighbors = neighbors
+
+    def anneals_from(self, bandwidth):
+        return 2 * bandwidth
+
+    def draw(self, n, random_state):
+        rows = self.rows.rows
+        chosen = choose(n, self.rows.weight, random_state)
+        mean, noise = np.empty((2, n, rows.shape[1]), rows.dtype)
+        step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
+        for part in (slice(i, i + step) for i in range(0, n, step)):
+            near, w = self.neighborhoods(rows[chosen[part]])
+            mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
+            e = np.sqrt(w) * random_state.standard_normal(w.shape)
+            noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
+        deviation = rows[chosen] - mean
+
+        def with_noise(b):
+            kept = np.sqrt(max(0.0, 1 - b * b))
+            return (mean + kept * deviation + b * noise).astype(rows.dtype, copy=False)
+
+        return with_noise
+
+    def neighborhoods(self, x):
+        """Nearest rows of some of the rows, and their weights.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_features)
+            Some of the rows.
+
+        Returns
+        -------
+        near : ndarray of shape (n, k), dtype int
+            Indices of the neighbours.
+        share : ndarray of shape (n, k)
+            Their weights, of sum 1; 0 for those that are not mutual.
+        """
+        rows = self.rows.rows
+        k = min(_N_NEIGHBORS, len(rows))
+        near = self.neighbors.indices(x, k)
+        share = self.rows.weight[near]
+        if k < len(rows):  # so few are one neighbourhood
+            distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
+            closest = np.sort(distance, axis=1)[:, _FEWEST - 1, None]
+            reach = self.neighbors.reach(near, _MUTUAL * k)
+            share = np.where(distance <= np.maximum(closest, reach), share, 0)
+        return near, share / share.sum(axis=1, keepdims=True)
+
+    def log_density(self, z, noise):
+        rows, weight = self.rows.rows, self.rows.weight
+        d = rows.shape[1]
+        kept = np.sqrt(max(0.0, 1 - noise * noise))
+        result = np.full(len(z), -np.inf)
+        for part in gen_batches(len(rows), max(1, _CHUNK // (d * (_N_NEIGHBORS + d)))):
+            mean, covariance = self._moments(part)
+            whitening, log_root_det, n_singular = whitenings(noise**2 * covariance)
+            if n_singular:
+                raise ValueError(
+                    "The density of the flow requires the density of its start, which "
+                    f"does not exist: the covariances of {n_singular} of {len(mean)} "
+                    "neighbourhoods of 40 rows are singular, because of discrete "
+                    "columns or more than about 30 columns. Fit with "
+                    "start='gaussian', or use method='kde'."
+                )
+            centres = mean + kept * (rows[part] - mean)
+            log_weights = np.log(weight[part])
+            for centre, white, root, log_weight in zip(
+                centres, whitening, log_root_det, log_weights, strict=True
+            ):
+                log_p = log_normal((z - centre) @ white, root)
+                np.logaddexp(result, log_weight + log_p, out=result)
+        return result
+
+    def _moments(self, part):
+        """Means and covariances of the neighbourhoods of a slice of the rows."""
+        rows = self.rows.rows
+        near, share = self.neighborhoods(rows[part])
+        around = rows[near].astype(np.float64, copy=False)
+        mean = np.einsum("nk,nkd->nd", share, around)
+        deviation = around - mean[:, None]
+        return mean, np.einsum("nk,nki,nkj->nij", share, deviation, deviation)

@@ -1,0 +1,251 @@
+"""Building a fitted flow: data, start, schedule, calibration, evolution."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .._data._neighbors import NearestRows
+from .._data._rows import weighted_rows
+from .._starts import make_start
+from ..engines import passed_over
+from ._calibration import MAX_FLOWS, calibrate
+from ._fitted import FittedFlow, as_drawn, bind, work_of
+from ._loop import drift, step_at
+from ._map import carry
+from ._memorization import LARGEST_AUC, Memorization
+from ._schedules import schedule_of
+from ._stops import root_mean_square, runs_away
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._data._rows import WeightedRows
+    from .._typing import Annealing, DiscreteFeatures, EngineName, Floats
+    from .._typing import Start as StartParameter
+    from ..fields import BoundField
+    from ..kernels import Kernel
+    from ._progress import FitProgress
+
+# Default number of particles: the number of samples, between these bounds. Leaving
+# itself out starves the repulsion of few particles, and they spread in many columns or
+# jump onto rows: on wine no noise of the start led to a good end with one each.
+_MIN_PARTICLES = 64
+_MAX_PARTICLES = 10_000
+_PARTICLES_PER_SAMPLE = {False: 1, True: 2}  # by leave-one-out
+# Fresh tracers that show how faithful tracers are: their spread is then known within a
+# few per cent.
+_PROBE_TRACERS = 200
+
+
+class Recipe(NamedTuple):
+    """What distinguishes one drifter from another.
+
+    Attributes
+    ----------
+    field : object
+        Drifting field, not bound to data (see :mod:`skdrift.fields`).
+    kernel : Kernel
+        Kernel of the density estimates that the field compares.
+    bandwidth : callable
+        ``bandwidth(rows, ensemble)``, the final bandwidth in internal units, of the
+        data (WeightedRows) and of a function that gives the ensemble that the flow
+        starts from, by its noise.
+    step_size : callable
+        ``step_size(bound_field)``: a step size, or a function of particles and
+        bandwidth that gives it.
+    """
+
+    field: Any
+    kernel: Kernel
+    bandwidth: Callable[[WeightedRows, Callable[[float], Floats]], float]
+    step_size: Callable[[BoundField], float | Callable[[Floats, float], float]]
+
+
+class FlowParameters(NamedTuple):
+    """Parameters that all flows share, whatever their recipe; see the drifters."""
+
+    n_particles: int | None
+    start: StartParameter
+    standardize: bool
+    discrete_features: DiscreteFeatures
+    annealing: Annealing
+    max_iter: int
+    tol: float
+    early_stopping: bool
+    engine: EngineName
+
+
+def fit_flow(
+    X: Floats,
+    sample_weight: Floats,
+    recipe: Recipe,
+    parameters: FlowParameters,
+    random_state: np.random.RandomState,
+    progress: FitProgress,
+) -> tuple[FittedFlow, BoundField]:
+    """Evolve an ensemble until it is distributed like the data.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Data.
+    sample_weight : ndarray of shape (n_samples,)
+        Their weights.
+    recipe : Recipe
+        Field, kernel and rules.
+    parameters : FlowParameters
+        The rest.
+    random_state : RandomState
+        Source of the start.
+    progress : FitProgress
+        Receives reports.
+
+    Returns
+    -------
+    flow : FittedFlow
+        The fitted flow.
+    field : BoundField
+        Its field, bound to the data.
+    """
+    p = parameters
+    rows, scaling, columns = weighted_rows(
+        X, sample_weight, p.standardize, p.discrete_features
+    )
+    check_units(rows)
+    neighbors = NearestRows(rows.rows)
+    start = make_start(p.start, rows, scaling, neighbors)
+    n = _n_particles(p.n_particles, start, rows, recipe.field.leave_one_out)
+    ensemble = start.ensemble(n, random_state)
+    bandwidth = recipe.bandwidth(rows, ensemble)
+    schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
+
+    work = work_of(recipe.field, rows, n, n + len(rows.rows), len(schedule) - 1)
+    field = bind(recipe.field, rows, p.engine, work)
+    step_size = recipe.step_size(field)
+    progress.engine_chosen(
+        field.engine.name,
+        work,
+        len(rows.rows),
+        partial(passed_over, field.engine.name, work) if p.engine == "auto" else dict,
+    )
+
+    memorization = Memorization(rows.rows, rows.weight, rows.count, neighbors)
+    evolution = _Evolution(field, schedule, step_size, p.tol, rows, progress)
+    noise, flow, auc = evolution.calibrated(
+        start,
+        ensemble,
+        lambda x: memorization.auc(as_drawn(x, scaling, columns)),
+        p.early_stopping and memorization.is_defined,
+    )
+    last = flow.history["bandwidth"][-1]
+    fitted = FittedFlow(
+        rows=rows,
+        scaling=scaling,
+        columns=columns,
+        field=recipe.field,
+        kernel=recipe.kernel,
+        start=start,
+        noise=noise,
+        bandwidth=bandwidth,
+        step_size=step_at(step_size, flow.particles, last),
+        history=flow.history,
+        trajectory=flow.trajectory,
+        particles=flow.particles,
+        stopped_by=flow.stopped_by,
+        memorization_auc=auc,
+        engine=p.engine,
+    )
+    return fitted, field
+
+
+def check_units(rows):
+    """Squares of distances must neither over- nor underflow."""
+    limit = np.finfo(rows.rows.dtype).max ** 0.25
+    if not 1 / limit < rows.mean_std < limit:
+        raise ValueError(
+            f"The columns of X have a standard deviation of {rows.mean_std:.2g}, "
+            f"too far from 1 for standardize=False in {rows.rows.dtype}; change "
+            "the units or use standardize=True."
+        )
+
+
+def _n_particles(n, start, rows, leave_one_out):
+    """Size of the ensemble; None stands for the default."""
+    if start.size is not None:
+        if n is not None and n != start.size:
+            raise ValueError(
+                f"The 'start' parameter has {start.size} rows but 'n_particles' is "
+                f"{n}; make them equal or leave n_particles=None."
+            )
+        n = start.size
+    elif n is None:
+        n = _PARTICLES_PER_SAMPLE[leave_one_out] * rows.n_samples
+        n = int(np.clip(n, _MIN_PARTICLES, _MAX_PARTICLES))
+    if leave_one_out and n < 2:
+        raise ValueError(
+            "The 'n_particles' must be at least 2, as every particle leaves itself "
+            f"out; got {n}."
+        )
+    return n
+
+
+class _Evolution:
+    """Flows along one field that differ in their start."""
+
+    def __init__(self, field, schedule, step_size, tol, rows, progress):
+        self.field, self.schedule = field, schedule
+        self.step_size, self.tol = step_size, tol
+        self.rows, self.progress = rows, progress
+
+    def calibrated(self, start, ensemble, auc, guarded):
+        """Noise of the start, flow from there, its AUC; no copies if guarded."""
+        calibrates = guarded and start.calibrates
+        hazards = {}
+        if guarded:
+            hazards["memorization"] = lambda x: auc(x) >= LARGEST_AUC
+
+        def evolve_from(noise):
+            return self._flow(
+                ensemble(noise), hazards, noise if start.calibrates else None
+            )
+
+        with self.progress.fit(MAX_FLOWS if calibrates else 1):
+            if calibrates:
+                return calibrate(evolve_from, lambda flow: auc(flow.particles))
+            flow = evolve_from(1.0)
+            return 1.0, flow, auc(flow.particles)
+
+    def _flow(self, x, hazards, noise):
+        hazards = {"divergence": runs_away(self.rows, x), **hazards}
+        task = self.progress.flow(self.field.advance, len(self.schedule), noise)
+        with task as (advance, report):
+            return drift(
+                x, advance, self.schedule, self.step_size, self.tol, hazards, report
+            )
+
+
+def tracer_spread(flow, field, random_state):
+    """Spread of fresh tracers at the end of a flow over that of the particles.
+
+    Parameters
+    ----------
+    flow : FittedFlow
+    field : BoundField
+        Its field, bound to the data.
+    random_state : RandomState
+        Source of the tracers.
+
+    Returns
+    -------
+    float
+    """
+    n = min(_PROBE_TRACERS, len(flow.particles))
+    z = flow.start.draw(n, random_state)(flow.noise)
+    ends = carry(z, field, flow.steps)
+    spread, reference = (
+        root_mean_square(x - x.mean(axis=0)) for x in (ends, flow.particles)
+    )
+    return spread / reference if reference > 0 else 1.0

@@ -1,0 +1,405 @@
+"""The fitted flow as an object, apart from the estimator that made it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .._data._columns import DiscreteColumns
+from .._data._neighbors import even_choice
+from .._data._rows import Scaling, WeightedRows
+from .._estimator import warn_user
+from .._starts import Start
+from ..engines import Work, get_engine
+from ..fields import displacement
+from ..kernels import Kernel
+from . import _map
+from ._loop import follow
+from ._map import Origin, Step
+from ._score import residual_score
+from ._stops import CALMER, runs_away
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._typing import EngineName, Floats
+    from ..fields import BoundField
+
+
+def work_of(field, rows, n_queries, n_sources, n_steps):
+    """Work of so many evaluations of a field, for the choice of an engine."""
+    n_steps = int(field.relative_cost * n_steps)
+    d, dtype = rows.rows.shape[1], rows.rows.dtype
+    return Work(n_queries, n_sources, d, n_steps, field.profiles, dtype)
+
+
+def bind(field, rows, engine, work):
+    """The field of the data, on the engine that suits the work."""
+    chosen = get_engine(engine, work)
+    return field.bind(chosen, rows.rows, rows.log_weight, rows.n_samples)
+
+
+class FittedFlow(NamedTuple):
+    """A flow from its start to particles that are distributed like the data.
+
+    It holds all that a fitted drifter needs to answer, and no parameter of it. Methods
+    receive and return rows in data units; attributes are in internal units, in which
+    lengths count standard deviations of the columns (``scaling.scale``).
+
+    Attributes
+    ----------
+    rows : WeightedRows
+        The data: distinct rows, their weights and counts.
+    scaling : Scaling
+        Between data units and internal units.
+    columns : DiscreteColumns
+        Columns whose draws are rounded to values of the data.
+    field : object
+        Drifting field, not bound to data (see :mod:`skdrift.fields`).
+    kernel : Kernel
+        Kernel of the density estimates.
+    start : Start
+        Distribution that particles start from.
+    noise : float
+        Noise of the start.
+    bandwidth : float
+        Final bandwidth of the schedule.
+    step_size : float
+        Size of a step from the final ensemble.
+    history : dict of ndarray of shape (n_iter + 1,)
+        Bandwidth, residual velocity and step size of every evaluation of the field.
+    trajectory : tuple of n_iter ndarrays of shape (n_particles, n_features)
+        Particles before every step.
+    particles : ndarray of shape (n_particles, n_features)
+        Final ensemble.
+    stopped_by : str
+        What ended the flow.
+    memorization_auc : float
+        Memorisation AUC of the final ensemble.
+    engine : str
+        Name of the engine for further sums.
+    """
+
+    rows: WeightedRows
+    scaling: Scaling
+    columns: DiscreteColumns
+    field: Any
+    kernel: Kernel
+    start: Start
+    noise: float
+    bandwidth: float
+    step_size: float
+    history: dict
+    trajectory: tuple
+    particles: np.ndarray
+    stopped_by: str
+    memorization_auc: float
+    engine: EngineName
+
+    @property
+    def n_iter(self) -> int:
+        """Number of steps that were taken."""
+        return len(self.trajectory)
+
+    @property
+    def steps(self) -> list[Step]:
+        """Steps that were taken, first to last."""
+        given = zip(self._sizes(), self.trajectory, strict=True)
+        return [Step(h, size, particles) for (h, size), particles in given]
+
+    def bound(self, n_queries: int, n_particles: int, n_steps: int = 1) -> BoundField:
+        """Bind the field to the data, on the engine that suits the work.
+
+        Parameters
+        ----------
+        n_queries, n_particles : int
+            Number of points and of particles in one evaluation.
+        n_steps : int, default=1
+            Number of evaluations.
+
+        Returns
+        -------
+        BoundField
+            Answers in internal units.
+        """
+        n_sources = n_particles + len(self.rows.rows)
+        work = work_of(self.field, self.rows, n_queries, n_sources, n_steps)
+        return bind(self.field, self.rows, self.engine, work)
+
+    def draw(
+        self,
+        n: int,
+        random_state: np.random.RandomState,
+        reports: Callable[[str], Any] | None = None,
+    ) -> Floats:
+        """Draw new rows by evolving fresh ensembles through the steps.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows, at least 1.
+        random_state : RandomState
+            Source of the starts.
+        reports : callable, default=None
+            ``reports(what)``, the report of the steps of one ensemble, or None.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+            New rows in random order.
+
+        Raises
+        ------
+        FloatingPointError
+            If the velocity of a fresh ensemble is not finite.
+        """
+        n_ensembles = max(1, round(n / len(self.particles)))
+        size = max(len(self.particles), -(-n // n_ensembles))
+        field = self.bound(size, size, n_ensembles * self.n_iter)
+        ensembles = []
+        for i in range(1, n_ensembles + 1):
+            report = reports and reports(f" ensemble {i} of {n_ensembles},")
+            ensembles.append(self._fresh_ensemble(field, size, random_state, report))
+        rows = np.concatenate(ensembles)
+        places = self.scaling.to_internal(rows)
+        return rows[even_choice(places, n, random_state)]
+
+    def _fresh_ensemble(self, field, n, random_state, report):
+        x = self.start.draw(n, random_state)(self.noise)
+        hazards = {"divergence": runs_away(self.rows, x)}
+        x, stopped_by, last = follow(
+            x, field.advance, list(self._sizes()), hazards, report
+        )
+        if stopped_by:
+            warn_user(
+                f"A fresh ensemble ran away from the data after step {last} of "
+                f"{self.n_iter}, where its flow was ended. {CALMER}",
+                ConvergenceWarning,
+            )
+        return self.columns.round(self.scaling.to_data(x))
+
+    def _sizes(self):
+        """Pairs (bandwidth, step size) of the steps."""
+        h, size = self.history["bandwidth"], self.history["step_size"]
+        return zip(h[:-1].tolist(), size[:-1].tolist(), strict=True)
+
+    def positions(self) -> Floats:
+        """Particles before every step, and at the end.
+
+        Returns
+        -------
+        ndarray of shape (n_iter + 1, n_particles, n_features)
+            In data units.
+        """
+        positions = (*self.trajectory, self.particles)
+        return np.stack([self.scaling.to_data(x) for x in positions])
+
+    def carry(self, X: Floats) -> Floats:
+        """Carry rows through the flow as passive tracers.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in data units. Starting positions of particles end exactly where the
+            particles do.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The rows at the end of the flow.
+        """
+        before, after = self._ends()
+
+        def forwards(z):
+            return _map.carry(z, self._bound_to_particles(len(z)), self.steps)
+
+        return self._matched(X, before, after, forwards)
+
+    def carry_back(self, X: Floats) -> tuple[Floats, Origin | None]:
+        """Find the rows that :meth:`carry` takes to given ones.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in data units.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            Where they come from.
+        origin : Origin or None
+            What is known of those that are not particles; None if all are.
+        """
+        before, after = self._ends()
+        found = []
+
+        def backwards(z):
+            found.append(self.origin(z))
+            return found[0].rows
+
+        rows = self._matched(X, after, before, backwards)
+        return rows, found[0] if found else None
+
+    def origin(self, z: Floats) -> Origin:
+        """Find where tracers come from.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_tracers, n_features)
+            Positions at the end of the flow, in internal units.
+
+        Returns
+        -------
+        Origin
+            Where each tracer started, and whether it did.
+
+        Raises
+        ------
+        TypeError
+            If the field states no Jacobian.
+        """
+        return _map.carry_back(z, self._bound_to_particles(len(z)), self.steps)
+
+    def _bound_to_particles(self, n):
+        return self.bound(n, len(self.particles), self.n_iter)
+
+    def _ends(self):
+        """First and last positions of the particles, in data units."""
+        first = (*self.trajectory, self.particles)[0]
+        return self.scaling.to_data(first), self.scaling.to_data(self.particles)
+
+    def _matched(self, X, before, after, move):
+        """Rows at the other end of the flow, where those of particles are known.
+
+        The field of a particle without itself is not the field of its neighbourhood,
+        so that no sum over all particles gives its path.
+        """
+        place = {row.tobytes(): i for i, row in enumerate(before + 0.0)}  # no -0.0
+        particle = np.array([place.get(row.tobytes(), -1) for row in X + 0.0])
+        rows = after[particle]
+        others = np.flatnonzero(particle < 0)
+        if others.size:
+            z = move(self.scaling.to_internal(X[others]))
+            rows[others] = self.scaling.to_data(z)
+        return rows
+
+    def velocity(self, X: Floats) -> Floats:
+        """Final drifting field between the data and the particles.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Points in data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Displacement per unit step, in data units.
+        """
+        z = self.scaling.to_internal(X)
+        field = self.bound(len(z), len(self.particles))
+        v = field.at(z, self.particles, self.bandwidth)
+        return (self.scaling.scale * v).astype(v.dtype, copy=False)
+
+    def potential(self, X: Floats) -> Floats:
+        """Scalar potential of the final field, if it is a gradient.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Points in data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            See :meth:`skdrift.ConservativeDrifter.potential`.
+        """
+        z = self.scaling.to_internal(X)
+        field = self.bound(len(z), len(self.particles))
+        return self.bandwidth**2 * field.log_ratio(z, self.particles, self.bandwidth)
+
+    def log_density(self, X: Floats) -> Floats:
+        """Log of the kernel density of the particles at the final bandwidth.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Points in data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            With respect to the data units.
+
+        Raises
+        ------
+        ValueError
+            If the kernel has no finite integral in this dimension.
+        """
+        z = self.scaling.to_internal(X)
+        d, profiles = z.shape[1], displacement(self.kernel)
+        log_volume = d * np.log(self.bandwidth) + self._log_volume()
+        log_constant = float(self.kernel.log_normalizer(d) - log_volume)
+        work = Work(len(z), len(self.particles), d, 1, profiles, z.dtype)
+        sources = get_engine(self.engine, work).bind(self.particles)
+        return sources.reduce(z, profiles, self.bandwidth).log_z + log_constant
+
+    def log_density_of_map(self, X: Floats) -> tuple[Floats, Origin]:
+        """Log-density that the flow carries from its start, by change of variables.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Points in data units.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            With respect to the data units; ``-inf`` where no origin was found.
+        origin : Origin
+            Where the points come from.
+
+        Raises
+        ------
+        ValueError
+            If the start has no density, or none that is known.
+        TypeError
+            If the field states no Jacobian.
+        """
+        z = self.scaling.to_internal(X)
+        # A start without a density is found out before the flow is reversed.
+        self.start.log_density(z[:1].astype(np.float64), self.noise)
+        origin = self.origin(z)
+        log_p = self.start.log_density(origin.rows, self.noise)
+        log_p = log_p - origin.log_det - self._log_volume()
+        log_p[~origin.is_found] = -np.inf
+        return log_p.astype(z.dtype, copy=False), origin
+
+    def _log_volume(self):
+        return np.log(self.scaling.scale).sum()
+
+    def score(self, X: Floats) -> float:
+        """Minus the residual velocity of held-out rows towards the particles.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Held-out rows in data units.
+
+        Returns
+        -------
+        float
+            See :meth:`skdrift.ConservativeDrifter.score`.
+        """
+        z = self.scaling.to_internal(X)
+        drawn = as_drawn(self.particles, self.scaling, self.columns)
+        return residual_score(z, drawn, self.rows, self.engine)
+
+
+def as_drawn(x, scaling, columns):
+    """Particles as `sample` would return them, in internal units."""
+    if not columns.columns:
+        return x
+    return scaling.to_internal(columns.round(scaling.to_data(x)))
