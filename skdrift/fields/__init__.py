@@ -14,10 +14,12 @@ tells them apart, ``of_tracers`` and ``linearized`` (see :class:`DriftField`).
 """
 
 from ._kernel import DriftField, conservative, displacement
+from ._protocol import BoundField
 from ._sinkhorn import SinkhornField
 from ._softmax import SoftmaxField
 
 __all__ = [
+    "BoundField",
     "DriftField",
     "SinkhornField",
     "SoftmaxField",

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skdrift import ConservativeDrifter, LaplaceDrifter
 from skdrift._data._columns import DiscreteColumns
-from skdrift._data._rows import make_table
+from skdrift._data._rows import weighted_rows
 
 both = pytest.mark.parametrize("cls", [ConservativeDrifter, LaplaceDrifter])
 
@@ -14,7 +14,7 @@ both = pytest.mark.parametrize("cls", [ConservativeDrifter, LaplaceDrifter])
 def discrete(X, features="auto", weight=None):
     X = np.asarray(X, float)
     weight = np.ones(len(X)) if weight is None else weight
-    return make_table(X, weight, True, features)[2]
+    return weighted_rows(X, weight, True, features)[2]
 
 
 def one_column(values, share):

@@ -20,10 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter, LaplaceDrifter
-from skdrift._drifters import _base
 from skdrift.bandwidth import conservative_rate
 from skdrift.engines import KeopsEngine, NumbaEngine
-from skdrift.flow._memorization import _NOISE_BOUNDS
+from skdrift.flow import _fit
+from skdrift.flow._calibration import _NOISE_BOUNDS
 from skdrift.kernels import Matern, RationalQuadratic
 from skdrift.metrics import closest_record_ratio, energy_distance
 
@@ -785,7 +785,7 @@ def test_a_failing_fit_leaves_nothing_half_fitted(monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(_base, "evolve", fail)
+    monkeypatch.setattr(_fit, "drift", fail)
     with pytest.raises(error):
         drifter.fit(WINE[:, :4])
     with pytest.raises(NotFittedError):

@@ -5,12 +5,26 @@ from scipy.spatial.distance import cdist
 
 from skdrift import ConservativeDrifter
 from skdrift._data._neighbors import NearestRows
-from skdrift._starts._draws import _neighborhoods, local_gaussian, matched_gaussian
+from skdrift._data._rows import WeightedRows
+from skdrift._starts import GaussianStart, LocalStart
+
+
+def weighted(rows, weight=None):
+    weight = np.full(len(rows), 1 / len(rows)) if weight is None else weight
+    return WeightedRows(rows, weight, np.ones(len(rows)), rows.std(axis=0))
+
+
+def local(rows, weight=None):
+    return LocalStart(weighted(rows, weight), NearestRows(rows))
 
 
 def draw(rows, n, b, weight=None):
-    weight = np.full(len(rows), 1 / len(rows)) if weight is None else weight
-    return local_gaussian(n, rows, weight, np.random.RandomState(0)).rows(b)
+    return local(rows, weight).draw(n, np.random.RandomState(0))(b)
+
+
+def gaussian(rows, n, weight=None):
+    start = GaussianStart(weighted(rows, weight))
+    return start.draw(n, np.random.RandomState(0))(1.0)
 
 
 def moments(rows, weight):
@@ -21,7 +35,7 @@ def moments(rows, weight):
 @pytest.mark.parametrize("d", [3, 12])  # fewer and more columns than rows
 def test_gaussian_start_matches_mean_and_covariance(d):
     X, weight = np.random.default_rng(0).standard_normal((9, d)), np.arange(1, 10) / 45
-    rows = matched_gaussian(200_000, X, weight, np.random.RandomState(0))
+    rows = gaussian(X, 200_000, weight)
     mean, covariance = moments(X, weight)
     assert_allclose(rows.mean(axis=0), mean, atol=0.02)
     assert_allclose(np.cov(rows.T), covariance, atol=0.03)
@@ -98,12 +112,9 @@ def test_heavy_rows_are_drawn_more_often():
 @pytest.mark.parametrize("d", [2, 12])
 def test_starts_keep_the_precision(dtype, d):
     rows = np.random.default_rng(0).standard_normal((50, d)).astype(dtype)
-    weight = np.full(50, 0.02)
-    start = local_gaussian(70, rows, weight, np.random.RandomState(0))
     for b in (0, 0.5, 1, 1.5):
-        assert start.rows(b).dtype == dtype
-    gaussian = matched_gaussian(70, rows, weight, np.random.RandomState(0))
-    assert gaussian.dtype == dtype
+        assert draw(rows, 70, b).dtype == dtype
+    assert gaussian(rows, 70).dtype == dtype
 
 
 @pytest.mark.parametrize("n_small", [10, 25, 35])
@@ -113,10 +124,8 @@ def test_small_clusters_keep_their_share(n_small):
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((300, 2)) * (0.1, 1.0)
     rows[:n_small, 0] += 5
-    weight = np.full(300, 1 / 300)
-    start = local_gaussian(3000, rows, weight, np.random.RandomState(0))
     for noise in (0.3, 1.0):
-        share = np.mean(start.rows(noise)[:, 0] > 2.5)
+        share = np.mean(draw(rows, 3000, noise)[:, 0] > 2.5)
         assert abs(share - n_small / 300) < 0.002
     drifter = ConservativeDrifter(random_state=0).fit(rows)
     assert abs(np.mean(drifter.sample(300)[:, 0] > 2.5) - n_small / 300) < 0.01
@@ -125,9 +134,7 @@ def test_small_clusters_keep_their_share(n_small):
 def test_neighbours_are_mutual_or_the_nearest():
     rng = np.random.default_rng(0)
     rows = np.vstack((rng.standard_normal((200, 2)), [[9.0, 9.0]]))
-    weight = np.full(201, 1 / 201)
-    neighbors = NearestRows(rows)
-    near, share = _neighborhoods(rows, rows, weight, neighbors)
+    near, share = local(rows).neighborhoods(rows)
     distance = cdist(rows, rows)
     reach = np.sort(distance, axis=1)[:, 79]
     for i in range(201):

@@ -6,8 +6,9 @@ from numpy.testing import assert_allclose
 from scipy.spatial.distance import cdist
 
 from skdrift._data._neighbors import NearestRows
-from skdrift.flow import _memorization as closeness
-from skdrift.flow._memorization import LARGEST_AUC, Memorization, calibrate
+from skdrift.flow import _calibration as calibration
+from skdrift.flow._calibration import calibrate
+from skdrift.flow._memorization import LARGEST_AUC, Memorization
 from skdrift.metrics import memorization_auc
 
 
@@ -108,8 +109,8 @@ def test_distances_are_never_all_in_memory():
 
 # -- the noise that prevents it ------------------------------------------------------
 
-TARGET, TOLERANCE = closeness._TARGET_AUC, closeness._AUC_TOLERANCE
-LOW, HIGH = closeness._NOISE_BOUNDS
+TARGET, TOLERANCE = calibration._TARGET_AUC, calibration._AUC_TOLERANCE
+LOW, HIGH = calibration._NOISE_BOUNDS
 
 
 def search(auc):

@@ -21,14 +21,12 @@ from sklearn.datasets import (
 from sklearn.exceptions import ConvergenceWarning
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
-from skdrift._drifters._base import _draw_start
-from skdrift._starts._densities import (
-    local_gaussian_log_density,
-    matched_gaussian_log_density,
-)
+from skdrift._data._neighbors import NearestRows
+from skdrift._data._rows import WeightedRows
+from skdrift._starts import GaussianStart, LocalStart
 from skdrift.engines import NumpyEngine, Profiles
 from skdrift.engines._derivatives import merge_moments, moments
-from skdrift.fields import DriftField, conservative, displacement
+from skdrift.fields import BoundField, DriftField, conservative, displacement
 from skdrift.fields._kernel import slopes
 from skdrift.flow import root_mean_square
 from skdrift.flow._map import Step, carry, carry_back
@@ -228,7 +226,7 @@ def test_far_tracers_stay_where_they_are():
 # -- a flow backwards, in closed form ------------------------------------------------
 
 
-class Ripple:
+class Ripple(BoundField):
     """``V(z) = a sin(z)`` in one column: one-to-one for steps below ``1 / |a|``."""
 
     def __init__(self, amplitude):
@@ -286,7 +284,7 @@ def test_folds_and_gaps_are_noticed():
 
 
 def test_a_field_without_jacobian():
-    class Constant:
+    class Constant(BoundField):
         def at(self, z, particles, h):
             return np.ones_like(z)
 
@@ -322,7 +320,15 @@ def test_gaussian_closure_of_the_map():
     assert_allclose(origin.log_det, log_det, atol=0.03)
 
 
-# -- laws of starts ------------------------------------------------------------------
+# -- densities of starts -------------------------------------------------------------
+
+
+def weighted(rows, weight):
+    return WeightedRows(rows, weight, np.ones(len(rows)), rows.std(axis=0))
+
+
+def local(rows, weight):
+    return LocalStart(weighted(rows, weight), NearestRows(rows))
 
 
 def test_density_of_the_gaussian_start():
@@ -330,7 +336,7 @@ def test_density_of_the_gaussian_start():
     weight = np.exp(log_weights)
     mean, cov = weight @ rows, np.cov(rows.T, aweights=weight, bias=True)
     assert_allclose(
-        matched_gaussian_log_density(z, rows, weight),
+        GaussianStart(weighted(rows, weight)).log_density(z, 1.0),
         multivariate_normal(mean, cov).logpdf(z),
     )
 
@@ -354,7 +360,7 @@ def test_density_of_the_local_start(noise):
         cov = noise**2 * np.cov(rows[near].T, aweights=share, bias=True)
         centre = mean + np.sqrt(max(0, 1 - noise**2)) * (y - mean)
         density += w * multivariate_normal(centre, cov).pdf(z)
-    found = local_gaussian_log_density(z, rows, weight, noise)
+    found = local(rows, weight).log_density(z, noise)
     assert_allclose(found, np.log(density), rtol=1e-10)
 
 
@@ -482,7 +488,7 @@ def test_density_is_that_of_the_start_changed_by_the_map(start):
         rows = (X - X.mean(axis=0)) / X.std(axis=0)
         weight = np.full(len(X), 1 / len(X))
         z = (Z - X.mean(axis=0)) / X.std(axis=0)
-        log_p = local_gaussian_log_density(z, rows, weight, drifter.start_noise_)
+        log_p = local(rows, weight).log_density(z, drifter.start_noise_)
         log_p -= np.log(X.std(axis=0)).sum()
     for z, expected in zip(Z, log_p, strict=True):
         j = jacobian(lambda x: drifter.transform(x[None])[0], z, 1e-6)
@@ -544,7 +550,7 @@ def test_a_singular_start_has_no_density():
 # -- how faithful tracers are --------------------------------------------------------
 
 
-class Passive:
+class Passive(BoundField):
     """Tracers as points that do not count themselves."""
 
     def __init__(self, field):
@@ -557,17 +563,16 @@ class Passive:
 def test_tracers_keep_to_the_particles_in_many_columns(data, n):
     X = data().data[:n]
     drifter = ConservativeDrifter(random_state=0).fit(X)
-    _, scaling, particles, *_ = fitted = drifter._fitted
-    start = _draw_start(
-        "local", n, fitted.table, scaling, np.random.RandomState(1), None
-    )
-    z = start(drifter.start_noise_)
+    flow, scaling = drifter.flow_, drifter.flow_.scaling
+    particles = flow.particles
+    z = flow.start.draw(n, np.random.RandomState(1))(flow.noise)
     ends = scaling.to_internal(drifter.transform(scaling.to_data(z)))
     spread = root_mean_square(ends - ends.mean(axis=0))
     spread /= root_mean_square(particles - particles.mean(axis=0))
     assert 0.9 < spread < 1.2
     assert_allclose(drifter.tracer_spread_, spread, atol=0.12)
-    passive = carry(z, Passive(drifter._tracer_field(n)), drifter._tracer_steps())
+    field = flow.bound(n, n, flow.n_iter)
+    passive = carry(z, Passive(field), flow.steps)
     distance, before = (energy_distance(x, particles) for x in (ends, passive))
     assert distance < 0.6 * before
 
