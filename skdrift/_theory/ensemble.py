@@ -11,7 +11,7 @@ from ..engines import Work, get_engine
 from ..engines._derivatives import moments
 from ..fields import conservative, displacement
 from ..fields._kernel import slopes
-from ..kernels import Gaussian, Kernel, RationalQuadratic, get_kernel, slope_at_zero
+from ..kernels import Kernel, get_kernel
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
 
@@ -126,7 +126,7 @@ class Ensemble:
         return data.jacobian - model.jacobian
 
     def _check_differentiable(self, places):
-        if places.count_themselves and not np.isfinite(slope_at_zero(self.kernel)):
+        if places.count_themselves and not np.isfinite(self.kernel.slope_at_zero()):
             raise ValueError(
                 f"The kernel {self.kernel!r} is not C^2 (it has a kink at 0), so its "
                 "field has no Jacobian at the place of a particle that counts itself. "
@@ -208,23 +208,22 @@ class _Square(Kernel):
     def log_profile(self, r2):
         return 2.0 * self.kernel.log_profile(r2)
 
-    def pull(self, r2):
-        return 2.0 * self.kernel.pull(r2)
+    def slope_ratio(self, r2):
+        return 2.0 * self.kernel.slope_ratio(r2)
 
 
 def log_square_sum(queries, sources, log_weights, kernel, bandwidth, deleted, engine):
     """Log of the sum of squares of weights and kernels, shape (n_queries,)."""
-    if type(kernel) is Gaussian:
-        squared, bandwidth = kernel, bandwidth / np.sqrt(2)
-    elif type(kernel) is RationalQuadratic:
-        squared, bandwidth = RationalQuadratic(2 * kernel.alpha), bandwidth / np.sqrt(2)
+    known = kernel.squared()
+    if known is None:
+        squared, factor, engine = _Square(kernel), 1.0, "numpy"
     else:
-        squared, engine = _Square(kernel), "numpy"
+        squared, factor = known
     return reduce(
         queries,
         sources,
         displacement(squared),
-        bandwidth,
+        bandwidth / factor,
         log_weights=2 * log_weights,
         deleted=deleted,
         engine=engine,

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 from ..fields import conservative, displacement
 from ..flow import root_mean_square
-from ..kernels import get_kernel, slope_at_zero
+from ..kernels import get_kernel
 from .ensemble import (
     Ensemble,
     Places,
@@ -389,12 +389,12 @@ def self_interaction(
     8.0
     """
     x, h, kernel = check_rows(X, "X"), check_bandwidth(bandwidth), get_kernel(kernel)
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise not_c2(kernel, "The self-interaction term")
     # The normaliser cancels between the Laplacian and the density.
     log_inverse = -reduce(x, x, displacement(kernel), h).log_z - np.log(len(x))
     inverse = _finite_exp(log_inverse).mean()
-    return float(x.shape[1] * slope_at_zero(kernel) * inverse / h**2)
+    return float(x.shape[1] * kernel.slope_at_zero() * inverse / h**2)
 
 
 def reciprocal_density(

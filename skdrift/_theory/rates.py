@@ -17,10 +17,9 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from .._data._checks import check_weight
 from .._data._neighbors import TREE_MAX_FEATURES
 from .._data._rows import make_table
-from ..kernels import get_kernel, slope_at_zero
+from ..kernels import get_kernel
 from .ensemble import Ensemble, Places, check_bandwidth, not_c2
 from .quantities import Estimate, self_interaction, stein_terms
-from .sampling import kernel_noise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -133,7 +132,7 @@ def _check_field_bandwidth(value):
 
 def _smooth_ensemble(X, Y, bandwidth, kernel, sample_weight):
     kernel = get_kernel(kernel)
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise not_c2(kernel, "The quadrature error")
     return Ensemble(X, Y, bandwidth, kernel, sample_weight=sample_weight)
 
@@ -147,7 +146,7 @@ class _Pairs:
         ensemble.kernel.log_normalizer(d)  # raises if there is no such law
         index = np.resize(random_state.permutation(size), n)
         self._x = ensemble.x[index]
-        self._noise = kernel_noise(ensemble.kernel, n, d, random_state)
+        self._noise = ensemble.kernel.noise(n, d, random_state)
 
     def at_particles(self, ensemble):
         """Both integrands g at the particles, shape (2, n_samples)."""

@@ -11,7 +11,6 @@ import numpy as np
 from ..bandwidth import conservative_rate
 from ..engines._derivatives import moments
 from ..fields._kernel import slopes
-from ..kernels import slope_at_zero
 from .quantities import admissible_step, lipschitz_constant
 from .rates import fit_laws, log_optimum, measure, occupied_radius
 
@@ -49,7 +48,7 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
     -------
     float
     """
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise ValueError(
             "bandwidth='balance' assumes a C^2 kernel (arXiv:2605.22795, Assumption "
             f"2.1), which {kernel!r} is not: it has a kink at 0. Use a smoother "
@@ -129,7 +128,7 @@ class LipschitzStep:
         self._alone = field.leave_one_out
         # A mean shift is 0 at its source and smooth but there, as far as others see.
         is_lipschitz = self._alone and field.profiles.pull is None
-        if not is_lipschitz and not np.isfinite(slope_at_zero(kernel)):
+        if not is_lipschitz and not np.isfinite(kernel.slope_at_zero()):
             raise ValueError(
                 "step_size='lipschitz' needs a field with a Lipschitz constant, and "
                 f"that of the kernel {kernel!r}, which has a kink at 0, jumps where "

@@ -26,7 +26,6 @@ from .._theory.quantities import (
     stein_terms,
 )
 from .._theory.rates import quadrature_error
-from ..kernels import Gaussian, slope_at_zero
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -306,7 +305,7 @@ def _case(drifter, X):
     if X is not None:
         rows, weight = drifter._check_rows(X), None
     kernel = drifter.kernel_
-    is_displacement = field.profiles.pull is None and type(kernel) is not Gaussian
+    is_displacement = field.profiles.pull is None and not kernel.is_own_slope
     ensemble = Ensemble(
         drifter._fitted.particles,
         rows,
@@ -506,7 +505,7 @@ def _stein(case):
 def _self_interaction(case):
     """``h^2 I_N``, in which the kernel's normaliser cancels."""
     e = case.ensemble
-    slope = slope_at_zero(e.kernel)
+    slope = e.kernel.slope_at_zero()
     if not np.isfinite(slope):
         raise not_c2(e.kernel, "The self-interaction term")
     ratio = slope / float(e.kernel.profile(0.0))

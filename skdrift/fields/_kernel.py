@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engines import Profiles, Reduction, merge
 from ..engines._derivatives import Moments, Slopes, merge_moments, moments
-from ..kernels import Gaussian, Kernel
+from ..kernels import Kernel
 
 if TYPE_CHECKING:
     from .._typing import Floats
@@ -42,9 +42,9 @@ def conservative(kernel: Kernel) -> Profiles:
     Profiles
         Normaliser k, pull ``kb = -k'/r``.
     """
-    if type(kernel) is Gaussian:
+    if kernel.is_own_slope:
         return displacement(kernel)  # the one kernel that is its own slope
-    return Profiles(kernel.log_profile, kernel.pull)
+    return Profiles(kernel.log_profile, kernel.slope_ratio)
 
 
 def displacement(kernel: Kernel) -> Profiles:
@@ -92,7 +92,8 @@ def slopes(profiles):
             f"{profiles!r}."
         )
     return Slopes(
-        kernel.pull, kernel.pull if profiles.pull is None else kernel.curvature
+        kernel.slope_ratio,
+        kernel.slope_ratio if profiles.pull is None else kernel.curvature_ratio,
     )
 
 

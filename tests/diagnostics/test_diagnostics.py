@@ -14,7 +14,6 @@ from sklearn.exceptions import NotFittedError
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
 from skdrift._theory.ensemble import Ensemble, Places
-from skdrift._theory.sampling import kernel_noise
 from skdrift.diagnostics import (
     admissible_step,
     circulation,
@@ -232,7 +231,7 @@ def test_fisher_of_two_gaussians():
 )
 @pytest.mark.parametrize("d", [1, 3])
 def test_kernel_noise(kernel, d):
-    z = kernel_noise(kernel, 40_000, d, np.random.RandomState(0))
+    z = kernel.noise(40_000, d, np.random.RandomState(0))
     radii = np.linalg.norm(z, axis=1)
 
     def mean(power):
@@ -274,7 +273,7 @@ def test_the_bound_holds_for_kernels_that_rise():
         def log_profile(self, r2):
             return np.log(0.1 + r2) - r2
 
-        def pull(self, r2):
+        def slope_ratio(self, r2):
             return 2 - 2 / (0.1 + r2)
 
     x = np.zeros((4, 1))

@@ -87,7 +87,7 @@ def test_a_kernel_without_companion_is_refused():
         def log_profile(self, r2):
             return -(r2**2)
 
-        def pull(self, r2):
+        def slope_ratio(self, r2):
             return 4 * r2
 
     with pytest.raises(NotImplementedError, match="define sharp"):

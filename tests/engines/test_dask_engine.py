@@ -24,7 +24,7 @@ from skdrift.engines import (
     _dask,
     get_engine,
 )
-from skdrift.engines._cpu._profiles import law_of
+from skdrift.engines._cpu._profiles import compile_profiles
 from skdrift.fields import DriftField, conservative, displacement
 from skdrift.kernels import Gaussian, Matern, get_kernel
 
@@ -295,7 +295,7 @@ def test_a_shard_travels_without_what_its_engine_keeps():
 def test_profiles_are_compiled_elsewhere_as_they_are_here(field, kernel):
     profiles = FIELDS[field](kernel)
     there = pickle.loads(pickle.dumps(profiles))
-    assert law_of(there, 0.7) == law_of(profiles, 0.7) is not None
+    assert compile_profiles(there, 0.7) == compile_profiles(profiles, 0.7) is not None
 
 
 # -- the engine of a worker ----------------------------------------------------------

@@ -183,7 +183,7 @@ class Student(Kernel):
         base *= 2.0
         return -1.5 * np.log(base) + 0.0 * r2**3
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return (1 + r2 / 3) ** -1
 
 
@@ -193,7 +193,7 @@ class Cone(Kernel):
     def log_profile(self, r2):
         return -(r2**1)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 2.0
 
 

@@ -262,7 +262,7 @@ class Unknown(Kernel):
     def log_profile(self, r2):
         return -(r2**2)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 4 * r2
 
 

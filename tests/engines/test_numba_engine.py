@@ -266,7 +266,7 @@ class Student(Kernel):
     def log_profile(self, r2):
         return -0.5 * (self.dof + 1) * np.log1p(r2 / self.dof)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return (self.dof + 1) * (self.dof + r2) ** -1
 
 
@@ -276,7 +276,7 @@ class Helped(Kernel):
     def log_profile(self, r2):
         return self._half(r2)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 1.0 + 0.0 * r2
 
     def _half(self, r2):
@@ -289,7 +289,7 @@ class Steeper(Gaussian):
     def log_profile(self, r2):
         return -2.0 * r2
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 0.0 * r2 + 4.0
 
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_compiled_warns_once_and_is_left_to_numpy(recwarn):
         displacement(Helped()),
         conservative(Helped()),
         Profiles(lambda r2: -0.5 * r2),
-        Profiles(gaussian.log_profile, Gaussian().pull),
+        Profiles(gaussian.log_profile, Gaussian().slope_ratio),
     ):
         expected = NumpyEngine().bind(y, log_w).reduce(x, profiles, 0.7, np.arange(41))
         for _ in range(3):
@@ -384,7 +384,7 @@ from skdrift.kernels import Gaussian
 x = np.zeros((10, 2))
 result = NumbaEngine().bind(x).reduce(x, displacement(Gaussian()), 1.0)
 assert abs(result.log_z).max() < 1e-14
-from skdrift.engines import _compiled
+from skdrift.engines._cpu import _loops as _compiled
 print(sum(_compiled.reduce_rows.stats.cache_hits.values()))
 """
 
@@ -400,7 +400,8 @@ def test_small_work_does_not_import_it(drifter):
 
 def test_importing_is_lazy():
     result = run(
-        "import skdrift, skdrift.engines._cpu._engine, sys; print('numba' in sys.modules)"
+        "import skdrift, skdrift.engines._cpu._engine, sys\n"
+        "print('numba' in sys.modules)"
     )
     assert (result.stdout, result.stderr) == ("False\n", "")
 

@@ -64,7 +64,7 @@ def test_the_gaussian_displacement_is_conservative():
     data, particles, queries = clouds(4)
     mean_shift = make_field(displacement(Gaussian()), data).at(queries, particles, H)
     # Through the slope, which the library itself skips for the Gaussian.
-    by_slope = Profiles(Gaussian().log_profile, Gaussian().pull)
+    by_slope = Profiles(Gaussian().log_profile, Gaussian().slope_ratio)
     gradient_field = make_field(by_slope, data).at(queries, particles, H)
     assert_allclose(mean_shift, gradient_field, rtol=1e-12, atol=1e-14)
 

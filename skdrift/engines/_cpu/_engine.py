@@ -17,7 +17,7 @@ from .._interface import Engine, Reduction, equal_log_weights
 from .._numpy import NumpyEngine
 from . import _loops as _compiled
 from ._loops import ABSENT, GROUP, LOG2_E, in_threads
-from ._profiles import law_of
+from ._profiles import compile_profiles
 
 if TYPE_CHECKING:
     from ..._typing import Floats
@@ -72,15 +72,15 @@ class _NumbaSources:
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
         _compiled.compile_all()
-        law = law_of(profiles, bandwidth)
-        if law is None:
+        compiled = compile_profiles(profiles, bandwidth)
+        if compiled is None:
             return self._numpy.reduce(queries, profiles, bandwidth, deleted)
         queries = np.asarray(queries, dtype=self.sources.dtype)
-        if self._needs_double(queries, law, bandwidth):
+        if self._needs_double(queries, compiled, bandwidth):
             result = self._in_double(queries, profiles, bandwidth, deleted)
             return Reduction(*result)
-        log2_z, displacement = self._reduce(queries, law, deleted)
-        log_z = log2_z * _LN_2 + (self.offset + law.log_amplitude)
+        log2_z, displacement = self._reduce(queries, compiled, deleted)
+        log_z = log2_z * _LN_2 + (self.offset + compiled.form.log_amplitude)
         far = np.flatnonzero(log2_z < _SINGLE_MIN_LOG2)
         if queries.dtype == np.float32 and far.size > 0:
             gone = None if deleted is None else np.asarray(deleted)[far]
@@ -113,13 +113,13 @@ class _NumbaSources:
         result = self._double.reduce(queries, profiles, bandwidth, deleted)
         return (a.astype(self.sources.dtype) for a in result)
 
-    def _needs_double(self, queries, law, bandwidth):
+    def _needs_double(self, queries, compiled, bandwidth):
         """Whether float32 would leave its range."""
         if queries.dtype == np.float64:
             return False
         reach = _reach(queries.astype(np.float64) - self.centre) + self.reach
         return (
-            law.order > _SINGLE_MAX_ORDER
+            compiled.order > _SINGLE_MAX_ORDER
             or reach > _SINGLE_MAX_REACH * bandwidth
             or not 1 / _SINGLE_MAX_REACH < bandwidth < _SINGLE_MAX_REACH
         )
@@ -139,7 +139,7 @@ class _NumbaSources:
         blocks = blocks.reshape(n_blocks, size, d).transpose(0, 2, 1)
         return np.ascontiguousarray(blocks), log_w.reshape(n_blocks, size)
 
-    def _reduce(self, queries, law, deleted):
+    def _reduce(self, queries, compiled, deleted):
         n, d = queries.shape
         blocks, log_w = self._blocks
         rows = GROUP * -(-n // GROUP)
@@ -148,9 +148,9 @@ class _NumbaSources:
         if deleted is not None:
             gone[:n] = deleted
         log2_z, displacement = np.empty(rows), np.empty(x.shape)
-        kernel = law.numbers(x.dtype)
+        kernel = compiled.numbers(x.dtype)
         reduce_rows = _compiled.reduce_rows
-        if law.user[0] is not None:
+        if compiled.user[0] is not None:
             reduce_rows = _compiled.of_user(reduce_rows)
 
         def task(q):
@@ -162,7 +162,7 @@ class _NumbaSources:
                 self.absent,
                 self.floor,
                 *kernel,
-                *law.user,
+                *compiled.user,
                 log2_z[q],
                 displacement[q],
             )

@@ -24,7 +24,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from .._cpu._engine import NumbaEngine
-from .._cpu._profiles import law_of
+from .._cpu._profiles import compile_profiles
 from .._interface import Engine, Profiles, Reduction, Work, equal_log_weights
 from .._numpy import NumpyEngine
 from ._near import NearSources
@@ -236,9 +236,9 @@ class _NufftSources:
         return z, pulled
 
     def _near_sums(self, x, plan):
-        law = law_of(plan.profiles, plan.bandwidth)
+        compiled = compile_profiles(plan.profiles, plan.bandwidth)
         radius = plan.split.radius * plan.bandwidth
-        return self.near.sums(x, law, radius, plan.split.near)
+        return self.near.sums(x, compiled, radius, plan.split.near)
 
     def _far_sums(self, x, plan):
         grid, h, d = plan.grid, plan.bandwidth, x.shape[1]
