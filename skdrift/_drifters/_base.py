@@ -41,7 +41,8 @@ from .._starts._densities import (
 )
 from .._theory.rules import LipschitzStep
 from ..bandwidth import scott, silverman
-from ..engines import ENGINE_NAMES, Work, get_engine, passed_over
+from ..engines import ENGINE_NAMES, Work, get_engine
+from ..engines._choice import reasons_not_chosen
 from ..fields import DriftField, displacement
 from ..flow import _map as tracers
 from ..flow import annealing_schedule, evolve, given_schedule, root_mean_square
@@ -499,7 +500,7 @@ class BaseDrifter(
         return self._bind(field, table, work)
 
     def _report_choice(self, engine, work, n_rows):
-        lacking = passed_over(engine, work) if self.engine == "auto" else {}
+        lacking = reasons_not_chosen(engine, work) if self.engine == "auto" else {}
         print(
             f"[{type(self).__name__}] engine {engine}, {work.n_queries} particles, "
             f"{n_rows} distinct rows, {work.n_features} columns",

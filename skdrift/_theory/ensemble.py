@@ -7,10 +7,8 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar
 
 from .._data._checks import check_weight
-from ..engines import Work, get_engine
-from ..engines._derivatives import moments
+from ..engines import NumpyEngine, Work, get_engine
 from ..fields import conservative, displacement
-from ..fields._kernel import slopes
 from ..kernels import Kernel, get_kernel
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
@@ -114,10 +112,11 @@ class Ensemble:
     def moments(self, places):
         """Moments of data and model, whose Jacobians make that of the field."""
         self._check_differentiable(places)
-        arguments = self.profiles, slopes(self.profiles), self.h
+        arguments = places.rows, self.profiles, self.h
+        bind = NumpyEngine().bind
         return (
-            moments(places.rows, self.y, self.log_weights, *arguments),
-            moments(places.rows, self.x, None, *arguments, deleted=places.deleted),
+            bind(self.y, self.log_weights).moments(*arguments),
+            bind(self.x).moments(*arguments, places.deleted),
         )
 
     def jacobian(self, places):

@@ -9,8 +9,7 @@ import warnings
 import numpy as np
 
 from ..bandwidth import conservative_rate
-from ..engines._derivatives import moments
-from ..fields._kernel import slopes
+from ..engines import NumpyEngine
 from .quantities import admissible_step, lipschitz_constant
 from .rates import fit_laws, log_optimum, measure, occupied_radius
 
@@ -127,7 +126,7 @@ class LipschitzStep:
     def __init__(self, table, field, kernel):
         self._alone = field.leave_one_out
         # A mean shift is 0 at its source and smooth but there, as far as others see.
-        is_lipschitz = self._alone and field.profiles.pull is None
+        is_lipschitz = self._alone and field.profiles.pull == "value"
         if not is_lipschitz and not np.isfinite(kernel.slope_at_zero()):
             raise ValueError(
                 "step_size='lipschitz' needs a field with a Lipschitz constant, and "
@@ -136,15 +135,16 @@ class LipschitzStep:
                 "(LaplaceDrifter) with leave-one-out, or a number."
             )
         self._data = table.rows, table.log_weight
-        self._profiles = field.profiles, slopes(field.profiles)
+        self._profiles = field.profiles
 
     def __call__(self, particles, bandwidth):
         size = min(_n_probes(particles, self._data[0]), len(particles))
         probes = np.sort(np.random.RandomState(0).permutation(len(particles))[:size])
-        x, arguments = particles[probes], (*self._profiles, bandwidth)
+        arguments = particles[probes], self._profiles, bandwidth
         deleted = probes if self._alone else None
-        data = moments(x, *self._data, *arguments)
-        model = moments(x, particles, None, *arguments, deleted=deleted)
+        bind = NumpyEngine().bind
+        data = bind(*self._data).moments(*arguments)
+        model = bind(particles).moments(*arguments, deleted)
         lipschitz = lipschitz_constant(data.jacobian - model.jacobian)
         return min(1.0, admissible_step(lipschitz))
 

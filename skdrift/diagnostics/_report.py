@@ -305,7 +305,7 @@ def _case(drifter, X):
     if X is not None:
         rows, weight = drifter._check_rows(X), None
     kernel = drifter.kernel_
-    is_displacement = field.profiles.pull is None and not kernel.is_own_slope
+    is_displacement = field.profiles.pull == "value" and not kernel.is_own_slope
     ensemble = Ensemble(
         drifter._fitted.particles,
         rows,

@@ -334,7 +334,7 @@ def test_a_worker_takes_the_fastest_engine_that_works(
     def fail(self, sources, log_weights=None):
         raise OSError("broken")
 
-    monkeypatch.setattr(_dask._keops, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(_dask._gpu, "gpu_count", lambda: gpus)
     for engine in (KeopsEngine, NumbaEngine):
         monkeypatch.setattr(engine, "unavailable_reason", staticmethod(lambda: None))
         bind = fail if engine in failing else lambda *_: Bound()

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 from oracles import Sech, brute_force
 from sklearn import config_context
 
-from skdrift import engines
 from skdrift.engines import (
     KeopsEngine,
     NufftEngine,
@@ -17,6 +16,8 @@ from skdrift.engines import (
     NumpyEngine,
     Reduction,
     Work,
+    _choice,
+    _gpu,
     get_engine,
     merge,
 )
@@ -320,8 +321,8 @@ GAUSSIAN, LAPLACE, SECH = map(
     ],
 )
 def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
-    monkeypatch.setattr(engines._keops, "gpu_count", lambda: gpus)
-    monkeypatch.setattr(engines, "_first_error", lambda engine, work: None)
+    monkeypatch.setattr(_gpu, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(_choice, "trial_error", lambda engine, work: None)
     for engine in (KeopsEngine, NufftEngine, NumbaEngine):
         reason = "not there" if engine.name in missing else None
         monkeypatch.setattr(

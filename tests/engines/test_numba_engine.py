@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
 
-from skdrift.engines import NumpyEngine, Profiles
+from skdrift.engines import NumpyEngine
 from skdrift.engines._cpu import _engine as module
 from skdrift.engines._cpu import _loops as _compiled
 from skdrift.engines._cpu._engine import NumbaEngine
@@ -283,6 +283,10 @@ class Helped(Kernel):
         return -0.5 * r2
 
 
+class HelpedToo(Helped):
+    """Another kernel that does not compile."""
+
+
 class Steeper(Gaussian):
     """Compiles, and must not be taken for its base class."""
 
@@ -305,12 +309,11 @@ def test_a_users_kernel_is_compiled(dtype):
 
 def test_what_cannot_be_compiled_warns_once_and_is_left_to_numpy(recwarn):
     x, y, log_w = make_problem(3)
-    gaussian = Gaussian()
     for profiles in (
         displacement(Helped()),
         conservative(Helped()),
-        Profiles(lambda r2: -0.5 * r2),
-        Profiles(gaussian.log_profile, Gaussian().slope_ratio),
+        displacement(HelpedToo()),
+        conservative(HelpedToo()),
     ):
         expected = NumpyEngine().bind(y, log_w).reduce(x, profiles, 0.7, np.arange(41))
         for _ in range(3):

@@ -27,9 +27,8 @@ from skdrift._starts._densities import (
     matched_gaussian_log_density,
 )
 from skdrift.engines import NumpyEngine, Profiles
-from skdrift.engines._derivatives import merge_moments, moments
+from skdrift.engines._derivatives import merge_moments
 from skdrift.fields import DriftField, conservative, displacement
-from skdrift.fields._kernel import slopes
 from skdrift.flow import root_mean_square
 from skdrift.flow._map import Step, carry, carry_back
 from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
@@ -100,9 +99,8 @@ def clouds(d, m=15, n=5):
 def test_jacobian_of_the_pull_by_finite_differences(profiles, d):
     x, y, log_weights = clouds(d)
     bound = NumpyEngine().bind(y, log_weights)
-    arguments = x, y, log_weights, profiles, slopes(profiles), H
     for deleted in (None, np.array([3, -1, 0, 14, 3])):
-        result = moments(*arguments, deleted=deleted)
+        result = bound.moments(x, profiles, H, deleted)
         expected = bound.reduce(x, profiles, H, deleted)
         assert_allclose(result.log_z, expected.log_z, rtol=1e-12)
         assert_allclose(result.displacement, expected.displacement, atol=1e-12)
@@ -121,10 +119,9 @@ def test_minus_one_deletes_nothing():
     x, y, log_weights = clouds(2)
     profiles, none = conservative(Matern(nu=1.5)), np.full(len(x), -1)
     bound = NumpyEngine().bind(y, log_weights)
-    arguments = x, y, log_weights, profiles, slopes(profiles), H
     for some, all_of_them in [
         (bound.reduce(x, profiles, H, none), bound.reduce(x, profiles, H)),
-        (moments(*arguments, deleted=none), moments(*arguments)),
+        (bound.moments(x, profiles, H, none), bound.moments(x, profiles, H)),
     ]:
         for a, b in zip(some, all_of_them, strict=True):
             assert_array_equal(a, b)
@@ -132,9 +129,8 @@ def test_minus_one_deletes_nothing():
 
 def test_the_gaussian_jacobian_is_the_covariance_of_the_weights():
     x, y, log_weights = clouds(3)
-    result = moments(
-        x, y, log_weights, displacement(Gaussian()), slopes(PROFILES[1]), H
-    )
+    bound = NumpyEngine().bind(y, log_weights)
+    result = bound.moments(x, displacement(Gaussian()), H)
     for row, found in zip(x, result.jacobian, strict=True):
         w = np.exp(log_weights - ((y - row) ** 2).sum(axis=1) / (2 * H**2))
         expected = np.cov(y.T, aweights=w, bias=True) / H**2 - np.eye(3)
@@ -145,13 +141,13 @@ def test_the_gaussian_jacobian_is_the_covariance_of_the_weights():
 def test_moments_merge_and_tiles_do_not_matter(profiles):
     x, y, log_weights = clouds(3, m=400, n=70)
     deleted = np.arange(-1, 69)
-    arguments = profiles, slopes(profiles), H
-    whole = moments(x, y, log_weights, *arguments, deleted=deleted)
+    bind = NumpyEngine().bind
+    whole = bind(y, log_weights).moments(x, profiles, H, deleted)
     with config_context(working_memory=1e-2):  # 72 differences at a time
-        tiled = moments(x, y, log_weights, *arguments, deleted=deleted)
+        tiled = bind(y, log_weights).moments(x, profiles, H, deleted)
     in_parts = merge_moments(
-        moments(x, y[:100], log_weights[:100], *arguments, deleted=deleted),
-        moments(x, y[100:], log_weights[100:], *arguments),
+        bind(y[:100], log_weights[:100]).moments(x, profiles, H, deleted),
+        bind(y[100:], log_weights[100:]).moments(x, profiles, H),
     )
     for a, b, c in zip(whole, tiled, in_parts, strict=True):
         assert_allclose(b, a, rtol=1e-9, atol=1e-12)
@@ -161,20 +157,21 @@ def test_moments_merge_and_tiles_do_not_matter(profiles):
 def test_no_source_is_left():
     x, y = np.zeros((1, 2)), np.ones((1, 2))
     profiles = displacement(Matern(nu=1.5))
-    one = moments(x, y, None, profiles, slopes(profiles), H, deleted=np.zeros(1, int))
+    bound = NumpyEngine().bind(y)
+    one = bound.moments(x, profiles, H, np.zeros(1, int))
     assert np.isneginf(one.log_z)
     assert_array_equal(one.jacobian, np.zeros((1, 2, 2)))
-    both = merge_moments(one, moments(x, y, None, profiles, slopes(profiles), H))
+    both = merge_moments(one, bound.moments(x, profiles, H))
     assert_allclose(both.displacement, np.ones((1, 2)))
 
 
 @pytest.mark.parametrize("kernel", [Gaussian(), Matern(nu=2.5), Sech()], ids=repr)
 def test_jacobian_at_a_source(kernel):
-    # Where the pull of Sech is written as 0 / 0.
+    # Where the slope ratio of Sech is written as 0 / 0.
     _, y, _ = clouds(2)
     profiles = conservative(kernel)
     bound = NumpyEngine().bind(y)
-    found = moments(y[:3], y, None, profiles, slopes(profiles), H).jacobian
+    found = bound.moments(y[:3], profiles, H).jacobian
     for row, j in zip(y, found, strict=False):
         expected = jacobian(
             lambda z: bound.reduce(z[None], profiles, H).displacement[0], row, 1e-6
@@ -185,7 +182,7 @@ def test_jacobian_at_a_source(kernel):
 def test_far_from_all_sources_nothing_underflows():
     x, y, _ = clouds(2)
     profiles = displacement(Gaussian())
-    result = moments(100 + x, y, None, profiles, slopes(profiles), H)
+    result = NumpyEngine().bind(y).moments(100 + x, profiles, H)
     assert np.exp(result.log_z).max() == 0
     assert np.isfinite(result.jacobian).all()
 
@@ -202,9 +199,9 @@ def test_jacobian_of_the_tracers(profiles):
         assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
-def test_slopes_need_a_kernel():
+def test_profiles_need_a_kernel():
     with pytest.raises(TypeError, match=r"conservative\(kernel\)"):
-        slopes(Profiles(lambda r2: -r2))
+        Profiles(lambda r2: -r2)
 
 
 # -- the velocity of tracers ---------------------------------------------------------

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...kernels import Kernel
 from ...kernels._base import CompiledForm
 from ._loops import (
     GAUSSIAN,
@@ -60,11 +59,7 @@ class CompiledProfiles(NamedTuple):
 
 def compile_profiles(profiles, bandwidth):
     """Compiled profiles, or None if they cannot be compiled."""
-    kernel = getattr(profiles.log_normalizer, "__self__", None)
-    slope = profiles.pull is not None
-    if not isinstance(kernel, Kernel):
-        _warn_not_compiled("profiles that are not the methods of one Kernel")
-        return None
+    kernel, slope = profiles.kernel, profiles.pull == "slope"
     form = kernel.compiled_form(bandwidth, slope)
     if form is not None:
         return CompiledProfiles(form)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._cpu import _loops as _compiled
+from .._cpu import _loops
 from .._cpu._loops import ABSENT, GROUP, in_threads
 
 # Rows of one tile: the fewer, the closer together they are.
@@ -51,14 +51,14 @@ class NearSources:
         z : ndarray of shape (n_queries,)
         pulled : ndarray of shape (n_queries, n_features)
         """
-        _compiled.compile_all()
+        _loops.compile_all()
         n, d = queries.shape
         order = _tiles(queries, _TILE_QUERIES).ravel()
         x = _padded(queries[order % n])
         z, pulled = np.empty(len(x)), np.empty(x.shape)
-        sum_near = _compiled.sum_near
+        sum_near = _loops.sum_near
         if compiled.user[0] is not None:
-            sum_near = _compiled.of_user(sum_near)
+            sum_near = _loops.of_user(sum_near)
         amplitude = math.exp(compiled.form.log_amplitude)
         far = [polynomial / amplitude for polynomial in far]
 
