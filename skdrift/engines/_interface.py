@@ -9,6 +9,7 @@ pull profile a of the scaled distance r_j = |x - y_j| / h,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,12 +23,8 @@ if TYPE_CHECKING:
     from .._typing import Array, Floats
 
 
-class _KernelAndPull(NamedTuple):
-    kernel: Kernel
-    pull: Literal["value", "slope"]
-
-
-class Profiles(_KernelAndPull):
+@dataclass(frozen=True)
+class Profiles:
     """The two profiles of a reduction: normaliser n and pull a.
 
     Parameters
@@ -57,22 +54,20 @@ class Profiles(_KernelAndPull):
     0.3333
     """
 
-    __slots__ = ()
+    kernel: Kernel
+    pull: Literal["value", "slope"] = "value"
 
-    def __new__(
-        cls, kernel: Kernel, pull: Literal["value", "slope"] = "value"
-    ) -> Profiles:
+    def __post_init__(self) -> None:
         """Check the two fields."""
-        if not isinstance(kernel, Kernel):
+        if not isinstance(self.kernel, Kernel):
             raise TypeError(
                 "Profiles belong to a skdrift.kernels.Kernel, as in "
-                f"skdrift.fields.conservative(kernel); got {kernel!r} instead."
+                f"skdrift.fields.conservative(kernel); got {self.kernel!r} instead."
             )
-        if pull not in ("value", "slope"):
+        if self.pull not in ("value", "slope"):
             raise ValueError(
-                f"The 'pull' of profiles must be 'value' or 'slope'; got {pull!r}."
+                f"The 'pull' of profiles must be 'value' or 'slope'; got {self.pull!r}."
             )
-        return super().__new__(cls, kernel, pull)
 
     def log_normalizer(self, r2: Array) -> Array:
         """Log of the normaliser, ``log n(r)``.

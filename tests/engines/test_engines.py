@@ -10,10 +10,13 @@ from oracles import Sech, brute_force
 from sklearn import config_context
 
 from skdrift.engines import (
+    BoundSources,
+    Engine,
     KeopsEngine,
     NufftEngine,
     NumbaEngine,
     NumpyEngine,
+    Profiles,
     Reduction,
     Work,
     _choice,
@@ -329,3 +332,34 @@ def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
             engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)
         )
     assert get_engine("auto", work).name == expected
+
+
+def test_an_engine_that_does_not_say_so_is_never_chosen():
+    class Mine(Engine):
+        name = "mine"
+
+    work = Work(10**6, 10**6, 9, 100, GAUSSIAN)
+    assert Mine.unavailable_reason() is Mine.unsuitable_reason(work) is None
+    assert not Mine.is_worth_it(work)
+    with pytest.raises(NotImplementedError, match=r"Mine must define bind"):
+        Mine().bind(np.eye(2))
+    with pytest.raises(NotImplementedError, match=r"BoundSources must define reduce"):
+        BoundSources(np.eye(2)).reduce(np.eye(2), GAUSSIAN, 1.0)
+
+
+# -- profiles ------------------------------------------------------------------------
+
+
+def test_profiles_need_a_kernel_and_one_of_two_pulls():
+    kernel = Matern()
+    with pytest.raises(TypeError, match=r"skdrift\.kernels\.Kernel.*got <bound method"):
+        Profiles(kernel.log_profile)
+    with pytest.raises(ValueError, match=r"'value' or 'slope'; got 'both'"):
+        Profiles(kernel, "both")
+
+
+def test_the_potential_of_a_pull():
+    kernel = Matern()
+    assert conservative(kernel).potential is kernel
+    assert displacement(Matern(0.5)).potential.nu == 1.5
+    assert displacement(Sech()).potential is None
