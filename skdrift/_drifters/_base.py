@@ -41,7 +41,8 @@ from .._starts._densities import (
 )
 from .._theory.rules import LipschitzStep
 from ..bandwidth import scott, silverman
-from ..engines import ENGINE_NAMES, Work, get_engine, passed_over
+from ..engines import ENGINE_NAMES, Work, get_engine
+from ..engines._choice import reasons_not_chosen
 from ..fields import DriftField, displacement
 from ..flow import _map as tracers
 from ..flow import annealing_schedule, evolve, given_schedule, root_mean_square
@@ -275,7 +276,7 @@ class BaseDrifter(
         `start` gives the ensemble that the flow starts from, by its noise.
         """
 
-    def _step_rule(self, table, field, kernel):
+    def _step_rule(self, field):
         """Step size, or a function of particles and bandwidth that gives it."""
         return self.step_size
 
@@ -337,9 +338,9 @@ class BaseDrifter(
         start = _fitted_start(law, n, table, scaling, random_state, neighbors)
         bandwidth = self._final_bandwidth(table, start)
         schedule = self._schedule(table, bandwidth)
-        step_size = self._step_rule(table, field, kernel)
         work = self._work(table, field, n, n + m, len(schedule) - 1)
         bound = self._bind(field, table, work)
+        step_size = self._step_rule(bound)
         if self.verbose:
             self._report_choice(bound.engine.name, work, m)
         memorization = Memorization(table.rows, table.weight, table.count, neighbors)
@@ -499,7 +500,7 @@ class BaseDrifter(
         return self._bind(field, table, work)
 
     def _report_choice(self, engine, work, n_rows):
-        lacking = passed_over(engine, work) if self.engine == "auto" else {}
+        lacking = reasons_not_chosen(engine, work) if self.engine == "auto" else {}
         print(
             f"[{type(self).__name__}] engine {engine}, {work.n_queries} particles, "
             f"{n_rows} distinct rows, {work.n_features} columns",
@@ -1002,7 +1003,7 @@ class KernelDrifter(BaseDrifter):
         laws = {"rate": self._rate, "scott": scott, "silverman": silverman}
         return {name: partial(table.bandwidth, law) for name, law in laws.items()}
 
-    def _step_rule(self, table, field, kernel):
+    def _step_rule(self, field):
         if self.step_size == "lipschitz":
-            return LipschitzStep(table, field, kernel)
+            return LipschitzStep(field)
         return self.step_size

@@ -8,10 +8,11 @@ import numpy as np
 
 from .._docstrings import documented
 from ..fields import displacement
-from ..kernels import get_kernel, slope_at_zero
+from ..kernels import get_kernel
 from .checks import check_bandwidth, check_positive, check_rows, not_c2, weighted
 from .docs import PARAMETERS
-from .ensemble import Ensemble, log_square_sum, reduce
+from .ensemble import Ensemble, Places
+from .sums import EngineByWork, log_square_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -53,12 +54,12 @@ def self_interaction(
     8.0
     """
     x, h, kernel = check_rows(X, "X"), check_bandwidth(bandwidth), get_kernel(kernel)
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise not_c2(kernel, "The self-interaction term")
     # The normaliser cancels between the Laplacian and the density.
-    log_inverse = -reduce(x, x, displacement(kernel), h).log_z - np.log(len(x))
+    log_inverse = -_log_z(x, kernel, h) - np.log(len(x))
     inverse = _finite_exp(log_inverse).mean()
-    return float(x.shape[1] * slope_at_zero(kernel) * inverse / h**2)
+    return float(x.shape[1] * kernel.slope_at_zero() * inverse / h**2)
 
 
 @documented(PARAMETERS)
@@ -96,8 +97,13 @@ def reciprocal_density(
     x, h, kernel = check_rows(X, "X"), check_bandwidth(bandwidth), get_kernel(kernel)
     d = x.shape[1]
     log_constant = kernel.log_normalizer(d) - d * np.log(h)
-    log_q = reduce(x, x, displacement(kernel), h).log_z + log_constant
+    log_q = _log_z(x, kernel, h) + log_constant
     return float(_finite_exp(-log_q).mean())
+
+
+def _log_z(x, kernel, h, deleted=None):
+    """Logarithm of the kernel mean over all points, at every point."""
+    return EngineByWork().bind(x).reduce(x, displacement(kernel), h, deleted).log_z
 
 
 def _finite_exp(log_value):
@@ -216,9 +222,8 @@ def leave_one_out_denominator(
             "The denominator excludes the particle itself, so at least 2 particles are "
             "required; got 1."
         )
-    profiles = displacement(get_kernel(kernel))
-    # The reduction of a deleted source has weights 1/N.
-    log_z = reduce(x, x, profiles, h, deleted=np.arange(len(x))).log_z
+    # The weights are 1/N although one source is deleted.
+    log_z = _log_z(x, get_kernel(kernel), h, deleted=np.arange(len(x)))
     return np.exp(log_z) * len(x) / (len(x) - 1)
 
 
@@ -333,25 +338,15 @@ def effective_sample_size(
             f"{np.shape(sources)} and sample_weight={sample_weight!r}."
         )
     ensemble = Ensemble(sources, X, bandwidth, kernel, "displacement", leave_one_out)
-    x, sources, log_weights = ensemble.y, ensemble.x, None
+    bound, own = ensemble.model, ensemble.bound.own(len(ensemble.y))
     if sample_weight is not None:
-        sources, log_weights = weighted(sources, sample_weight)
-    index = np.arange(len(x)) if leave_one_out else None
-    return effective_size(x, sources, log_weights, ensemble.kernel, ensemble.h, index)
+        bound = EngineByWork().bind(*weighted(ensemble.x, sample_weight))
+    return effective_size(bound, Places(ensemble.y, own), ensemble.kernel, ensemble.h)
 
 
-def effective_size(x, sources, log_weights, kernel, h, deleted, engine="auto"):
-    """Effective sample sizes, for arrays that have been validated."""
-    if log_weights is None:
-        log_weights = np.full(len(sources), -np.log(len(sources)))
-    log_z = reduce(
-        x,
-        sources,
-        displacement(kernel),
-        h,
-        log_weights=log_weights,
-        deleted=deleted,
-        engine=engine,
-    ).log_z
-    log_z2 = log_square_sum(x, sources, log_weights, kernel, h, deleted, engine)
+def effective_size(sources, places, kernel, h):
+    """Effective sample sizes of bound sources."""
+    x, deleted = places
+    log_z = sources.reduce(x, displacement(kernel), h, deleted).log_z
+    log_z2 = log_square_sum(sources, x, kernel, h, deleted)
     return np.exp(2 * log_z - log_z2)

@@ -69,8 +69,10 @@ def field_jacobian(
     ensemble = Ensemble(X, Y, bandwidth, kernel, field, leave_one_out, sample_weight)
     if queries is None:
         ensemble.check_differentiable()
-        return ensemble.jacobian(ensemble.particles())
-    return ensemble.jacobian(Places(check_queries(queries, ensemble.x)))
+        places = ensemble.particles()
+    else:
+        places = Places(check_queries(queries, ensemble.x))
+    return ensemble.moments(places).jacobian
 
 
 @documented(PARAMETERS)

@@ -14,13 +14,12 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from .._docstrings import documented
-from ..kernels import get_kernel, slope_at_zero
+from ..kernels import get_kernel
 from .checks import check_bandwidth, check_positive, not_c2
 from .density import self_interaction
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
 from .estimates import Estimate
-from .sampling import kernel_noise
 from .stein import stein_terms
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ def _check_field_bandwidth(value):
 
 def _smooth_ensemble(X, Y, bandwidth, kernel, sample_weight):
     kernel = get_kernel(kernel)
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise not_c2(kernel, "The quadrature error")
     return Ensemble(X, Y, bandwidth, kernel, sample_weight=sample_weight)
 
@@ -137,7 +136,7 @@ class _Pairs:
         ensemble.kernel.log_normalizer(d)  # raises if the kernel is not a density
         index = np.resize(random_state.permutation(size), n)
         self._x = ensemble.x[index]
-        self._noise = kernel_noise(ensemble.kernel, n, d, random_state)
+        self._noise = ensemble.kernel.noise(n, d, random_state)
 
     def at_particles(self, ensemble):
         """Both integrands g at the particles, shape (2, n_samples)."""
@@ -156,10 +155,9 @@ class _Pairs:
 
 def _integrands(ensemble, x):
     """``s_p . V + div V`` and ``|V|^2`` in score units, shape (2, n)."""
-    places = Places(x)
-    data, model = moments = ensemble.moments(places)
-    velocity = (data.displacement - model.displacement) / ensemble.h**2
-    stein = stein_terms(ensemble, places, moments)
+    moments = ensemble.moments(Places(x))
+    velocity = moments.velocity / ensemble.h**2
+    stein = stein_terms(ensemble, x, moments)
     return np.stack((stein, np.einsum("ij,ij->i", velocity, velocity)))
 
 

@@ -9,9 +9,6 @@ import warnings
 import numpy as np
 
 from ..bandwidth import conservative_rate
-from ..engines._derivatives import moments
-from ..fields._kernel import slopes
-from ..kernels import slope_at_zero
 from .jacobian import admissible_step, lipschitz_constant
 from .occupancy import occupied_radius
 from .rates import fit_rates, log_optimum, measure
@@ -52,7 +49,7 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
     -------
     float
     """
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise ValueError(
             "bandwidth='balance' assumes a C^2 kernel (arXiv:2605.22795, Assumption "
             f"2.1), which {kernel!r} is not: it has a kink at 0. Use a smoother "
@@ -123,35 +120,30 @@ class LipschitzStep:
 
     Parameters
     ----------
-    table : Table
-    field : DriftField
-    kernel : Kernel
-        Kernel of the densities.
+    field : BoundDriftField
     """
 
-    def __init__(self, table, field, kernel):
-        self._alone = field.leave_one_out
+    def __init__(self, field):
+        kernel, pull = field.profiles.kernel, field.profiles.pull
         # A mean shift is 0 at its source and smooth elsewhere.
-        is_lipschitz = self._alone and field.profiles.pull is None
-        if not is_lipschitz and not np.isfinite(slope_at_zero(kernel)):
+        is_lipschitz = field.leave_one_out and pull == "value"
+        if not is_lipschitz and not np.isfinite(kernel.slope_at_zero()):
             raise ValueError(
                 "step_size='lipschitz' requires a field with a Lipschitz constant. The "
                 f"kernel {kernel!r} has a kink at 0, so its field jumps at the points. "
                 "Use a smoother kernel, the displacement field (LaplaceDrifter) with "
                 "leave-one-out, or a number."
             )
-        self._data = table.rows, table.log_weight
-        self._profiles = field.profiles, slopes(field.profiles)
+        self.field = field
 
     def __call__(self, particles, bandwidth):
-        size = min(_n_probes(particles, self._data[0]), len(particles))
-        probes = np.sort(np.random.RandomState(0).permutation(len(particles))[:size])
-        x, arguments = particles[probes], (*self._profiles, bandwidth)
-        deleted = probes if self._alone else None
-        data = moments(x, *self._data, *arguments)
-        model = moments(x, particles, None, *arguments, deleted=deleted)
-        lipschitz = lipschitz_constant(data.jacobian - model.jacobian)
-        return min(1.0, admissible_step(lipschitz))
+        n = len(particles)
+        size = min(_n_probes(particles, self.field.data.rows), n)
+        probes = np.sort(np.random.RandomState(0).permutation(n)[:size])
+        own = self.field.own(n)
+        deleted = None if own is None else own[probes]
+        terms = self.field.moments(particles[probes], particles, bandwidth, deleted)
+        return min(1.0, admissible_step(lipschitz_constant(terms.jacobian)))
 
 
 def _some(rng, rows, *columns):

@@ -3,14 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.special import gammaln
 from sklearn.utils import check_random_state, check_scalar
 
-from ..kernels import Gaussian, Matern, RationalQuadratic
-from ..kernels._kernels import _reverse_bessel
-
-# Logarithms of the radii at which the radial density of a user's kernel is tabulated.
-_LOG_RADII = np.linspace(-30.0, 30.0, 60_001)
 # Share of the peak below which the integrand of a quadrature is negligible.
 _NEGLIGIBLE = 1e-15
 # Points per bandwidth of the first of the nested grids, by number of columns, and
@@ -26,43 +20,7 @@ def density_draws(particles, kernel, bandwidth, n_samples, random_state):
     d = particles.shape[1]
     kernel.log_normalizer(d)  # raises if the kernel is not a density
     centre = particles[random_state.randint(len(particles), size=n)]
-    return centre + bandwidth * kernel_noise(kernel, n, d, random_state)
-
-
-def kernel_noise(kernel, n, d, random_state):
-    """Draws of the density that is proportional to ``k(|z|)`` in R^d."""
-    direction = random_state.standard_normal((n, d))
-    if type(kernel) is Gaussian:
-        return direction
-    if isinstance(kernel, RationalQuadratic):
-        # A multivariate t distribution, a mixture of Gaussians by their scale.
-        freedom = 2 * kernel._power() - d
-        scale = random_state.chisquare(freedom, n) / (2 * kernel.alpha)
-        return direction / np.sqrt(scale)[:, None]
-    radius = (
-        _matern_radius(kernel, n, d, random_state)
-        if type(kernel) is Matern
-        else _tabulated_radius(kernel, n, d, random_state)
-    )
-    return direction * (radius / np.linalg.norm(direction, axis=1))[:, None]
-
-
-def _matern_radius(kernel, n, d, random_state):
-    """``r^(d-1) theta(r) exp(-r)`` is a mixture of Gammas, one for each power."""
-    coefficients = np.array(_reverse_bessel(kernel._order())[::-1])
-    shapes = d + np.arange(len(coefficients))
-    log_mass = np.log(coefficients) + gammaln(shapes)
-    mass = np.exp(log_mass - log_mass.max())
-    chosen = random_state.choice(len(mass), size=n, p=mass / mass.sum())
-    return random_state.gamma(shapes[chosen])
-
-
-def _tabulated_radius(kernel, n, d, random_state):
-    log_mass = d * _LOG_RADII + kernel.log_profile(np.exp(2 * _LOG_RADII))
-    mass = np.exp(log_mass - log_mass.max())
-    below = np.cumsum(mass) - 0.5 * mass
-    below /= below[-1]
-    return np.exp(np.interp(random_state.random_sample(n), below, _LOG_RADII))
+    return centre + bandwidth * kernel.noise(n, d, random_state)
 
 
 def quadrature(function, centres, kernel, bandwidth, rtol):

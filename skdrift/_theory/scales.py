@@ -125,23 +125,19 @@ def scale_decomposition(
 
 def decompose(ensemble, x):
     """Scale decomposition at the points x."""
-    scales = [scale(ensemble, x, data) for data in (True, False)]
-    shifts = (
-        ensemble.reduce_data(Places(x), ensemble.profiles).displacement,
-        ensemble.reduce_model(Places(x), ensemble.profiles).displacement,
-    )
+    sources = ensemble.data, ensemble.model
+    scales = [scale(side, x, ensemble.kernel, ensemble.h) for side in sources]
+    shifts = [term.displacement for term in ensemble.terms(Places(x))]
     scores = [shift / a[:, None] for shift, a in zip(shifts, scales, strict=True)]
     return ScaleDecomposition(*scales, *scores)
 
 
-def scale(ensemble, x, data):
-    """``a_nu = h^2 Z_k# / Z_k`` with unit profiles, of data or model."""
-    reduction = ensemble.reduce_data if data else ensemble.reduce_model
-    kernel = ensemble.kernel
+def scale(sources, x, kernel, h):
+    """``a_nu = h^2 Z_k# / Z_k`` with unit profiles, nu the data or the particles."""
     log_z, log_z_sharp = (
-        reduction(Places(x), displacement(k)).log_z for k in (kernel, kernel.sharp())
+        sources.reduce(x, displacement(k), h).log_z for k in (kernel, kernel.sharp())
     )
-    return ensemble.h**2 * np.exp(log_z_sharp - log_z)
+    return h**2 * np.exp(log_z_sharp - log_z)
 
 
 @documented(PARAMETERS)

@@ -70,8 +70,8 @@ def stein_drift(
     """
     ensemble = Ensemble(X, Y, bandwidth, kernel, field, leave_one_out, sample_weight)
     check_stein(ensemble)
-    places = ensemble.particles()
-    return float(stein_terms(ensemble, places, ensemble.moments(places)).mean())
+    moments = ensemble.moments(ensemble.particles())
+    return float(stein_terms(ensemble, ensemble.x, moments).mean())
 
 
 def check_stein(ensemble):
@@ -85,15 +85,16 @@ def check_stein(ensemble):
     ensemble.check_differentiable()
 
 
-def stein_terms(ensemble, places, moments):
-    """Summands of the Stein drift, one for each place, from the moments there."""
-    data, model = moments
-    velocity = data.displacement - model.displacement
-    divergence = np.trace(data.jacobian - model.jacobian, axis1=1, axis2=2)
+def stein_terms(ensemble, x, moments):
+    """Summands of the Stein drift at the points x, from the moments there."""
+    velocity = moments.velocity
+    divergence = np.trace(moments.jacobian, axis1=1, axis2=2)
     if ensemble.field == "displacement":
-        score = data.displacement / scale(ensemble, places.rows, data=True)[:, None]
+        a = scale(ensemble.data, x, ensemble.kernel, ensemble.h)
+        score = moments.data.displacement / a[:, None]
         return np.einsum("ij,ij->i", score, velocity) + divergence
-    return (np.einsum("ij,ij->i", data.score, velocity) + divergence) / ensemble.h**2
+    score = moments.data.score
+    return (np.einsum("ij,ij->i", score, velocity) + divergence) / ensemble.h**2
 
 
 @documented(PARAMETERS)
@@ -148,7 +149,7 @@ def fisher_estimate(ensemble, n_samples, random_state):
     """Fisher discrepancy of an ensemble, by draws."""
     h = ensemble.h
     x = density_draws(ensemble.x, ensemble.kernel, h, n_samples, random_state)
-    velocity = ensemble.velocity(Places(x)) / h**2
+    velocity = ensemble.terms(Places(x)).velocity / h**2
     return monte_carlo(np.einsum("ij,ij->i", velocity, velocity))
 
 
@@ -207,10 +208,9 @@ def fisher_quadrature(
     log_constant = kernel.log_normalizer(d) - d * np.log(h)
 
     def integrand(x):
-        data = ensemble.reduce_data(Places(x), ensemble.profiles)
-        model = ensemble.reduce_model(Places(x), ensemble.profiles)
-        velocity = (data.displacement - model.displacement) / h**2
-        return np.exp(model.log_z + log_constant) * np.square(velocity).sum(axis=1)
+        terms = ensemble.terms(Places(x))
+        square = np.square(terms.velocity / h**2).sum(axis=1)
+        return np.exp(terms.model.log_z + log_constant) * square
 
     centres = np.concatenate((ensemble.x, ensemble.y))
     return Estimate(*quadrature(integrand, centres, kernel, h, rtol))

@@ -68,7 +68,7 @@ def residual_velocity(
     0.0
     """
     ensemble = Ensemble(X, Y, bandwidth, kernel, field, leave_one_out, sample_weight)
-    return root_mean_square(ensemble.velocity(ensemble.particles())) ** 2
+    return root_mean_square(ensemble.terms(ensemble.particles()).velocity) ** 2
 
 
 def one_step_bound(residual: float, step_size: float) -> float:

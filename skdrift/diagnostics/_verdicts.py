@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._drifters._base import KernelDrifter
 from .._theory.checks import not_c2
 from .._theory.density import effective_size
-from .._theory.ensemble import Ensemble
+from .._theory.ensemble import Ensemble, Places
 from .._theory.jacobian import admissible_step, curl, lipschitz_constant
 from .._theory.occupancy import local_occupancy
 from .._theory.rates import quadrature_error
@@ -20,7 +20,6 @@ from .._theory.scales import mismatch_estimate
 from .._theory.stein import check_stein, fisher_estimate, stein_terms
 from .._theory.velocity import one_step_bound
 from ..flow import root_mean_square
-from ..kernels import Gaussian, slope_at_zero
 from ._report import Diagnosis, Quantity
 
 if TYPE_CHECKING:
@@ -70,11 +69,9 @@ class _Case:
         self.ensemble, self.h = ensemble, ensemble.h
         self.step_size, self.tol, self.stopped_by = step_size, tol, stopped_by
         self.probes = ensemble.particles(_probes(ensemble))
-        places = ensemble.particles()
-        data = ensemble.reduce_data(places, ensemble.profiles)
-        model = ensemble.reduce_model(places, ensemble.profiles)
-        self.root_residual = root_mean_square(data.displacement - model.displacement)
-        self._log_z_model = model.log_z
+        terms = ensemble.terms(ensemble.particles())
+        self.root_residual = root_mean_square(terms.velocity)
+        self._log_z_model = terms.model.log_z
 
     @cached_property
     def own_share(self):
@@ -99,8 +96,7 @@ class _Case:
 
     @cached_property
     def jacobian(self):
-        data, model = self.moments
-        return data.jacobian - model.jacobian
+        return self.moments.jacobian
 
     @cached_property
     def mismatch(self):
@@ -184,7 +180,7 @@ def _case(drifter, X):
     if X is not None:
         rows, weight = drifter._check_rows(X), None
     kernel = drifter.kernel_
-    is_displacement = field.profiles.pull is None and type(kernel) is not Gaussian
+    is_displacement = field.profiles.pull == "value" and not kernel.is_own_slope
     ensemble = Ensemble(
         drifter._fitted.particles,
         rows,
@@ -329,10 +325,7 @@ def _root(estimate, factor):
     field="displacement",
 )
 def _sharp_fisher(case):
-    e = case.ensemble
-    smooth = Ensemble(e.x, e.y, e.h, e.kernel.sharp(), engine=e.engine)
-    smooth.log_weights = e.log_weights
-    value, error = _root(fisher_estimate(smooth, _DRAWS, 0), case.h)
+    value, error = _root(fisher_estimate(case.ensemble.sharp(), _DRAWS, 0), case.h)
     return _Finding(
         value,
         "The scores of data and model, smoothed by the sharp companion, differ by "
@@ -378,7 +371,7 @@ def _quadrature(case):
 def _stein(case):
     e = case.ensemble
     check_stein(e)
-    terms = stein_terms(e, case.probes, case.moments)
+    terms = stein_terms(e, case.probes.rows, case.moments)
     if e.field == "conservative":
         terms = terms * case.h**2
     error = None
@@ -408,7 +401,7 @@ def _stein(case):
 def _self_interaction(case):
     """``h^2 I_N``, in which the normaliser of the kernel cancels."""
     e = case.ensemble
-    slope = slope_at_zero(e.kernel)
+    slope = e.kernel.slope_at_zero()
     if not np.isfinite(slope):
         raise not_c2(e.kernel, "The self-interaction term")
     ratio = slope / float(e.kernel.profile(0.0))
@@ -489,10 +482,8 @@ def _occupancy(case):
     "Effective number of data rows that attract a particle.",
 )
 def _data_size(case):
-    e, places = case.ensemble, case.probes
-    sizes = effective_size(
-        places.rows, e.y, e.log_weights, e.kernel, e.h, None, e.engine
-    )
+    e = case.ensemble
+    sizes = effective_size(e.data, Places(case.probes.rows), e.kernel, e.h)
     return _size(
         sizes,
         "data rows",
@@ -507,10 +498,8 @@ def _data_size(case):
     "Effective number of particles that repel a particle.",
 )
 def _model_size(case):
-    e, places = case.ensemble, case.probes
-    sizes = effective_size(
-        places.rows, e.x, None, e.kernel, e.h, places.deleted, e.engine
-    )
+    e = case.ensemble
+    sizes = effective_size(e.model, case.probes, e.kernel, e.h)
     return _size(sizes, "particles", _WIDER)
 
 

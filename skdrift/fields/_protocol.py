@@ -1,16 +1,110 @@
-"""What a field is asked."""
+"""A field that has its data, and the difference of the two terms it consists of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..engines import Moments, Reduction
 
 if TYPE_CHECKING:
     from .._typing import Floats
+    from ..engines import Engine
 
 
-class BoundField(Protocol):
-    """A field that has its data."""
+class Terms(NamedTuple):
+    """Data term and model term of a field, of which it is the difference.
 
-    def on_particles(self, particles: Floats, bandwidth: float) -> Floats: ...
+    Attributes
+    ----------
+    data, model : Reduction or Moments
+        Sums over the data and over the particles.
+    """
 
-    def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats: ...
+    data: Reduction | Moments
+    model: Reduction | Moments
+
+    @property
+    def velocity(self) -> Floats:
+        """Displacement of the data minus that of the model."""
+        return self.data.displacement - self.model.displacement
+
+    @property
+    def jacobian(self) -> Floats:
+        """Derivative of the velocity, if the terms are moments."""
+        return self.data.jacobian - self.model.jacobian  # type: ignore[union-attr]
+
+
+class BoundField:
+    """Base class of a field that has its data and an engine.
+
+    A subclass defines :meth:`on_particles` and :meth:`at`. It may define
+    ``of_tracers(queries, particles, bandwidth)``, the velocity of points that stand for
+    further particles, and ``linearized(queries, particles, bandwidth)``, this velocity
+    and its Jacobian of shape (n_queries, n_features, n_features).
+
+    Attributes
+    ----------
+    engine : Engine
+        Engine of all sums.
+    """
+
+    engine: Engine
+
+    def on_particles(self, particles: Floats, bandwidth: float) -> Floats:
+        """Velocity of every particle.
+
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel one another.
+        bandwidth : float
+            The kernel's scale h.
+
+        Returns
+        -------
+        ndarray of shape (n_particles, n_features)
+            Displacements.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define on_particles()")
+
+    def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats:
+        """Velocity of points that are no particles.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_features)
+            Displacements.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define at()")
+
+    def advance(
+        self, particles: Floats, bandwidth: float, state: Any = None
+    ) -> tuple[Floats, Any]:
+        """Velocity of every particle, and what the next step starts from.
+
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel one another.
+        bandwidth : float
+            The kernel's scale h.
+        state : object, default=None
+            State that the step before returned; None at the first step.
+
+        Returns
+        -------
+        velocity : ndarray of shape (n_particles, n_features)
+            Displacements.
+        state : object
+            None in the base class: steps do not depend on one another.
+        """
+        return self.on_particles(particles, bandwidth), None

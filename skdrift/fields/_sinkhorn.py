@@ -12,11 +12,11 @@ from ..engines import Reduction
 from ..engines._interface import equal_log_weights
 from ..kernels import Gaussian
 from ._kernel import displacement
+from ._protocol import BoundField
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines._interface import BindingEngine
-    from ..fields._protocol import BoundField
+    from ..engines import Engine
 
 
 class SinkhornField:
@@ -81,7 +81,7 @@ class SinkhornField:
         self.profiles = displacement(Gaussian())
 
     def bind(
-        self, engine: BindingEngine, data: Floats, log_weights: Floats | None = None
+        self, engine: Engine, data: Floats, log_weights: Floats | None = None
     ) -> BoundField:
         """Field between a data set and any ensemble.
 
@@ -113,7 +113,7 @@ class _Plan(NamedTuple):
     error: float
 
 
-class _BoundSinkhornField:
+class _BoundSinkhornField(BoundField):
     def __init__(self, field, engine, data, log_weights):
         self.field = field
         self.engine = engine

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..kernels import Matern
 from ._kernel import displacement
+from ._protocol import BoundField
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._typing import Floats
-    from ..engines._interface import BindingEngine
-    from ..fields._protocol import BoundField
+    from ..engines import Engine
 
 
 class SoftmaxField:
@@ -74,7 +74,7 @@ class SoftmaxField:
 
     def bind(
         self,
-        engine: BindingEngine,
+        engine: Engine,
         data: Floats,
         log_weights: Floats | None = None,
         n_samples: float | None = None,
@@ -107,7 +107,7 @@ class SoftmaxField:
         return _BoundSoftmaxField(self, engine, data, log_weights, n_samples)
 
 
-class _BoundSoftmaxField:
+class _BoundSoftmaxField(BoundField):
     def __init__(self, field, engine, data, log_weights, n_samples):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out

@@ -235,7 +235,7 @@ def test_the_bound_holds_for_kernels_that_rise():
         def log_profile(self, r2):
             return np.log(0.1 + r2) - r2
 
-        def pull(self, r2):
+        def slope_ratio(self, r2):
             return 2 - 2 / (0.1 + r2)
 
     x = np.zeros((3, 1))
