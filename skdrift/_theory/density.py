@@ -101,9 +101,9 @@ def reciprocal_density(
     return float(_finite_exp(-log_q).mean())
 
 
-def _log_z(x, kernel, h, deleted=None):
+def _log_z(x, kernel, h):
     """Logarithm of the kernel mean over all points, at every point."""
-    return EngineByWork().bind(x).reduce(x, displacement(kernel), h, deleted).log_z
+    return EngineByWork().bind(x).reduce(x, displacement(kernel), h).log_z
 
 
 def _finite_exp(log_value):
@@ -216,14 +216,10 @@ def leave_one_out_denominator(
     >>> leave_one_out_denominator([[0.0], [1.0]], 1.0).round(4)
     array([0.3679, 0.3679])
     """
-    x, h = check_rows(X, "X"), check_bandwidth(bandwidth)
-    if len(x) < 2:
-        raise ValueError(
-            "The denominator excludes the particle itself, so at least 2 particles are "
-            "required; got 1."
-        )
+    ensemble = Ensemble(X, X, bandwidth, kernel, "displacement", leave_one_out=True)
+    (x, deleted), h = ensemble.particles(), ensemble.h
+    log_z = ensemble.model.reduce(x, ensemble.bound.profiles, h, deleted).log_z
     # The weights are 1/N although one source is deleted.
-    log_z = _log_z(x, get_kernel(kernel), h, deleted=np.arange(len(x)))
     return np.exp(log_z) * len(x) / (len(x) - 1)
 
 

@@ -283,9 +283,9 @@ def occupancy_bandwidth(
     check_scalar(share, "share", Real)
     if not 0 < share <= 1:
         raise ValueError(f"The 'share' must be in (0, 1]; got {share!r}.")
-    table, *_ = make_table(x, check_weight(sample_weight, x), False)
+    data, *_ = make_table(x, check_weight(sample_weight, x), False)
     with np.errstate(over="ignore"):
-        radius = occupied_radius(table, share)
+        radius = occupied_radius(data, share)
     if not 0 < radius < np.inf:
         raise ValueError(
             "The squared distances between the rows of X are too small or too large "
@@ -294,15 +294,15 @@ def occupancy_bandwidth(
     return radius
 
 
-def occupied_radius(table, share):
+def occupied_radius(data, share):
     """Radius at which the balls around a share of the rows hold ``log N`` others."""
-    n, rows = table.n_samples, table.rows.astype(np.float64, copy=False)
+    n, rows = data.n_samples, data.rows.astype(np.float64, copy=False)
     if len(rows) < 2:
         raise ValueError(
             "All rows are equal, so balls of any radius contain all of them. Give the "
             "bandwidth as a number."
         )
-    mass = n * table.weight
+    mass = n * data.weight
     centres = np.arange(len(rows))
     if len(rows) > _MAX_CENTRES:
         order = np.random.RandomState(0).permutation(len(rows))

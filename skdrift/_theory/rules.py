@@ -29,7 +29,7 @@ _PROBE_NUMBERS = 5e7
 _OCCUPIED = 0.95
 
 
-def balanced_bandwidth(table, start, kernel, leave_one_out):
+def balanced_bandwidth(data, start, kernel, leave_one_out):
     """Bandwidth that balances self-interaction and quadrature error.
 
     It is :func:`skdrift.diagnostics.optimal_bandwidth`, with constants measured between
@@ -37,7 +37,7 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
 
     Parameters
     ----------
-    table : Table
+    data : WeightedRows
     start : ndarray of shape (n_particles, n_features)
         Independent draws of the start of the flow.
     kernel : Kernel
@@ -62,11 +62,11 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
             "self-interaction. Use self_interaction='full', or bandwidth='rate'."
         )
     rng = np.random.RandomState(0)
-    x, (y, weight) = _some(rng, start)[0], _some(rng, table.rows, table.weight)
+    x, (y, weight) = _some(rng, start)[0], _some(rng, data.rows, data.weight)
     # Constant columns are not counted as dimensions, as in the usual rate.
-    varying = table.std > 0 if table.std.any() else slice(None)
+    varying = data.std > 0 if data.std.any() else slice(None)
     x, y = x[:, varying], y[:, varying]
-    pilot, d = table.bandwidth(conservative_rate), x.shape[1]
+    pilot, d = data.bandwidth(conservative_rate), x.shape[1]
     scales = pilot * _SCALES
     try:
         curves = measure(x, y, scales, kernel, weight, pilot, _n_probes(x, y), rng)
@@ -76,7 +76,7 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
             f"bandwidth='balance' cannot be estimated; use 'rate'. {error}"
         ) from None
     # More particles than samples do not add information.
-    n = min(len(start), table.n_samples)
+    n = min(len(start), data.n_samples)
     log_h = log_optimum(fit, n, d)
     if not np.log(scales[0]) <= log_h <= np.log(scales[-1]):
         warnings.warn(
@@ -89,19 +89,19 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
     return float(np.exp(np.clip(log_h, *np.log(scales[[0, -1]]))))
 
 
-def occupied_bandwidth(table):
+def occupied_bandwidth(data):
     """Bandwidth of :func:`skdrift.diagnostics.occupancy_bandwidth`.
 
     Parameters
     ----------
-    table : Table
+    data : WeightedRows
 
     Returns
     -------
     float
     """
     try:
-        return occupied_radius(table, _OCCUPIED)
+        return occupied_radius(data, _OCCUPIED)
     except ValueError as error:
         raise ValueError(
             f"bandwidth='occupancy' cannot be estimated: {error}"
