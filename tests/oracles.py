@@ -6,13 +6,13 @@ from skdrift.kernels import Kernel
 
 
 class Sech(Kernel):
-    """A user's kernel, k = 1 / (2 cosh r): logarithms, an undefined pull at 0."""
+    """A user's kernel, k = 1 / (2 cosh r): logarithms, and 0 / 0 at the origin."""
 
     def log_profile(self, r2):
         r = np.sqrt(r2)
         return -r - np.log1p(np.exp(-2 * r))
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         r = np.sqrt(r2)
         return np.tanh(r) / r
 
@@ -31,7 +31,9 @@ def brute_force(x, y, kernel, bandwidth, field, log_weights=None, deleted=None):
         with np.errstate(divide="ignore", invalid="ignore"):
             # Relative to the nearest source, so that far queries do not underflow.
             log_n = kernel.log_profile(r**2)
-            ratio = kernel.pull(r**2) if field == "conservative" else np.ones_like(r)
+            ratio = (
+                kernel.slope_ratio(r**2) if field == "conservative" else np.ones_like(r)
+            )
         ratio[r == 0] = 0
         n = w[keep] * np.exp(log_n - log_n.max())
         log_z.append(np.log(n.sum()) + log_n.max())

@@ -1,40 +1,37 @@
-"""Data, particles, kernel and field of a diagnosis, checked once."""
+"""Data, particles, kernel and field of a diagnosis, validated once."""
 
-from numbers import Real
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_array, check_scalar
 
-from .._data._checks import check_weight
-from ..engines import Work, get_engine
-from ..engines._derivatives import moments
-from ..fields import conservative, displacement
-from ..fields._kernel import slopes
-from ..kernels import Gaussian, Kernel, RationalQuadratic, get_kernel, slope_at_zero
+from ..fields import DriftField, conservative, displacement
+from ..kernels import get_kernel
+from .checks import check_bandwidth, check_data, check_rows
+from .sums import EngineByWork
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
 
 
 class Places(NamedTuple):
-    """Where to evaluate a field.
+    """Points at which a field is evaluated.
 
     Attributes
     ----------
     rows : ndarray of shape (n_places, n_features)
     deleted : ndarray of shape (n_places,), dtype int, or None
-        Particle that each leaves out, under leave-one-out.
-    count_themselves : bool
-        Whether they are particles that do not.
+        Index of the particle that is excluded at each point, with leave-one-out.
     """
 
     rows: np.ndarray
     deleted: np.ndarray | None = None
-    count_themselves: bool = False
 
 
 class Ensemble:
     """Particles in the field between data and themselves, in float64.
+
+    It validates its arrays and evaluates one bound field. Its `data` and `model` are
+    the sources of the two terms.
 
     Parameters
     ----------
@@ -46,7 +43,7 @@ class Ensemble:
     leave_one_out : bool
     sample_weight : array-like of shape (n_data,) or None
     engine : str
-        Engine that is preferred, where it can do the work.
+        Preferred engine; another one is used for work that it cannot do.
     """
 
     def __init__(
@@ -65,167 +62,61 @@ class Ensemble:
                 f"The 'field' must be one of {sorted(_FIELDS)}; got {field!r} instead."
             )
         self.x = check_rows(X, "X")
-        self.y, self.log_weights = _check_data(Y, sample_weight, self.x.shape[1])
+        self.y, self.log_weights = check_data(Y, sample_weight, self.x.shape[1])
         self.h = check_bandwidth(bandwidth)
         self.kernel = get_kernel(kernel)
         self.field = field
         self.leave_one_out = leave_one_out
-        self.engine = engine
-        self.profiles = _FIELDS[field](self.kernel)
+        self.engine = EngineByWork(engine)
+        self._bind()
         if leave_one_out and len(self.x) < 2:
             raise ValueError(
-                "Leave-one-out needs at least 2 particles: X has 1 row, and nothing "
-                "is left of the model. Give more particles or leave_one_out=False."
+                "Leave-one-out requires at least 2 particles, because each particle is "
+                "excluded from its own model term; X has 1 row. Add particles or use "
+                "leave_one_out=False."
             )
+
+    def _bind(self):
+        drift = DriftField(_FIELDS[self.field](self.kernel), self.leave_one_out)
+        self.bound = drift.bind(self.engine, self.y, self.log_weights)
+
+    def sharp(self):
+        """The same points in the conservative field of the sharp companion."""
+        other = copy(self)
+        other.kernel, other.field = self.kernel.sharp(), "conservative"
+        other.leave_one_out = False
+        other._bind()
+        return other
+
+    @property
+    def data(self):
+        return self.bound.data
+
+    @property
+    def model(self):
+        return self.engine.bind(self.x)
 
     def particles(self, index=None):
-        """Places of particles, all or those of an index."""
-        index = np.arange(len(self.x)) if index is None else index
-        if self.leave_one_out:
-            return Places(self.x[index], index)
-        return Places(self.x[index], count_themselves=True)
+        """Places of all particles, or of the particles of an index."""
+        n = len(self.x)
+        index = np.arange(n) if index is None else index
+        own = self.bound.own(n)
+        return Places(self.x[index], None if own is None else own[index])
 
-    def velocity(self, places):
-        """Velocity, a displacement, shape (n_places, n_features)."""
-        data = self.reduce_data(places, self.profiles)
-        model = self.reduce_model(places, self.profiles)
-        return data.displacement - model.displacement
-
-    def reduce_data(self, places, profiles):
-        return reduce(
-            places.rows,
-            self.y,
-            profiles,
-            self.h,
-            log_weights=self.log_weights,
-            engine=self.engine,
-        )
-
-    def reduce_model(self, places, profiles):
-        return reduce(
-            places.rows,
-            self.x,
-            profiles,
-            self.h,
-            deleted=places.deleted,
-            engine=self.engine,
-        )
+    def terms(self, places):
+        """Reductions over data and model, whose difference is the velocity."""
+        return self.bound.terms(places.rows, self.x, self.h, places.deleted)
 
     def moments(self, places):
-        """Moments of data and model, whose Jacobians make that of the field."""
-        self._check_differentiable(places)
-        arguments = self.profiles, slopes(self.profiles), self.h
-        return (
-            moments(places.rows, self.y, self.log_weights, *arguments),
-            moments(places.rows, self.x, None, *arguments, deleted=places.deleted),
-        )
+        """Moments of data and model, from which Jacobians are computed."""
+        return self.bound.moments(places.rows, self.x, self.h, places.deleted)
 
-    def jacobian(self, places):
-        """Jacobian of the velocity, shape (n_places, d, d), rows by component."""
-        data, model = self.moments(places)
-        return data.jacobian - model.jacobian
-
-    def _check_differentiable(self, places):
-        if places.count_themselves and not np.isfinite(slope_at_zero(self.kernel)):
+    def check_differentiable(self):
+        """Raise if the field has no Jacobian at its particles."""
+        if not self.leave_one_out and not np.isfinite(self.kernel.slope_at_zero()):
             raise ValueError(
                 f"The kernel {self.kernel!r} is not C^2 (it has a kink at 0), so its "
-                "field has no Jacobian at the place of a particle that counts itself. "
-                "Use leave_one_out=True, or a smoother kernel such as its sharp() one."
+                "field has no Jacobian at the position of a particle that counts "
+                "itself. Use leave_one_out=True, or a smoother kernel such as its "
+                "sharp() one."
             )
-
-
-def not_c2(kernel, quantity):
-    """Error that says that the kernel has a kink."""
-    return ValueError(
-        f"{quantity} assumes a C^2 kernel (arXiv:2605.22795, Assumption 2.1), which "
-        f"{kernel!r} is not: it has a kink at 0. Use a smoother kernel, such as its "
-        "sharp() one, or, with the displacement field, the scale decomposition."
-    )
-
-
-def check_rows(X, name):
-    return check_array(X, dtype=np.float64, input_name=name)
-
-
-def check_bandwidth(bandwidth):
-    h = check_scalar(
-        bandwidth, "bandwidth", Real, min_val=0, include_boundaries="neither"
-    )
-    if not np.isfinite(h):
-        raise ValueError(f"The 'bandwidth' must be finite; got {bandwidth!r}.")
-    return float(h)
-
-
-def _check_data(Y, sample_weight, d):
-    y = check_rows(Y, "Y")
-    if y.shape[1] != d:
-        raise ValueError(
-            f"X has {d} columns and Y has {y.shape[1]}; they must be equal: particles "
-            "and data live in one space."
-        )
-    return (y, None) if sample_weight is None else weighted(y, sample_weight)
-
-
-def weighted(rows, sample_weight):
-    """Rows of positive weight, and their log-weights, adding up to 1."""
-    weight = check_weight(sample_weight, rows)
-    kept = weight > 0
-    log_weight = np.log(weight[kept])
-    return rows[kept], log_weight - np.logaddexp.reduce(log_weight)
-
-
-def reduce(
-    queries,
-    sources,
-    profiles,
-    bandwidth,
-    *,
-    log_weights=None,
-    deleted=None,
-    engine="auto",
-):
-    """One reduction by the preferred engine, or by the one that suits the work."""
-    shape = len(queries), len(sources), queries.shape[1]
-    work = Work(*shape, 1, profiles, queries.dtype)
-    chosen = _preferred(engine, work)
-    bound = chosen.bind(sources, log_weights)
-    return bound.reduce(queries, profiles, bandwidth, deleted)
-
-
-def _preferred(engine, work):
-    try:
-        return get_engine(engine, work)
-    except ValueError:  # it cannot do this work
-        return get_engine("auto", work)
-
-
-class _Square(Kernel):
-    """The square of a kernel, which only NumPy evaluates: it is made of another one."""
-
-    def __init__(self, kernel):
-        self.kernel = kernel
-
-    def log_profile(self, r2):
-        return 2.0 * self.kernel.log_profile(r2)
-
-    def pull(self, r2):
-        return 2.0 * self.kernel.pull(r2)
-
-
-def log_square_sum(queries, sources, log_weights, kernel, bandwidth, deleted, engine):
-    """Log of the sum of squares of weights and kernels, shape (n_queries,)."""
-    if type(kernel) is Gaussian:
-        squared, bandwidth = kernel, bandwidth / np.sqrt(2)
-    elif type(kernel) is RationalQuadratic:
-        squared, bandwidth = RationalQuadratic(2 * kernel.alpha), bandwidth / np.sqrt(2)
-    else:
-        squared, engine = _Square(kernel), "numpy"
-    return reduce(
-        queries,
-        sources,
-        displacement(squared),
-        bandwidth,
-        log_weights=2 * log_weights,
-        deleted=deleted,
-        engine=engine,
-    ).log_z

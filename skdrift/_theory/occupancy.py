@@ -1,145 +1,121 @@
-"""What counts of neighbours guarantee: denominators, and occupancy at later times.
+"""Counts of neighbours, what they guarantee, and the bandwidth that provides them.
 
 All follow Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
-Non-Conservative Drifting Models*, arXiv:2605.22795, sections 5.3 and 6.5.
+Non-Conservative Drifting Models*, arXiv:2605.22795, sections 5 and 6.
 """
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
-from sklearn.utils import check_scalar
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_array, check_scalar
 
-from ..fields import displacement
-from ..kernels import get_kernel
-from .ensemble import check_bandwidth, check_rows, reduce
-from .quantities import local_occupancy
+from .._data._checks import check_weight
+from .._data._neighbors import TREE_MAX_FEATURES
+from .._data._rows import weighted_rows
+from .._docstrings import documented
+from .checks import check_bandwidth, check_positive, check_rows
+from .docs import PARAMETERS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from .._typing import Floats, KernelName
-    from ..kernels import Kernel
-
-# Numbers of a tile of pairs, so that no matrix of all of them is formed.
+# Rows for which neighbours are counted, at most.
+_MAX_CENTRES = 2000
+# Coordinates of neighbours held at a time.
+_CHUNK = 2**22
+# Entries of a tile of pairwise distances; the whole matrix is never formed.
 _TILE = 2**18
 
 
-def leave_one_out_denominator(
-    X: ArrayLike, bandwidth: float, *, kernel: KernelName | Kernel = "laplace"
-) -> Floats:
-    """Kernel mean of the other particles, the denominator of their mean shift.
+@documented(PARAMETERS)
+def local_occupancy(
+    X: ArrayLike, bandwidth: float, *, radius: float = 1.0
+) -> NDArray[np.integer[Any]]:
+    """Number of particles around every particle.
 
-    ``Z_i = (1 / (N - 1)) sum_{j != i} k(|x_i - x_j| / h)`` with the profile k as it is
-    written, not normalised to a density (arXiv:2605.22795, section 6). Where it is
-    small a leave-one-out velocity hangs on a few far particles.
+    It counts the particles within ``radius * bandwidth``, the particle itself included
+    (arXiv:2605.22795, eq. 29).
 
     Parameters
     ----------
-    X : array-like of shape (n_particles, n_features)
-        Particles, at least 2.
-    bandwidth : float
-        The kernel's scale h, in the units of X.
-    kernel : str or Kernel, default="laplace"
-        Kernel k.
+    {X}
+    {bandwidth}
+    {radius}
 
     Returns
     -------
-    ndarray of shape (n_particles,)
-        For the kernels of a name, but Matérn 5/2 with ``k(0) = 3``, between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 particles, a number is not finite, or the bandwidth
-        is not positive.
-
-    See Also
-    --------
-    leave_one_out_denominator_bound : What neighbours guarantee of it.
+    ndarray of shape (n_particles,), dtype int
+        Number of particles in the ball around each particle, its centre included.
 
     Examples
     --------
-    >>> from skdrift.diagnostics import leave_one_out_denominator
-    >>> leave_one_out_denominator([[0.0], [1.0]], 1.0).round(4)
-    array([0.3679, 0.3679])
+    >>> from skdrift.diagnostics import local_occupancy
+    >>> local_occupancy([[0.0], [0.5], [3.0]], 1.0)
+    array([2, 2, 1])
     """
     x, h = check_rows(X, "X"), check_bandwidth(bandwidth)
-    if len(x) < 2:
-        raise ValueError(
-            "The denominator leaves out the particle itself: X has 1 row, and nothing "
-            "is left. Give at least 2 particles."
-        )
-    profiles = displacement(get_kernel(kernel))
-    # The reduction of a deleted source has weights 1/N.
-    log_z = reduce(x, x, profiles, h, deleted=np.arange(len(x))).log_z
-    return np.exp(log_z) * len(x) / (len(x) - 1)
+    radius = check_scalar(
+        radius, "radius", Real, min_val=0, include_boundaries="neither"
+    )
+    counts = KDTree(x).query_ball_point(x, radius * h, workers=-1, return_length=True)
+    return counts.astype(np.int64)
 
 
-def leave_one_out_denominator_bound(
-    counts: ArrayLike,
-    *,
-    kernel: KernelName | Kernel = "laplace",
-    radius: float = 1.0,
-) -> Floats:
-    """Bound of the leave-one-out denominators by counts of neighbours.
+class Occupancy(NamedTuple):
+    """Number of neighbours that all particles have, with its probability.
 
-    ``Z_i >= (count_i - 1) / (N - 1) min_{r <= r0} k(r)``, as all neighbours but the
-    particle itself are within r0 bandwidths; for the Laplace kernel the minimum is
-    ``exp(-r0)``. With ``count_i - 1 >= c N h^d`` it is at least ``c exp(-r0) h^d``
-    (arXiv:2605.22795, Lemma 6.14). It is attained where all neighbours are at the
-    distance ``r0 h`` and all others infinitely far.
+    Attributes
+    ----------
+    count : float
+        ``1 + (N - 1) m0 / 2``, the particle itself included.
+    probability : float
+        Lower bound ``1 - N exp(-(N - 1) m0 / 8)``, or 0 where it is negative.
+    """
+
+    count: float  # type: ignore[assignment]  # hides tuple.count
+    probability: float
+
+
+def occupancy_probability(n_particles: int, mass: float) -> Occupancy:
+    """Number of neighbours that each of many independent particles has.
+
+    If the ball around every particle has at least the probability m0, ``P(min_i
+    count_i >= 1 + (N - 1) m0 / 2) >= 1 - N exp(-(N - 1) m0 / 8)``, by Chernoff's
+    bound (arXiv:2605.22795, Proposition 5.5).
 
     Parameters
     ----------
-    counts : array-like of shape (n_particles,)
-        From :func:`local_occupancy`, with the same radius; the particle itself
-        included.
-    kernel : str or Kernel, default="laplace"
-        Kernel k.
-    radius : float, default=1.0
-        Radius r0 of the ball, in bandwidths.
+    n_particles : int
+        Number N of independent draws.
+    mass : float
+        Least probability m0 of a ball, between 0 and 1.
 
     Returns
     -------
-    ndarray of shape (n_particles,)
-        At most :func:`leave_one_out_denominator`; 0 for a particle without
-        neighbours.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 counts, one is below 1 or above their number, or the
-        radius is not positive and finite.
+    Occupancy
+        Lower bound of all counts, and the probability with which it holds.
 
     Examples
     --------
-    >>> from skdrift.diagnostics import leave_one_out_denominator_bound
-    >>> leave_one_out_denominator_bound([2, 3, 2], radius=1.0).round(4)
-    array([0.1839, 0.3679, 0.1839])
+    >>> from skdrift.diagnostics import occupancy_probability
+    >>> count, probability = occupancy_probability(1001, mass=0.1)
+    >>> count, round(probability, 4)
+    (51.0, 0.9963)
     """
-    counts = np.asarray(counts)
-    if (
-        counts.ndim != 1
-        or len(counts) < 2
-        or not np.all((counts >= 1) & (counts <= len(counts)))
-    ):
-        raise ValueError(
-            "The 'counts' must be a 1-D array, one for each of at least 2 particles, "
-            "between 1, as every particle counts itself, and their number; got "
-            f"{counts!r}."
-        )
-    radii = np.linspace(0, _positive(radius, "radius"), 1001)
-    # Not every kernel of a user's falls with the distance.
-    least = np.exp(get_kernel(kernel).log_profile(np.square(radii)).min())
-    return least * (counts - 1) / (len(counts) - 1)
+    n = check_scalar(n_particles, "n_particles", Integral, min_val=1)
+    mass = check_scalar(mass, "mass", Real, min_val=0, max_val=1)
+    probability = 1 - n * np.exp(-(n - 1) * mass / 8)
+    return Occupancy(1 + (n - 1) * mass / 2, float(max(probability, 0.0)))
 
 
 def pair_distortion(before: ArrayLike, after: ArrayLike) -> float:
-    """Largest factor by which a flow moves two particles apart.
+    """Largest factor by which a flow increases the distance of two particles.
 
     ``max_{i, j} |x'_i - x'_j| / |x_i - x_j|``. If the velocities of any two particles
     differ by at most L(t) times their distance, it is at most the exponential of the
@@ -149,24 +125,25 @@ def pair_distortion(before: ArrayLike, after: ArrayLike) -> float:
     Parameters
     ----------
     before : array-like of shape (n_particles, n_features)
-        Particles at one time, at least 2 different places.
+        Particles at one time, at least 2 of them distinct.
     after : array-like of shape (n_particles, n_features)
         The same particles, in the same order, at a later time.
 
     Returns
     -------
     float
-        Below 1 if all pairs come nearer to each other, 0 if they end in one place.
+        Below 1 if all distances decrease, 0 if all particles end at the same point.
 
     Raises
     ------
     ValueError
-        If the shapes differ, a number is not finite, all particles are in one place,
-        or two that were in one place are not any more: no Lipschitz field does that.
+        If the shapes differ, a number is not finite, all particles coincide before, or
+        two particles that coincided before do not coincide after, which no Lipschitz
+        field does.
 
     See Also
     --------
-    propagated_occupancy : Neighbours that are left at the later time.
+    propagated_occupancy : Neighbours that remain at the later time.
 
     Examples
     --------
@@ -182,8 +159,8 @@ def pair_distortion(before: ArrayLike, after: ArrayLike) -> float:
         )
     if np.all(before == before[0]):
         raise ValueError(
-            "All particles are in one place 'before', so that no pair has a distance "
-            "to compare with. Give particles in at least 2 places."
+            "All particles coincide in 'before', so no pair has a distance to compare "
+            "with. At least 2 distinct particles are required."
         )
     tile = max(1, _TILE // len(before))
     return max(
@@ -193,42 +170,44 @@ def pair_distortion(before: ArrayLike, after: ArrayLike) -> float:
 
 
 def _largest_ratio(before, others_before, after, others_after):
-    """Largest ratio of the distances of pairs, 0 where there is none to compare."""
+    """Largest ratio of the distances of pairs, 0 for pairs that coincide."""
     first, second = cdist(before, others_before), cdist(after, others_after)
     if np.any((first == 0) & (second > 0)):
         raise ValueError(
-            "Two particles that were in one place 'before' are not 'after': no factor "
-            "says how far they were moved apart. Rows must be in the same order."
+            "Two particles coincide in 'before' but not in 'after', so the ratio of "
+            "their distances is not defined. Rows must be in the same order."
         )
     with np.errstate(over="ignore"):
         ratio = np.divide(second, first, out=np.zeros_like(first), where=first > 0)
     if not np.all(np.isfinite(ratio)):
         raise ValueError(
-            "A ratio of distances is too large for a float: two particles were nearly "
-            "in one place 'before', and far from each other 'after'."
+            "A ratio of distances is too large for a float: two particles nearly "
+            "coincide in 'before' and are far from each other in 'after'."
         )
     return float(ratio.max())
 
 
+@documented(PARAMETERS)
 def propagated_occupancy(
     X: ArrayLike, bandwidth: float, distortion: float, *, radius: float = 1.0
 ) -> NDArray[np.integer]:
-    """Neighbours that particles are sure to have at a later time.
+    """Lower bound of the numbers of neighbours at a later time.
 
-    The number of particles within ``radius * bandwidth / distortion`` now. A flow that
-    moves no pair apart by more than the factor `distortion` leaves all of these within
-    ``radius * bandwidth`` then, so that a particle has no fewer neighbours: with ``c N
-    h^d`` of them at the start the reciprocal density is bounded at every later time
-    (arXiv:2605.22795, Proposition 5.8, with ``exp(Lambda_T)`` for the factor).
+    It counts the particles within ``radius * bandwidth / distortion`` at the start. A
+    flow that increases no distance by more than the factor `distortion` keeps all of
+    them within ``radius * bandwidth``, so that a particle has at least as many
+    neighbours later: with ``c N h^d`` of them at the start, the reciprocal density is
+    bounded at every later time (arXiv:2605.22795, Proposition 5.8, with
+    ``exp(Lambda_T)`` for the factor).
 
     Parameters
     ----------
     X : array-like of shape (n_particles, n_features)
         Particles at the start.
     bandwidth : float
-        The kernel's scale h at the later time, in the units of X.
+        Bandwidth h of the kernel at the later time, in the units of X.
     distortion : float
-        Largest factor by which a pair is moved apart until then: from
+        Largest factor by which a distance increases until then: from
         :func:`pair_distortion`, or the exponential of the integral of a Lipschitz
         constant of the field.
     radius : float, default=1.0
@@ -237,9 +216,9 @@ def propagated_occupancy(
     Returns
     -------
     ndarray of shape (n_particles,), dtype int
-        At most the :func:`local_occupancy` of the later particles, each itself
-        included; as good as their counts for :func:`reciprocal_density_bound` and
-        :func:`leave_one_out_denominator_bound`.
+        At most the :func:`local_occupancy` of the later particles, each particle
+        itself included. It can replace their counts in
+        :func:`reciprocal_density_bound` and :func:`leave_one_out_denominator_bound`.
 
     Raises
     ------
@@ -256,14 +235,106 @@ def propagated_occupancy(
     >>> local_occupancy(later, 1.0)
     array([2, 3, 2])
     """
-    distortion = _positive(distortion, "distortion")
-    return local_occupancy(
-        X, bandwidth, radius=_positive(radius, "radius") / distortion
-    )
+    distortion = check_positive(distortion, "distortion")
+    radius = check_positive(radius, "radius")
+    return local_occupancy(X, bandwidth, radius=radius / distortion)
 
 
-def _positive(value, name):
-    check_scalar(value, name, Real, min_val=0, include_boundaries="neither")
-    if not np.isfinite(value):
-        raise ValueError(f"The '{name}' must be finite; got {value!r}.")
-    return float(value)
+def occupancy_bandwidth(
+    X: ArrayLike, *, sample_weight: ArrayLike | None = None, share: float = 0.95
+) -> float:
+    """Smallest bandwidth at which the balls around rows contain enough other rows.
+
+    Leave-one-out densities are bounded below where the ball of radius h around every
+    particle contains of the order of ``log N`` others (arXiv:2605.22795, Lemma 6.14 and
+    section 6.6). Therefore h is the distance within which a given share of the rows
+    have that many neighbours. Equal rows count, but at least one neighbour must differ.
+    The share is not 1, because no distribution with tails has neighbours near all of
+    its draws (Assumption 5.3 requires a least mass of every ball), and the largest
+    distance would depend on a single outlier.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows, at least 2. With more than 2,000 rows, neighbours are counted for 2,000
+        of them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights. An integer weight of 2 is equivalent to the row twice.
+    share : float, default=0.95
+        Share of the rows that have enough neighbours, in (0, 1].
+
+    Returns
+    -------
+    float
+        Bandwidth in the units of X.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 rows, or all are equal.
+
+    Examples
+    --------
+    >>> from skdrift.diagnostics import occupancy_bandwidth
+    >>> occupancy_bandwidth([[0.0], [1.0], [2.0], [3.0]])  # log 4: two neighbours
+    2.0
+    """
+    x = check_array(X, dtype=np.float64, ensure_min_samples=2, input_name="X")
+    check_scalar(share, "share", Real)
+    if not 0 < share <= 1:
+        raise ValueError(f"The 'share' must be in (0, 1]; got {share!r}.")
+    data, *_ = weighted_rows(x, check_weight(sample_weight, x), False)
+    with np.errstate(over="ignore"):
+        radius = occupied_radius(data, share)
+    if not 0 < radius < np.inf:
+        raise ValueError(
+            "The squared distances between the rows of X are too small or too large "
+            "for a float; use other units."
+        )
+    return radius
+
+
+def occupied_radius(data, share):
+    """Radius at which the balls around a share of the rows hold ``log N`` others."""
+    n, rows = data.n_samples, data.rows.astype(np.float64, copy=False)
+    if len(rows) < 2:
+        raise ValueError(
+            "All rows are equal, so balls of any radius contain all of them. Give the "
+            "bandwidth as a number."
+        )
+    mass = n * data.weight
+    centres = np.arange(len(rows))
+    if len(rows) > _MAX_CENTRES:
+        order = np.random.RandomState(0).permutation(len(rows))
+        centres = np.sort(order[:_MAX_CENTRES])
+    radius = _radii(rows, mass, centres, np.log(n))
+    order = np.argsort(radius)
+    below = np.cumsum(mass[centres][order])
+    # Rounding must not add a row beyond the share.
+    enough = np.searchsorted(below, share * below[-1] * (1 - 1e-12))
+    return float(radius[order][enough])
+
+
+def _radii(rows, mass, centres, wanted):
+    """Distance from every centre within which the others have the wanted mass."""
+    algorithm = "kd_tree" if rows.shape[1] <= TREE_MAX_FEATURES else "brute"
+    near = NearestNeighbors(algorithm=algorithm).fit(rows)
+    radius, at = np.empty(len(centres)), np.arange(len(centres))
+    k = min(len(rows), int(np.ceil(wanted)) + 1)
+    while at.size:
+        step, missed = max(1, _CHUNK // (k * rows.shape[1])), []
+        for some in (at[i : i + step] for i in range(0, len(at), step)):
+            here = centres[some]
+            place = near.kneighbors(rows[here], k, return_distance=False)
+            # Computed again, because by matrix products equal rows would not be at 0.
+            distance = np.linalg.norm(rows[place] - rows[here, None], axis=2)
+            others = np.where(place == here[:, None], mass[place] - 1, mass[place])
+            held = np.cumsum(np.maximum(others, 0), axis=1)
+            reached = (held >= wanted) & (distance > 0)
+            if k == len(rows):
+                reached[:, -1] = True  # there are no more neighbours
+            done = reached.any(axis=1)
+            radius[some[done]] = distance[done, reached[done].argmax(axis=1)]
+            missed.append(some[~done])
+        at, k = np.concatenate(missed), min(len(rows), 2 * k)
+    return radius

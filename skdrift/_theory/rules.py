@@ -1,55 +1,54 @@
-"""Where a rule of the theory becomes a number, before the flow.
+"""Rules of the theory for the parameters of an estimator, before the flow.
 
-Rules are estimated from the data and from the ensemble that the flow starts from, in
-internal units. They draw no number from the stream of the estimator.
+Rules are estimated from the data and from the ensemble at the start of the flow, in
+internal units. They do not use the random numbers of the estimator.
 """
-
-import warnings
 
 import numpy as np
 
+from .._estimator import warn_user
 from ..bandwidth import conservative_rate
-from ..engines._derivatives import moments
-from ..fields._kernel import slopes
-from ..kernels import slope_at_zero
-from .quantities import admissible_step, lipschitz_constant
-from .rates import fit_laws, log_optimum, measure, occupied_radius
+from .jacobian import admissible_step, lipschitz_constant
+from .occupancy import occupied_radius
+from .rates import fit_rates, log_optimum, measure
 
-# Rows and particles that constants are estimated from, at most.
+# Rows and particles from which constants are estimated, at most.
 _MAX_ROWS = 2000
-# Bandwidths at which they are, over that of the field, which is the usual rate: the
-# law of the quadrature error is that of a field that varies on a scale of its own.
+# Bandwidths of the measurements, as multiples of the bandwidth of the field, which is
+# the usual rate: the power law of the quadrature error belongs to a field that varies
+# on a scale of its own.
 _SCALES = np.geomspace(0.5, 2.0, 5)
-# Particles that Jacobians are taken at, at most and at least, and how many numbers
-# those of one bandwidth may cost: some hundredths of a second, but for many columns.
+# Largest and smallest number of particles at which Jacobians are evaluated, and the
+# size of the work at one bandwidth: some hundredths of a second, except in many
+# columns.
 _MAX_PROBES = 250
 _MIN_PROBES = 16
 _PROBE_NUMBERS = 5e7
-# Share of the rows that have neighbours within the bandwidth: nearly all.
+# Share of the rows that have neighbours within the bandwidth.
 _OCCUPIED = 0.95
 
 
-def balanced_bandwidth(table, start, kernel, leave_one_out):
-    """Bandwidth where self-interaction and quadrature error balance.
+def balanced_bandwidth(data, start, kernel, leave_one_out):
+    """Bandwidth that balances self-interaction and quadrature error.
 
-    That of :func:`skdrift.diagnostics.optimal_bandwidth`, with constants measured
-    between half and twice the usual rate, where it has to be.
+    It is :func:`skdrift.diagnostics.optimal_bandwidth`, with constants measured between
+    half and twice the usual rate, and is restricted to that range.
 
     Parameters
     ----------
-    table : Table
+    data : WeightedRows
     start : ndarray of shape (n_particles, n_features)
-        Independent draws of the law that the flow starts from.
+        Independent draws of the start of the flow.
     kernel : Kernel
-        Of the densities.
+        Kernel of the densities.
     leave_one_out : bool
-        Whether particles leave themselves out.
+        Whether a particle is excluded from its own model term.
 
     Returns
     -------
     float
     """
-    if not np.isfinite(slope_at_zero(kernel)):
+    if not np.isfinite(kernel.slope_at_zero()):
         raise ValueError(
             "bandwidth='balance' assumes a C^2 kernel (arXiv:2605.22795, Assumption "
             f"2.1), which {kernel!r} is not: it has a kink at 0. Use a smoother "
@@ -57,51 +56,50 @@ def balanced_bandwidth(table, start, kernel, leave_one_out):
         )
     if leave_one_out:
         raise ValueError(
-            "bandwidth='balance' weighs the self-interaction of the particles against "
-            "the quadrature error, and self_interaction='leave-one-out' has none. Use "
-            "'full', or bandwidth='rate'."
+            "bandwidth='balance' balances the self-interaction of the particles and "
+            "the quadrature error, and self_interaction='leave-one-out' has no "
+            "self-interaction. Use self_interaction='full', or bandwidth='rate'."
         )
     rng = np.random.RandomState(0)
-    x, (y, weight) = _some(rng, start)[0], _some(rng, table.rows, table.weight)
-    # Constant columns are no dimensions, as for the usual rate.
-    varying = table.std > 0 if table.std.any() else slice(None)
+    x, (y, weight) = _some(rng, start)[0], _some(rng, data.rows, data.weight)
+    # Constant columns are not counted as dimensions, as in the usual rate.
+    varying = data.std > 0 if data.std.any() else slice(None)
     x, y = x[:, varying], y[:, varying]
-    pilot, d = table.bandwidth(conservative_rate), x.shape[1]
+    pilot, d = data.bandwidth(conservative_rate), x.shape[1]
     scales = pilot * _SCALES
     try:
         curves = measure(x, y, scales, kernel, weight, pilot, _n_probes(x, y), rng)
-        laws = fit_laws(scales, *curves, len(x), d)
+        fit = fit_rates(scales, *curves, len(x), d)
     except ValueError as error:
         raise ValueError(
             f"bandwidth='balance' cannot be estimated; use 'rate'. {error}"
         ) from None
-    # What few rows leave unknown no number of particles resolves.
-    n = min(len(start), table.n_samples)
-    log_h = log_optimum(laws.log_a, laws.log_b, laws.beta, n, d)
+    # More particles than samples do not add information.
+    n = min(len(start), data.n_samples)
+    log_h = log_optimum(fit, n, d)
     if not np.log(scales[0]) <= log_h <= np.log(scales[-1]):
-        warnings.warn(
+        warn_user(
             "bandwidth='balance': self-interaction and quadrature error do not balance "
             "between half and twice the usual rate, where they were measured (beta = "
-            f"{laws.beta:.2g}); the nearer end is taken.",
+            f"{fit.beta:.2g}); the nearer end is used.",
             UserWarning,
-            stacklevel=7,  # who calls fit
         )
     return float(np.exp(np.clip(log_h, *np.log(scales[[0, -1]]))))
 
 
-def occupied_bandwidth(table):
+def occupied_bandwidth(data):
     """Bandwidth of :func:`skdrift.diagnostics.occupancy_bandwidth`.
 
     Parameters
     ----------
-    table : Table
+    data : WeightedRows
 
     Returns
     -------
     float
     """
     try:
-        return occupied_radius(table, _OCCUPIED)
+        return occupied_radius(data, _OCCUPIED)
     except ValueError as error:
         raise ValueError(
             f"bandwidth='occupancy' cannot be estimated: {error}"
@@ -109,50 +107,45 @@ def occupied_bandwidth(table):
 
 
 class LipschitzStep:
-    """Largest step that neither folds space nor overshoots at the particles seen.
+    """Largest step that neither folds space nor overshoots at the particles.
 
     ``min(1, 1 / L)`` with L the largest singular value of the Jacobians of the field
-    at some particles, those it has when the step is taken: at one bandwidth the field
-    of particles that have come to stand for the data is much smoother than that of
-    their start, and that of particles that run away less. Between the particles, and
-    at those not looked at, the field may stretch more.
+    at some of the particles of the current step. The step depends on the particles and
+    not only on the bandwidth: the field of particles that represent the data is much
+    smoother than the field of their start, and the field of particles that run away is
+    less smooth. The field may stretch more between the particles, and at particles
+    where no Jacobian was evaluated.
 
     Parameters
     ----------
-    table : Table
-    field : DriftField
-    kernel : Kernel
-        Of the densities.
+    field : BoundDriftField
     """
 
     def __init__(self, field):
-        self._alone = field.leave_one_out
-        kernel = field.profiles.log_normalizer.__self__
-        # A mean shift is 0 at its source and smooth but there, as far as others see.
-        is_lipschitz = self._alone and field.profiles.pull is None
-        if not is_lipschitz and not np.isfinite(slope_at_zero(kernel)):
+        kernel, pull = field.profiles.kernel, field.profiles.pull
+        # A mean shift is 0 at its source and smooth elsewhere.
+        is_lipschitz = field.leave_one_out and pull == "value"
+        if not is_lipschitz and not np.isfinite(kernel.slope_at_zero()):
             raise ValueError(
-                "step_size='lipschitz' needs a field with a Lipschitz constant, and "
-                f"that of the kernel {kernel!r}, which has a kink at 0, jumps where "
-                "points are. Use a smoother kernel, the displacement field "
-                "(LaplaceDrifter) with leave-one-out, or a number."
+                "step_size='lipschitz' requires a field with a Lipschitz constant. The "
+                f"kernel {kernel!r} has a kink at 0, so its field jumps at the points. "
+                "Use a smoother kernel, the displacement field (LaplaceDrifter) with "
+                "leave-one-out, or a number."
             )
-        self._data = field.rows, field.log_weights
-        self._profiles = field.profiles, slopes(field.profiles)
+        self.field = field
 
     def __call__(self, particles, bandwidth):
-        size = min(_n_probes(particles, self._data[0]), len(particles))
-        probes = np.sort(np.random.RandomState(0).permutation(len(particles))[:size])
-        x, arguments = particles[probes], (*self._profiles, bandwidth)
-        deleted = probes if self._alone else None
-        data = moments(x, *self._data, *arguments)
-        model = moments(x, particles, None, *arguments, deleted=deleted)
-        lipschitz = lipschitz_constant(data.jacobian - model.jacobian)
-        return min(1.0, admissible_step(lipschitz))
+        n = len(particles)
+        size = min(_n_probes(particles, self.field.data.rows), n)
+        probes = np.sort(np.random.RandomState(0).permutation(n)[:size])
+        own = self.field.own(n)
+        deleted = None if own is None else own[probes]
+        terms = self.field.moments(particles[probes], particles, bandwidth, deleted)
+        return min(1.0, admissible_step(lipschitz_constant(terms.jacobian)))
 
 
 def _some(rng, rows, *columns):
-    """Some of the rows, if there are many, and what belongs to them."""
+    """Some of the rows, if there are many, and the same entries of the columns."""
     chosen = np.sort(rng.permutation(len(rows))[:_MAX_ROWS])
     return tuple(a[chosen] for a in (rows, *columns))
 

@@ -1,87 +1,50 @@
-"""Draws from and integrals over a kernel density."""
+"""Draws from a kernel density and integrals over it."""
+
+from numbers import Integral
 
 import numpy as np
-from scipy.special import gammaln
+from sklearn.utils import check_random_state, check_scalar
 
-from ..kernels import Gaussian, Matern, RationalQuadratic
-from ..kernels._kernels import _reverse_bessel
-
-# Log of the radius in which the radial law of a user's kernel is tabulated.
-_LOG_RADII = np.linspace(-30.0, 30.0, 60_001)
-# Share of the peak below which the integrand of a quadrature counts as died out.
-_DIED_OUT = 1e-15
+# Share of the peak below which the integrand of a quadrature is negligible.
+_NEGLIGIBLE = 1e-15
 # Points per bandwidth of the first of the nested grids, by number of columns, and
-# how many points the last may have.
+# largest number of points of the last one.
 _FIRST_GRID = {1: 8.0, 2: 2.0}
 _MAX_POINTS = 2**22
 
 
-def density_draws(particles, kernel, bandwidth, n, random_state):
+def density_draws(particles, kernel, bandwidth, n_samples, random_state):
     """Independent draws of the kernel density: a particle plus kernel noise."""
+    n = check_scalar(n_samples, "n_samples", Integral, min_val=2)
+    random_state = check_random_state(random_state)
     d = particles.shape[1]
-    kernel.log_normalizer(d)  # raises if there is no such law
+    kernel.log_normalizer(d)  # raises if the kernel is not a density
     centre = particles[random_state.randint(len(particles), size=n)]
-    return centre + bandwidth * kernel_noise(kernel, n, d, random_state)
-
-
-def kernel_noise(kernel, n, d, random_state):
-    """Draws of the density that is proportional to ``k(|z|)`` in R^d."""
-    direction = random_state.standard_normal((n, d))
-    if type(kernel) is Gaussian:
-        return direction
-    if isinstance(kernel, RationalQuadratic):
-        # A multivariate t law, a mixture of Gaussians by their scale.
-        freedom = 2 * kernel._power() - d
-        scale = random_state.chisquare(freedom, n) / (2 * kernel.alpha)
-        return direction / np.sqrt(scale)[:, None]
-    radius = (
-        _matern_radius(kernel, n, d, random_state)
-        if type(kernel) is Matern
-        else _tabulated_radius(kernel, n, d, random_state)
-    )
-    return direction * (radius / np.linalg.norm(direction, axis=1))[:, None]
-
-
-def _matern_radius(kernel, n, d, random_state):
-    """``r^(d-1) theta(r) exp(-r)`` is a mixture of Gamma laws, one for each power."""
-    coefficients = np.array(_reverse_bessel(kernel._order())[::-1])
-    shapes = d + np.arange(len(coefficients))
-    log_mass = np.log(coefficients) + gammaln(shapes)
-    mass = np.exp(log_mass - log_mass.max())
-    chosen = random_state.choice(len(mass), size=n, p=mass / mass.sum())
-    return random_state.gamma(shapes[chosen])
-
-
-def _tabulated_radius(kernel, n, d, random_state):
-    log_mass = d * _LOG_RADII + kernel.log_profile(np.exp(2 * _LOG_RADII))
-    mass = np.exp(log_mass - log_mass.max())
-    below = np.cumsum(mass) - 0.5 * mass
-    below /= below[-1]
-    return np.exp(np.interp(random_state.random_sample(n), below, _LOG_RADII))
+    return centre + bandwidth * kernel.noise(n, d, random_state)
 
 
 def quadrature(function, centres, kernel, bandwidth, rtol):
-    """Integral over R or R^2 of a function that dies out away from the centres.
+    """Integral over R or R^2 of a function that vanishes away from the centres.
 
     The trapezoidal rule in the variable t of ``x = c + l sinh t``, by column: it
     converges faster than any power where the function is smooth, and reaches far
-    tails with few points. Grids are halved until two of them agree.
+    tails with few points. The spacing is halved until two grids agree.
 
     Parameters
     ----------
     function : callable
-        Of points, shape (n, d), values of shape (n,).
+        Function of points of shape (n, d) that returns values of shape (n,).
     centres : ndarray of shape (n_centres, d)
     kernel : Kernel
-        Dies out as the function does.
+        Decreases at least as slowly as the function.
     bandwidth : float
     rtol : float
-        Relative difference of the last two grids that is aimed at.
+        Target of the relative difference between the last two grids.
 
     Returns
     -------
     value, error : float
-        Of the last grid, and its difference from the one before.
+        Integral on the last grid, and its difference from the one before.
 
     Raises
     ------
@@ -97,7 +60,7 @@ def quadrature(function, centres, kernel, bandwidth, rtol):
     if np.prod(4 * n + 1.0) > _MAX_POINTS:
         raise ValueError(
             f"The points span {np.max((high - low) / bandwidth):.3g} bandwidths, too "
-            "many for a quadrature; use the Monte Carlo estimate."
+            "many for a quadrature; use fisher_discrepancy, a Monte Carlo estimate."
         )
     value, error = _trapezoidal(function, centre, length, t_max, n), np.inf
     while error > rtol * abs(value) and np.prod(4 * n + 1.0) <= _MAX_POINTS:
@@ -128,11 +91,11 @@ def _trapezoidal(function, centre, length, t_max, n):
 
 
 def _reach(kernel, d):
-    """Distance at which the mass of the kernel, over r^2, has died out.
+    """Distance beyond which the mass of the kernel, over r^2, is negligible.
 
     Squared differences of two scores fall at least as fast as ``r^-2``.
     """
     r = np.geomspace(1.0, 1e8, 2000)
     log_mass = (d - 2) * np.log(r) + kernel.log_profile(r**2)
-    counts = log_mass > log_mass.max() + np.log(_DIED_OUT)
+    counts = log_mass > log_mass.max() + np.log(_NEGLIGIBLE)
     return float(r[np.flatnonzero(counts)[-1]])

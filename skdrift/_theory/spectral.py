@@ -1,13 +1,4 @@
-"""How fast drifting removes a difference of a given frequency.
-
-Linearised about a flat density, a difference between the particles and the data that
-oscillates like ``exp(i xi x)`` decays like ``exp(-lambda t)``. In displacement units
-``lambda = u^2 Khat(u)`` with ``u = h |xi|``, Khat the spectrum of the normalised kernel
-whose density gradient the field follows (Turan and Ovsjanikov, *Generative Drifting is
-Secretly Score Matching*, arXiv:2603.09936). Waves longer than the bandwidth decay like
-``u^2``; what becomes of shorter ones is a matter of the spectrum, and exponential
-annealing brings every one of them to where it decays fastest.
-"""
+"""Rate at which drifting removes a difference of a given frequency."""
 
 from __future__ import annotations
 
@@ -17,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .._docstrings import documented
 from ..kernels import get_kernel
+from .docs import PARAMETERS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,12 +18,23 @@ if TYPE_CHECKING:
     from .._typing import KernelName
     from ..kernels import Kernel
 
-__all__ = ["decay_rate", "mode_amplitudes", "resolution_time"]
-
-# Nodes of the quadrature over the bandwidths of an annealing, even in their logarithm.
+# Nodes of the quadrature over the logarithms of the bandwidths of an annealing.
 _N_NODES = 256
+_PARAMETERS = {
+    "kernel": PARAMETERS["kernel"],
+    "field": """
+        field : {"conservative", "displacement", "sharp"}, default="conservative"
+            Field of the kernel, as in ConservativeDrifter, LaplaceDrifter and
+            SharpDrifter.
+    """,
+    "n_features": """
+        n_features : int, default=1
+            The dimension d.
+    """,
+}
 
 
+@documented(_PARAMETERS)
 def decay_rate(
     frequency: ArrayLike,
     bandwidth: ArrayLike,
@@ -43,8 +47,9 @@ def decay_rate(
 
     ``lambda = c u^2 Khat(u)``, ``u = bandwidth * frequency``, where Khat is the
     spectrum of the kernel itself for the conservative field, and of its sharp
-    companion k# for the other two. c is 1, except for the displacement field, which
-    divides by the density of k instead of k#: there it is ``int k# / int k``.
+    companion k# for the other two. The factor c is 1, except for the displacement
+    field, which divides by the density of k instead of k#: there it is
+    ``int k# / int k``.
 
     Parameters
     ----------
@@ -52,28 +57,24 @@ def decay_rate(
         Length of the angular frequency xi, nonnegative, in radians per unit of
         length.
     bandwidth : array-like
-        The kernel's scale h, positive, in units of length. Broadcasts with
+        Bandwidth h of the kernel, positive, in units of length. Broadcasts with
         `frequency`.
-    kernel : str or Kernel, default="gaussian"
-        As the drifters take it.
-    field : {"conservative", "displacement", "sharp"}, default="conservative"
-        Which field of the kernel: those of ConservativeDrifter, LaplaceDrifter and
-        SharpDrifter.
-    n_features : int, default=1
-        The dimension d.
+    {kernel}
+    {field}
+    {n_features}
 
     Returns
     -------
     ndarray
-        Rates per unit of time, in which a particle moves by its velocity, a
+        Rates per unit of time, the time in which a particle moves by its velocity, a
         displacement: per step of size 1.
 
     Raises
     ------
     ValueError
-        If a parameter is invalid, or a kernel that is needed has no finite integral.
+        If a parameter is invalid, or a required kernel has no finite integral.
     NotImplementedError
-        If the kernel states no sharp companion but the field needs it.
+        If the field requires the sharp companion and the kernel does not define it.
 
     References
     ----------
@@ -82,7 +83,7 @@ def decay_rate(
 
     Examples
     --------
-    A wave whose length is about the bandwidth, and one four times as short:
+    A wave with about the length of the bandwidth, and one with a quarter of it:
 
     >>> from skdrift.spectral import decay_rate
     >>> decay_rate([1, 4], bandwidth=1.0).round(4)
@@ -99,11 +100,12 @@ def decay_rate(
     if not np.all(np.isfinite(rate)):
         raise ValueError(
             "The decay rate is not finite: 'frequency' times 'bandwidth' reaches "
-            f"{np.max(u):.3g}; take smaller ones."
+            f"{np.max(u):.3g}. Use smaller values."
         )
     return rate
 
 
+@documented(_PARAMETERS)
 def mode_amplitudes(
     frequency: ArrayLike,
     bandwidths: ArrayLike,
@@ -116,8 +118,8 @@ def mode_amplitudes(
     """Amplitudes of waves along a flow, relative to their start.
 
     Every explicit Euler step multiplies the amplitude by ``1 - step_size * lambda``.
-    It is the linear prediction for many particles that are nearly distributed like
-    data of a flat density.
+    This is the linear prediction for many particles whose distribution is close to data
+    of a flat density.
 
     Parameters
     ----------
@@ -127,18 +129,15 @@ def mode_amplitudes(
         Bandwidth of every step, positive, such as ``history_["bandwidth"][:-1]`` of
         a drifter.
     step_size : float or array-like of shape (n_steps,), default=1.0
-        Fraction of the velocity that a step takes, positive.
-    kernel : str or Kernel, default="gaussian"
-        As the drifters take it.
-    field : {"conservative", "displacement", "sharp"}, default="conservative"
-        Which field of the kernel.
-    n_features : int, default=1
-        The dimension d.
+        Step size as a multiple of the velocity, positive.
+    {kernel}
+    {field}
+    {n_features}
 
     Returns
     -------
     ndarray of shape (n_steps + 1, n_frequencies)
-        1 before the first step. Negative values are waves of the opposite sign.
+        Amplitudes, 1 before the first step. Negative values are waves of opposite sign.
 
     Raises
     ------
@@ -178,6 +177,7 @@ def mode_amplitudes(
     return np.cumprod(np.vstack([start, factors]), axis=0, dtype=np.float64)
 
 
+@documented(_PARAMETERS)
 def resolution_time(
     frequency: ArrayLike,
     bandwidth: ArrayLike,
@@ -190,37 +190,35 @@ def resolution_time(
 ) -> NDArray[np.float64]:
     """Time until a wave has decayed to a fraction of its amplitude.
 
-    At a constant bandwidth it is ``log(1/factor) / lambda``. Annealing from h_0 to h
-    in the time T, ``h(t) = h_0 exp(-r t)`` with ``r = log(h_0/h) / T``, a wave decays
-    by ``exp(-I/r)`` with ``I = int lambda dh/h`` from h to h_0; the time is the T
-    with which that is `factor`. For the Gaussian I is 1 for every wave between the
-    two scales, so that the time grows with the logarithm of the frequency only; at
-    the constant bandwidth it grows like the exponential of its square.
+    At a constant bandwidth it is ``log(1/factor) / lambda``. When the bandwidth is
+    annealed from h_0 to h in the time T, ``h(t) = h_0 exp(-r t)`` with
+    ``r = log(h_0/h) / T``, a wave decays by ``exp(-I/r)`` with ``I = int lambda dh/h``
+    from h to h_0; the result is the time T for which this equals `factor`. For the
+    Gaussian kernel I is 1 for every wave between the two scales, so that the time
+    grows only with the logarithm of the frequency; at a constant bandwidth it grows
+    like the exponential of its square.
 
     Parameters
     ----------
     frequency : array-like
         Lengths of angular frequencies, positive.
     bandwidth : float
-        Constant bandwidth h, or the one at which the annealing ends.
+        Constant bandwidth h, or the bandwidth at the end of the annealing.
     factor : float, default=0.01
-        Fraction of the amplitude that is left, between 0 and 1.
+        Fraction of the amplitude that remains, between 0 and 1.
     initial_bandwidth : float, default=None
-        Where exponential annealing starts, larger than `bandwidth`; None for a
-        constant bandwidth.
-    kernel : str or Kernel, default="gaussian"
-        As the drifters take it.
-    field : {"conservative", "displacement", "sharp"}, default="conservative"
-        Which field of the kernel.
-    n_features : int, default=1
-        The dimension d.
+        Bandwidth at the start of exponential annealing, larger than `bandwidth`; None
+        for a constant bandwidth.
+    {kernel}
+    {field}
+    {n_features}
 
     Returns
     -------
     ndarray
         Times, of the shape of `frequency`; infinite where the rate is 0 in floating
-        point. Divide by the step size for the number of steps; for large rates Euler
-        steps need somewhat fewer (see :func:`mode_amplitudes`).
+        point. Divide by the step size for the number of steps; at large rates somewhat
+        fewer Euler steps are enough (see :func:`mode_amplitudes`).
 
     Raises
     ------
@@ -234,7 +232,7 @@ def resolution_time(
 
     Examples
     --------
-    A wave that is as long as the bandwidth and two shorter ones, at that bandwidth and
+    A wave with the length of the bandwidth and two shorter ones, at that bandwidth and
     with annealing from four times to a 64th of it:
 
     >>> from skdrift.spectral import resolution_time
@@ -263,11 +261,11 @@ def resolution_time(
 
 
 def _mean_rate(frequency, bandwidth, initial, options):
-    """Mean of the rate over the bandwidths of an exponential annealing."""
+    """Mean rate over the bandwidths of an exponential annealing."""
     if initial <= bandwidth:
         raise ValueError(
-            "The 'initial_bandwidth' must be larger than 'bandwidth', to which it "
-            f"falls; got {initial} and {bandwidth}."
+            "The 'initial_bandwidth' must be larger than 'bandwidth', at which the "
+            f"annealing ends; got {initial} and {bandwidth}."
         )
     nodes, weights = np.polynomial.legendre.leggauss(_N_NODES)
     h = bandwidth * (initial / bandwidth) ** (0.5 * (1 + nodes))
@@ -275,7 +273,7 @@ def _mean_rate(frequency, bandwidth, initial, options):
 
 
 def _density_kernel(kernel, field, d):
-    """Kernel of the densities that the linearised field compares, and its gain."""
+    """Kernel of the densities that the linearised field compares, and the factor c."""
     if field == "conservative":
         return kernel, 1.0
     if field == "sharp":
@@ -290,7 +288,7 @@ def _density_kernel(kernel, field, d):
 
 
 def _check(name, value, zero=False, n_dims=None):
-    """Positive finite numbers, zero among them if it may be, of n_dims axes."""
+    """Positive (or nonnegative) finite numbers in float64, with n_dims axes."""
     try:
         numbers = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

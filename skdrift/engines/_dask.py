@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..kernels import Gaussian
-from . import _keops
+from . import _gpu
 from ._cpu._engine import NumbaEngine
-from ._interface import Engine, Profiles, merge
+from ._interface import BoundSources, Engine, Profiles, Work, merge
 from ._keops import KeopsEngine
 from ._numpy import NumpyEngine
+from ._trial import trial_error
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines._interface import Sources
 
 _LOGGER = logging.getLogger("skdrift")
 
@@ -108,7 +108,7 @@ class DaskEngine(Engine):
             )
         return None
 
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _DaskSources(self, sources, log_weights)
 
@@ -122,17 +122,17 @@ class DaskEngine(Engine):
         self._kept_workers = None
 
 
-class _DaskSources:
+class _DaskSources(BoundSources):
     def __init__(self, engine, sources, log_weights):
+        super().__init__(sources, log_weights)
         self.engine = engine
-        self.sources = sources
-        self.log_weights = log_weights
+        self._is_weighted = log_weights is not None
         self._shards = None, []
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`Engine`."""
         arguments = queries, profiles, bandwidth, deleted
-        m = len(self.sources)
+        m = len(self.rows)
         if m < _MIN_SHARD_ROWS or len(queries) * m < _MIN_PAIRS:
             return self._here.reduce(*arguments)
         for _ in range(_MAX_ATTEMPTS):
@@ -152,7 +152,7 @@ class _DaskSources:
 
     @cached_property
     def _here(self):
-        return NumpyEngine().bind(self.sources, self.log_weights)
+        return NumpyEngine().bind(self.rows, self.log_weights)
 
     def _by_workers(self, queries, profiles, bandwidth, deleted):
         from distributed import KilledWorker
@@ -173,14 +173,14 @@ class _DaskSources:
     def _shards_on(self, workers):
         """Pairs of a worker and its shard, made for these workers if need be."""
         if self._shards[0] is not workers:
-            rows = workers.find(self.sources) or workers.put(self.sources)
+            rows = workers.find(self.rows) or workers.put(self.rows)
             self._shards = workers, list(self._make_shards(workers, rows))
         return self._shards[1]
 
     def _make_shards(self, workers, rows):
-        m = len(self.sources)
+        m = len(self.rows)
         weights = [None] * len(rows.futures)
-        if self.log_weights is not None:
+        if self._is_weighted:
             weights = workers.put(self.log_weights).futures
         for where, start, *arrays in zip(
             rows.workers, rows.starts, rows.futures, weights, strict=True
@@ -242,21 +242,14 @@ def _reduce_shard(shard, queries, profiles, bandwidth, deleted):
 @cache
 def _engine_here():
     """Class of the fastest exact engine that works in this process."""
-    fast = [KeopsEngine] if _keops.gpu_count() > 0 else []
+    fast = [KeopsEngine] if _gpu.gpu_count() > 0 else []
     for engine in (*fast, NumbaEngine):
-        if engine.unavailable_reason() is None and _works(engine):
-            return engine
+        if engine.unavailable_reason() is None:
+            error = trial_error(engine, Work(2, 2, 2, 1, Profiles(Gaussian())))
+            if error is None:
+                return engine
+            _LOGGER.warning("A worker skipped %s: %r.", engine.name, error)
     return NumpyEngine
-
-
-def _works(engine):
-    try:
-        points, profiles = np.eye(2), Profiles(Gaussian().log_profile)
-        engine().bind(points).reduce(points, profiles, 1.0, np.arange(2))
-    except Exception as error:  # broken installations raise all kinds
-        _LOGGER.warning("A worker goes on without %s: %r.", engine.name, error)
-        return False
-    return True
 
 
 @contextmanager

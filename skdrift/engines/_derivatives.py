@@ -1,7 +1,7 @@
-"""Sums of a reduction and of its derivative: what a Jacobian consists of.
+"""Sums of a reduction and of its derivative, for Jacobians.
 
 With slopes ``pb(r) = -p'(r) / r`` of the profiles, ``grad p(r) = pb(r) (y - x) / h^2``
-and the pull D of :mod:`._reduction` has the derivative
+and the displacement D of :mod:`._interface` has the derivative
 
     grad D = M - A I - D S^T,
     A = sum_j w_j a(r_j) / Z
@@ -17,8 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import gen_batches
-
-from ._interface import equal_log_weights
 
 # Numbers in the differences of a tile: they stay in the cache.
 _TILE_NUMBERS = 2**16
@@ -44,14 +42,14 @@ class Slopes(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """A reduction with what its derivative needs.
+    """A reduction with the further sums that its derivative needs.
 
     Attributes
     ----------
     log_z : ndarray of shape (n_queries,)
         Log normaliser; ``-inf`` where no source is left, and all else is 0.
     displacement : ndarray of shape (n_queries, n_features)
-        Pull D.
+        Displacement D.
     pulled : ndarray of shape (n_queries,)
         A, the mean of the pull profile.
     score : ndarray of shape (n_queries, n_features)
@@ -68,7 +66,7 @@ class Moments(NamedTuple):
 
     @property
     def jacobian(self):
-        """Derivative of D, shape (n_queries, n_features, n_features), rows by D."""
+        """Derivative of D, shape (n_queries, d, d), rows by component of D."""
         identity = np.eye(self.score.shape[1])
         outer = self.displacement[:, :, None] * self.score[:, None, :]
         return self.square - self.pulled[:, None, None] * identity - outer
@@ -99,23 +97,18 @@ def _weighted(shares, pair):
     return shares[0][axes] * pair[0] + shares[1][axes] * pair[1]
 
 
-def moments(
-    queries, sources, log_weights, profiles, slopes, bandwidth, *, deleted=None
-):
-    """Sums over sources for the Jacobian of their pull, in float64.
+def sum_moments(queries, sources, log_weights, profiles, bandwidth, deleted=None):
+    """Moments by NumPy, in float64.
 
-    Besides the result they take as much memory as a tile of differences, which stays
-    below scikit-learn's ``working_memory``.
+    Next to the result they need the memory of a tile of differences, which stays below
+    scikit-learn's ``working_memory``.
 
     Parameters
     ----------
     queries : ndarray of shape (n_queries, n_features)
     sources : ndarray of shape (n_sources, n_features)
-    log_weights : ndarray of shape (n_sources,) or None
-        None stands for ``1 / n_sources`` each.
+    log_weights : ndarray of shape (n_sources,)
     profiles : Profiles
-    slopes : Slopes
-        Of the same profiles.
     bandwidth : float
     deleted : ndarray of shape (n_queries,), dtype int, default=None
         For each query the index of one source to leave out, -1 for none.
@@ -125,9 +118,7 @@ def moments(
     Moments
     """
     x, y = (points.astype(np.float64, copy=False) for points in (queries, sources))
-    if log_weights is None:
-        log_weights = equal_log_weights(len(y))
-    functions = (profiles.pull or np.ones_like, slopes.normalizer, slopes.pull)
+    functions = (profiles.ratio, *profiles.slopes)
     at_zero = [_at_zero(function) for function in functions]
     n, d = x.shape
     rows, columns = _tile_shape(len(y), d)
@@ -158,7 +149,7 @@ def _tile_shape(n_sources, d):
 
 
 def _at_zero(function):
-    """What the function counts for a coincident point: 0 where there is no limit."""
+    """Value that counts for a coincident point: 0 where there is no limit."""
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(function(np.zeros(1))[0])
         if np.isnan(value):

@@ -1,4 +1,4 @@
-"""What every engine computes, and how partial results combine.
+"""The interface of an engine: what it computes, and how partial results combine.
 
 For a query x and sources y_j with weights w_j, a normaliser profile n and a
 pull profile a of the scaled distance r_j = |x - y_j| / h,
@@ -9,30 +9,119 @@ pull profile a of the scaled distance r_j = |x - y_j| / h,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+
+from ..kernels import Kernel
+from ._derivatives import Moments, Slopes, sum_moments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .._typing import Floats
+    from .._typing import Array, Floats
 
 
-class Profiles(NamedTuple):
-    """The two profiles of a reduction, as functions of the squared scaled distance.
+@dataclass(frozen=True)
+class Profiles:
+    """The two profiles of a reduction: normaliser n and pull a.
 
-    Attributes
+    Parameters
     ----------
-    log_normalizer : callable
-        ``log n(r)`` of ``r ** 2``.
-    pull : callable or None
-        ``a(r) / n(r)`` of ``r ** 2``; None where the two profiles are equal.
+    kernel : Kernel
+        The kernel k, which is the normaliser.
+    pull : {"value", "slope"}, default="value"
+        Whether the pull is the kernel itself, ``a = k``, or its slope, ``a = kb``.
+
+    Raises
+    ------
+    TypeError
+        If `kernel` is not a :class:`skdrift.kernels.Kernel`.
+    ValueError
+        If `pull` is neither ``"value"`` nor ``"slope"``.
+
+    See Also
+    --------
+    skdrift.fields.conservative : Profiles of a kernel density gradient.
+    skdrift.fields.displacement : Profiles of a mean shift.
+
+    Examples
+    --------
+    >>> from skdrift.engines import Profiles
+    >>> from skdrift.kernels import Matern
+    >>> round(float(Profiles(Matern(), "slope").ratio(4.0)), 4)
+    0.3333
     """
 
-    log_normalizer: Callable
-    pull: Callable | None = None
+    kernel: Kernel
+    pull: Literal["value", "slope"] = "value"
+
+    def __post_init__(self) -> None:
+        """Check the two fields."""
+        if not isinstance(self.kernel, Kernel):
+            raise TypeError(
+                "Profiles belong to a skdrift.kernels.Kernel, as in "
+                f"skdrift.fields.conservative(kernel); got {self.kernel!r} instead."
+            )
+        if self.pull not in ("value", "slope"):
+            raise ValueError(
+                f"The 'pull' of profiles must be 'value' or 'slope'; got {self.pull!r}."
+            )
+
+    def log_normalizer(self, r2: Array) -> Array:
+        """Log of the normaliser, ``log n(r)``.
+
+        Parameters
+        ----------
+        r2 : array
+            Squared scaled distances.
+
+        Returns
+        -------
+        array
+            ``log k(r)``, of the same shape.
+        """
+        return self.kernel.log_profile(r2)
+
+    def ratio(self, r2: Array) -> Array:
+        """Pull over normaliser, ``a(r) / n(r)``.
+
+        Parameters
+        ----------
+        r2 : array
+            Squared scaled distances.
+
+        Returns
+        -------
+        array
+            1, or :meth:`skdrift.kernels.Kernel.slope_ratio`; of the same shape.
+        """
+        if self.pull == "value":
+            return np.ones_like(r2)
+        return self.kernel.slope_ratio(r2)
+
+    @property
+    def slopes(self) -> Slopes:
+        """Slopes of both profiles over the normaliser, for Jacobians."""
+        kernel = self.kernel
+        if self.pull == "value":
+            return Slopes(kernel.slope_ratio, kernel.slope_ratio)
+        return Slopes(kernel.slope_ratio, kernel.curvature_ratio)
+
+    @property
+    def potential(self) -> Kernel | None:
+        """Kernel whose slope is the pull; None if it is not known.
+
+        The displacement D is h^2 times the gradient of the sum of this kernel over the
+        sources, divided by Z.
+        """
+        if self.pull == "slope":
+            return self.kernel
+        try:
+            return self.kernel.sharp()
+        except NotImplementedError:
+            return None
 
 
 class Work(NamedTuple):
@@ -45,7 +134,7 @@ class Work(NamedTuple):
     n_steps : int
         How many times it will be done.
     profiles : Profiles
-        What is to be summed.
+        Profiles that are summed.
     dtype : dtype
         Precision of the rows.
     """
@@ -57,14 +146,117 @@ class Work(NamedTuple):
     profiles: Profiles
     dtype: np.dtype = np.dtype(np.float64)
 
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs of one reduction."""
+        return self.n_queries * self.n_sources
 
-class Engine:
-    """Defaults of what an engine says of itself.
 
-    An engine has a `name` and defines :meth:`bind`.
+class BoundSources:
+    """Sources that an engine has prepared for many reductions.
+
+    A subclass defines :meth:`reduce`.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_sources, n_features), float32 or float64
+        Rows that are summed over.
+    log_weights : ndarray of shape (n_sources,), default=None
+        Log-weights; None stands for ``1 / n_sources`` each.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_sources, n_features)
+        The given rows.
+    log_weights : ndarray of shape (n_sources,)
+        The log-weights, in the given precision.
     """
 
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+    def __init__(self, rows: Floats, log_weights: Floats | None = None) -> None:
+        self.rows = rows
+        self.log_weights = (
+            equal_log_weights(len(rows)) if log_weights is None else log_weights
+        )
+
+    def reduce(
+        self,
+        queries: Floats,
+        profiles: Profiles,
+        bandwidth: float,
+        deleted: NDArray[np.integer[Any]] | None = None,
+    ) -> Reduction:
+        """Reduce over the sources at every query.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points x.
+        profiles : Profiles
+            Normaliser and pull.
+        bandwidth : float
+            The kernel's scale h, in the units of the sources.
+        deleted : ndarray of shape (n_queries,), dtype int, default=None
+            For each query the index of one source to leave out, -1 for none.
+
+        Returns
+        -------
+        Reduction
+            Log normaliser and displacement, in the precision of the queries.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define reduce()")
+
+    def moments(
+        self,
+        queries: Floats,
+        profiles: Profiles,
+        bandwidth: float,
+        deleted: NDArray[np.integer[Any]] | None = None,
+    ) -> Moments:
+        """Reduce with what the derivative of the displacement needs.
+
+        The base class sums with NumPy, in float64.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points x.
+        profiles : Profiles
+            Normaliser and pull.
+        bandwidth : float
+            The kernel's scale h, in the units of the sources.
+        deleted : ndarray of shape (n_queries,), dtype int, default=None
+            For each query the index of one source to leave out, -1 for none.
+
+        Returns
+        -------
+        Moments
+            Its `jacobian` is the derivative of its `displacement`.
+        """
+        return sum_moments(
+            queries, self.rows, self.log_weights, profiles, bandwidth, deleted
+        )
+
+
+class Engine:
+    """Base class of the engines.
+
+    An engine has a `name` and defines :meth:`bind`. The static methods tell whether it
+    can run on this machine, whether it can do a piece of work, and whether
+    ``engine="auto"`` should choose it.
+
+    Attributes
+    ----------
+    name : str
+        Name that the parameter `engine` of estimators accepts.
+    needs_trial : bool
+        Whether it is tried on two points before it is chosen: an engine that is
+        installed may still not run.
+    """
+
+    name: str
+    needs_trial: bool = True
+
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions.
 
         Parameters
@@ -76,10 +268,8 @@ class Engine:
 
         Returns
         -------
-        object
-            Has ``reduce(queries, profiles, bandwidth, deleted=None)``, which gives a
-            :class:`Reduction`; ``deleted`` has for each query the index of one source
-            to leave out.
+        BoundSources
+            The sources, with the method ``reduce``.
         """
         raise NotImplementedError(f"{type(self).__name__} must define bind(sources)")
 
@@ -101,14 +291,30 @@ class Engine:
         Parameters
         ----------
         work : Work
-            What is to be done.
+            Work to be done.
 
         Returns
         -------
         str or None
-            What is in the way, or None if it can do it.
+            The obstacle, or None if the engine can do it.
         """
         return None
+
+    @staticmethod
+    def is_worth_it(work: Work) -> bool:
+        """Say whether the engine is faster than simpler ones for a piece of work.
+
+        Parameters
+        ----------
+        work : Work
+            Work to be done.
+
+        Returns
+        -------
+        bool
+            False, in the base class: the engine is used by name only.
+        """
+        return False
 
 
 class Reduction(NamedTuple):
@@ -119,7 +325,8 @@ class Reduction(NamedTuple):
     log_z : ndarray of shape (n_queries,)
         Log normaliser; ``-inf`` where no source is left.
     displacement : ndarray of shape (n_queries, n_features)
-        Pull D, a length in the units of the queries; 0 where no source is left.
+        Displacement D, a length in the units of the queries; 0 where no source is
+        left.
     """
 
     log_z: np.ndarray
@@ -127,7 +334,7 @@ class Reduction(NamedTuple):
 
 
 def equal_log_weights(n):
-    """Log-weights of n sources that weigh the same, adding up to 1."""
+    """Log-weights of n sources of the same weight, adding up to 1."""
     return np.full(n, -np.log(n))
 
 
@@ -155,21 +362,3 @@ def merge(first: Reduction, second: Reduction) -> Reduction:
         + np.exp(second.log_z - shift)[:, None] * second.displacement
     )
     return Reduction(log_z, displacement)
-
-
-class Sources(Protocol):
-    """What an engine makes of sources: it reduces over them at any queries."""
-
-    def reduce(
-        self,
-        queries: Floats,
-        profiles: Profiles,
-        bandwidth: float,
-        deleted: NDArray[np.integer[Any]] | None = None,
-    ) -> Reduction: ...
-
-
-class BindingEngine(Protocol):
-    """What fields ask of an engine."""
-
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources: ...

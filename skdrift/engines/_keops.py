@@ -8,7 +8,6 @@ number that may vary is an argument of it, never part of its text.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import operator
 import os
@@ -20,11 +19,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ._interface import Engine, Reduction, equal_log_weights
+from . import _gpu
+from ._interface import BoundSources, Engine, Reduction
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines._interface import Sources
+    from ._interface import Work
+
+
+# Pairs, summed over steps, from which compiled code repays its compilation.
+_MIN_PAIRS = 5e9
 
 
 class KeopsEngine(Engine):
@@ -55,25 +59,28 @@ class KeopsEngine(Engine):
             )
         return None
 
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+    @staticmethod
+    def is_worth_it(work: Work) -> bool:
+        """On a GPU only, for much work: on a CPU it is no faster than NumPy."""
+        return work.n_pairs * work.n_steps >= _MIN_PAIRS and _gpu.gpu_count() > 0
+
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         device = self.device or _gpu_of_torch()
         memory = _HostMemory() if device is None else _TorchMemory(device)
         return _KeopsSources(sources, log_weights, memory)
 
 
-class _KeopsSources:
+class _KeopsSources(BoundSources):
     def __init__(self, sources, log_weights, memory):
+        super().__init__(sources, log_weights)
         self.memory = memory
-        m = len(sources)
-        if log_weights is None:
-            log_weights = equal_log_weights(m)
         # Distances are translation-invariant; small numbers keep float32 accurate.
         self.centre = sources.mean(axis=0)
         self.dtype = sources.dtype
         self.sources = memory.put(sources - self.centre)
-        self.log_weights = memory.put(log_weights.astype(self.dtype).reshape(-1, 1))
-        self.labels = memory.put(_exact_labels(np.arange(m), self.dtype))
+        self.log_w = memory.put(self.log_weights.astype(self.dtype).reshape(-1, 1))
+        self.labels = memory.put(_exact_labels(np.arange(len(sources)), self.dtype))
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
@@ -84,7 +91,7 @@ class _KeopsSources:
             formula = _fused_formula(
                 put((queries - self.centre).astype(dtype, copy=False)),
                 self.sources,
-                self.log_weights,
+                self.log_w,
                 put(_exact_labels(deleted, dtype)),
                 self.labels,
                 bandwidth,
@@ -149,11 +156,11 @@ def _fused_formula(
     gone = constant(_deleted_log_weight(dtype)) * (constant(1.0) - other)
     log_k = _lazy(profiles.log_normalizer(symbol), constant) + log_w + gone
     weight = other
-    if profiles.pull is not None:
+    if profiles.pull == "slope":
         # Moved away from r = 0, where the slope may be infinite or undefined; the
         # difference that it multiplies is 0 there.
         apart = _Symbol(r2 + (constant(1.0) - r2.sign()), constant)
-        weight = other * _lazy(profiles.pull(apart), constant)
+        weight = other * _lazy(profiles.ratio(apart), constant)
     terms = keops.LazyTensor.concat(other, weight * difference)
     return lambda: log_k.reduction("Max_SumShiftExpWeight", other=terms, axis=1)
 
@@ -183,22 +190,9 @@ def _exact_labels(index, dtype):
 
 
 @cache
-def gpu_count():
-    """Number of CUDA devices, from the driver itself: importing KeOps is slow."""
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
-
-
-@cache
 def _gpu_of_torch():
     """Name of the GPU's memory in PyTorch, or None."""
-    if gpu_count() == 0 or importlib.util.find_spec("torch") is None:
+    if _gpu.gpu_count() == 0 or importlib.util.find_spec("torch") is None:
         return None
     import torch
 
@@ -219,8 +213,7 @@ _compiled: set = set()
 @contextmanager
 def _lock_unless_compiled(profiles, dtype, n_features):
     """Let one process at a time compile: KeOps itself has no lock on its cache."""
-    kernel = getattr(profiles.log_normalizer, "__self__", None)
-    key = (repr(kernel), profiles.pull is None, str(dtype), n_features)
+    key = (repr(profiles.kernel), profiles.pull, str(dtype), n_features)
     if key in _compiled:
         yield
         return

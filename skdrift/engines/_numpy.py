@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn import get_config
 
-from ._interface import Engine, Reduction, equal_log_weights, merge
+from ._interface import BoundSources, Engine, Reduction, merge
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines._interface import Sources
+    from ._interface import Work
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
@@ -32,19 +32,23 @@ class NumpyEngine(Engine):
     """
 
     name = "numpy"
+    needs_trial = False  # it always runs: an error would be the kernel's own
 
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _NumpySources(sources, log_weights)
 
+    @staticmethod
+    def is_worth_it(work: Work) -> bool:
+        """Whatever the work: there is no simpler engine."""
+        return True
 
-class _NumpySources:
+
+class _NumpySources(BoundSources):
     def __init__(self, sources, log_weights):
-        m, d = sources.shape
-        if log_weights is None:
-            log_weights = equal_log_weights(m)
-        self.log_weights = log_weights.astype(sources.dtype, copy=False)
-        self.by_products = d > _DIFFERENCE_MAX_FEATURES
+        super().__init__(sources, log_weights)
+        self.log_w = self.log_weights.astype(sources.dtype, copy=False)
+        self.by_products = sources.shape[1] > _DIFFERENCE_MAX_FEATURES
         # Products lose digits in proportion to |y|: centre the sources, and take
         # distances from products in float64 whatever the precision.
         centres = self.by_products or sources.dtype == np.float64
@@ -57,21 +61,6 @@ class _NumpySources:
             self.columns = np.ascontiguousarray(self.sources.T)
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
-        """Reduce over the sources at every query.
-
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-        profiles : Profiles
-        bandwidth : float
-            The kernel's scale h, in the units of the sources.
-        deleted : ndarray of shape (n_queries,), dtype int, default=None
-            For each query the index of one source to leave out (leave-one-out).
-
-        Returns
-        -------
-        Reduction
-        """
         n, d = queries.shape
         queries = np.ascontiguousarray(queries - self.centre, dtype=self.sources.dtype)
         log_z = np.empty(n, dtype=queries.dtype)
@@ -104,7 +93,7 @@ class _NumpySources:
         r2 = self._square_distances(x, tile)
         r2 *= bandwidth**-2
         log_k = profiles.log_normalizer(r2)
-        log_k += self.log_weights[tile]
+        log_k += self.log_w[tile]
         if deleted is not None:
             local = deleted - tile.start
             row = np.flatnonzero((0 <= local) & (local < len(y)))
@@ -114,14 +103,14 @@ class _NumpySources:
         log_k -= shift[:, None]
         k = np.exp(log_k, out=log_k)
         z = k.sum(axis=1)
-        if profiles.pull is None:
+        if profiles.pull == "value":
             pulled = z
         else:
             with np.errstate(divide="ignore", invalid="ignore"):
-                pull = profiles.pull(r2)
-                if not np.all(np.isfinite(profiles.pull(np.zeros(1)))):
-                    pull = np.where(r2 == 0, 0, pull)  # coincident: pulls nowhere
-            k *= pull
+                ratio = profiles.ratio(r2)
+                if not np.all(np.isfinite(profiles.ratio(np.zeros(1)))):
+                    ratio = np.where(r2 == 0, 0, ratio)  # coincident: pulls nowhere
+            k *= ratio
             pulled = k.sum(axis=1)
         with np.errstate(divide="ignore"):
             log_z = np.log(z) + shift

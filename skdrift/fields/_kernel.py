@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engines import Profiles, Reduction, merge
-from ..engines._derivatives import Moments, Slopes, merge_moments, moments
-from ..kernels import Gaussian, Kernel
-from ._protocol import BoundField
+from ..engines import Moments, Profiles, Reduction, merge
+from ..engines._derivatives import merge_moments
+from ..kernels import Kernel
+from ._protocol import BoundField, Terms
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines._interface import BindingEngine
-    from ..fields._protocol import BoundField
+    from ..engines import Engine
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
-# of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in that of
-# the model, but pushes none: close to a particle only the tracer steps back, so that it
-# has to be repelled more, hence counts less there than the particle, or more in that of
-# the data. As both count, a tracer far from all stays where it is, and has an origin.
-# Among the pairs of shares that were tried these kept tracers closest to particles, on
-# five sets of data of 2 to 64 columns.
+# of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in the
+# normaliser of the model, but repels none: close to a particle only the tracer steps
+# back, so it must be repelled more, hence counts less than a particle there, or more in
+# the normaliser of the data. As both count, a tracer far from all sources stays where
+# it is, and has an origin. Among the pairs of shares that were tried these kept tracers
+# closest to particles, on five sets of data of 2 to 64 columns.
 _OWN_SHARES = {False: (0.25, 0.5), True: (0.5, 0.25)}
 
 
@@ -43,9 +42,7 @@ def conservative(kernel: Kernel) -> Profiles:
     Profiles
         Normaliser k, pull ``kb = -k'/r``.
     """
-    if type(kernel) is Gaussian:
-        return displacement(kernel)  # the one kernel that is its own slope
-    return Profiles(kernel.log_profile, kernel.pull)
+    return Profiles(kernel, "value" if kernel.is_own_slope else "slope")
 
 
 def displacement(kernel: Kernel) -> Profiles:
@@ -65,48 +62,19 @@ def displacement(kernel: Kernel) -> Profiles:
     Profiles
         Normaliser k, pull k.
     """
-    return Profiles(kernel.log_profile)
-
-
-def slopes(profiles):
-    """Slopes of the profiles of a kernel, for Jacobians.
-
-    Parameters
-    ----------
-    profiles : Profiles
-        From :func:`conservative` or :func:`displacement`.
-
-    Returns
-    -------
-    Slopes
-
-    Raises
-    ------
-    TypeError
-        If the profiles are not those of one :class:`~skdrift.kernels.Kernel`.
-    """
-    kernel = getattr(profiles.log_normalizer, "__self__", None)
-    if not isinstance(kernel, Kernel):
-        raise TypeError(
-            "The Jacobian of a field needs slopes of its profiles, which only those of "
-            "skdrift.fields.conservative(kernel) and displacement(kernel) have; got "
-            f"{profiles!r}."
-        )
-    return Slopes(
-        kernel.pull, kernel.pull if profiles.pull is None else kernel.curvature
-    )
+    return Profiles(kernel, "value")
 
 
 class DriftField:
-    """Field of two profiles: what it is, before it has data.
+    """Field of two profiles, before it has data.
 
     Parameters
     ----------
     profiles : Profiles
         From :func:`conservative` or :func:`displacement`.
     leave_one_out : bool, default=False
-        Whether a particle leaves itself out of the model term. If not, it counts
-        in the normaliser (its pull is 0).
+        Whether a particle is left out of its own model term. Otherwise it counts in
+        the normaliser (its pull is 0).
     """
 
     relative_cost = 1
@@ -117,75 +85,102 @@ class DriftField:
 
     def bind(
         self,
-        engine: BindingEngine,
+        engine: Engine,
         data: Floats,
         log_weights: Floats | None = None,
-        n_samples=None,
-    ) -> BoundField:
+        n_samples: float | None = None,
+    ) -> BoundDriftField:
         """Field between a data set and any ensemble.
 
         Parameters
         ----------
-        engine : object
+        engine : Engine
             An engine of :mod:`skdrift.engines`.
         data : ndarray of shape (n_data, n_features)
-            Bound once, for the life of the field.
+            Rows that attract, bound once for the life of the field.
         log_weights : ndarray of shape (n_data,), default=None
             Log-weights of the data, exponentials summing to 1; None for equal ones.
+        n_samples : float, default=None
+            Ignored: the field does not depend on the number of samples that the rows
+            stand for.
 
         Returns
         -------
-        object
-            Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
-            and ``at(queries, particles, bandwidth)``, that of points that are none,
-            both of the shape of their first argument. Points that stand for further
-            particles have the velocity ``of_tracers(queries, particles, bandwidth)``,
-            and ``linearized(queries, particles, bandwidth)``, this and its Jacobian.
+        BoundField
+            The velocity of every particle, ``on_particles(particles, bandwidth)``, of
+            points that are no particles, ``at(queries, particles, bandwidth)``, and of
+            points that stand for further particles,
+            ``of_tracers(queries, particles, bandwidth)``, which
+            ``linearized(queries, particles, bandwidth)`` gives with its Jacobian.
         """
-        return _BoundDriftField(self, engine, data, log_weights)
+        return BoundDriftField(self, engine, data, log_weights)
 
 
-class _BoundDriftField(BoundField):
-    def __init__(self, field, engine, data, log_weights):
+class BoundDriftField(BoundField):
+    """Field of two profiles between a data set and any ensemble.
+
+    Parameters
+    ----------
+    field : DriftField
+    engine : Engine
+    data : ndarray of shape (n_data, n_features)
+    log_weights : ndarray of shape (n_data,), default=None
+    """
+
+    def __init__(self, field, engine, data, log_weights=None):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out
         self.engine = engine
         self.data = engine.bind(data, log_weights)
-        self.rows, self.log_weights = data, log_weights
+
+    def own(self, n):
+        """Index of the source that each of n particles deletes, or None."""
+        return np.arange(n) if self.leave_one_out else None
+
+    def terms(self, queries, particles, bandwidth, deleted=None):
+        """Reductions over data and particles; `deleted` is one particle per query."""
+        model = self.engine.bind(particles)
+        return Terms(
+            self.data.reduce(queries, self.profiles, bandwidth),
+            model.reduce(queries, self.profiles, bandwidth, deleted),
+        )
+
+    def moments(self, queries, particles, bandwidth, deleted=None):
+        """Moments over data and particles, in float64; see :meth:`terms`."""
+        model = self.engine.bind(particles)
+        return Terms(
+            self.data.moments(queries, self.profiles, bandwidth),
+            model.moments(queries, self.profiles, bandwidth, deleted),
+        )
 
     def on_particles(self, particles, bandwidth):
-        deleted = np.arange(len(particles)) if self.leave_one_out else None
-        return self._velocity(particles, particles, bandwidth, deleted)
+        own = self.own(len(particles))
+        return self.terms(particles, particles, bandwidth, own).velocity
 
     def at(self, queries, particles, bandwidth):
-        return self._velocity(queries, particles, bandwidth, None)
+        return self.terms(queries, particles, bandwidth).velocity
 
     def of_tracers(self, queries, particles, bandwidth):
-        """Velocity of points that stand for further particles, but push none."""
-        attraction = self.data.reduce(queries, self.profiles, bandwidth)
-        repulsion = self.engine.bind(particles).reduce(
-            queries, self.profiles, bandwidth
-        )
-        none = np.zeros_like(repulsion.displacement)
+        """Velocity of points that stand for further particles, but repel none."""
+        data, model = self.terms(queries, particles, bandwidth)
+        none = np.zeros_like(model.displacement)
         of_data, of_model = self._own_terms(queries, len(particles))
-        attraction = merge(attraction, Reduction(of_data, none))
-        repulsion = merge(repulsion, Reduction(of_model, none))
-        return attraction.displacement - repulsion.displacement
+        return Terms(
+            merge(data, Reduction(of_data, none)),
+            merge(model, Reduction(of_model, none)),
+        ).velocity
 
     def linearized(self, queries, particles, bandwidth):
         """Velocity of tracers and its Jacobian, shape (n_queries, d, d), in float64."""
-        arguments = self.profiles, slopes(self.profiles), bandwidth
-        attraction = moments(queries, self.rows, self.log_weights, *arguments)
-        repulsion = moments(queries, particles, None, *arguments)
+        data, model = self.moments(queries, particles, bandwidth)
         # The own terms move along with the tracer: they have no derivative.
-        none = [np.zeros_like(a) for a in repulsion[1:]]
+        none = [np.zeros_like(a) for a in model[1:]]
         of_data, of_model = self._own_terms(queries, len(particles))
-        attraction = merge_moments(attraction, Moments(of_data, *none))
-        repulsion = merge_moments(repulsion, Moments(of_model, *none))
-        return (
-            attraction.displacement - repulsion.displacement,
-            attraction.jacobian - repulsion.jacobian,
+        terms = Terms(
+            merge_moments(data, Moments(of_data, *none)),
+            merge_moments(model, Moments(of_model, *none)),
         )
+        return terms.velocity, terms.jacobian
 
     def _own_terms(self, queries, n_particles):
         """Logs of what a tracer adds to the normalisers of data and model."""
@@ -197,13 +192,5 @@ class _BoundDriftField(BoundField):
 
     def log_ratio(self, queries, particles, bandwidth):
         """Log of the normalisers' ratio, data over particles, shape (n_queries,)."""
-        data = self.data.reduce(queries, self.profiles, bandwidth)
-        model = self.engine.bind(particles).reduce(queries, self.profiles, bandwidth)
-        return data.log_z - model.log_z
-
-    def _velocity(self, queries, particles, bandwidth, deleted):
-        attraction = self.data.reduce(queries, self.profiles, bandwidth)
-        repulsion = self.engine.bind(particles).reduce(
-            queries, self.profiles, bandwidth, deleted
-        )
-        return attraction.displacement - repulsion.displacement
+        terms = self.terms(queries, particles, bandwidth)
+        return terms.data.log_z - terms.model.log_z

@@ -1,42 +1,191 @@
-"""What a field is asked."""
+"""A field that has its data, and the difference of the two terms it consists of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..engines import Moments, Reduction
 
 if TYPE_CHECKING:
     from .._typing import Floats
-
-
-class BoundField:
-    """A field that has its data."""
-
-    def on_particles(self, particles: Floats, bandwidth: float) -> Floats:
-        raise NotImplementedError
-
-    def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats:
-        raise NotImplementedError
-
-    def advance(self, particles, bandwidth, state):
-        return self.on_particles(particles, bandwidth), None
-
-    def of_tracers(self, queries, particles, bandwidth):
-        return self.at(queries, particles, bandwidth)
-
-    def advance_tracers(self, queries, particles, bandwidth, state):
-        return self.of_tracers(queries, particles, bandwidth), None
-
-    def linearized(self, queries, particles, bandwidth):
-        raise TypeError(
-            "This flow has no inverse here, as its field states no Jacobian. Those of "
-            "ConservativeDrifter, SharpDrifter and LaplaceDrifter do."
-        )
+    from ..engines import Engine
 
 
 class Terms(NamedTuple):
-    data: object
-    model: object
+    """Data term and model term of a field, of which it is the difference.
+
+    Attributes
+    ----------
+    data, model : Reduction or Moments
+        Sums over the data and over the particles.
+    """
+
+    data: Reduction | Moments
+    model: Reduction | Moments
 
     @property
-    def velocity(self):
+    def velocity(self) -> Floats:
+        """Displacement of the data minus that of the model."""
         return self.data.displacement - self.model.displacement
+
+    @property
+    def jacobian(self) -> Floats:
+        """Derivative of the velocity, if the terms are moments."""
+        return self.data.jacobian - self.model.jacobian  # type: ignore[union-attr]
+
+
+class BoundField:
+    """Base class of a field that has its data and an engine.
+
+    A subclass defines :meth:`on_particles` and :meth:`at`, and may define the rest:
+    :meth:`advance` and :meth:`advance_tracers` if steps depend on one another,
+    :meth:`of_tracers` if points that stand for further particles have a velocity of
+    their own, :meth:`linearized` for maps backwards and densities.
+
+    Attributes
+    ----------
+    engine : Engine
+        Engine of all sums.
+    """
+
+    engine: Engine
+
+    def on_particles(self, particles: Floats, bandwidth: float) -> Floats:
+        """Velocity of every particle.
+
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel one another.
+        bandwidth : float
+            The kernel's scale h.
+
+        Returns
+        -------
+        ndarray of shape (n_particles, n_features)
+            Displacements.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define on_particles()")
+
+    def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats:
+        """Velocity of points that are no particles.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_features)
+            Displacements.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define at()")
+
+    def advance(
+        self, particles: Floats, bandwidth: float, state: Any = None
+    ) -> tuple[Floats, Any]:
+        """Velocity of every particle, and what the next step starts from.
+
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel one another.
+        bandwidth : float
+            The kernel's scale h.
+        state : object, default=None
+            State that the step before returned; None at the first step.
+
+        Returns
+        -------
+        velocity : ndarray of shape (n_particles, n_features)
+            Displacements.
+        state : object
+            None in the base class: steps do not depend on one another.
+        """
+        return self.on_particles(particles, bandwidth), None
+
+    def of_tracers(
+        self, queries: Floats, particles: Floats, bandwidth: float
+    ) -> Floats:
+        """Velocity of points that stand for further particles, but repel none.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_features)
+            Displacements; those of :meth:`at` in the base class.
+        """
+        return self.at(queries, particles, bandwidth)
+
+    def advance_tracers(
+        self,
+        queries: Floats,
+        particles: Floats,
+        bandwidth: float,
+        state: Any = None,
+    ) -> tuple[Floats, Any]:
+        """Velocity of tracers, and what the next step starts from.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+        state : object, default=None
+            State that the step before returned; None at the first step.
+
+        Returns
+        -------
+        velocity : ndarray of shape (n_queries, n_features)
+            Displacements.
+        state : object
+            None in the base class.
+        """
+        return self.of_tracers(queries, particles, bandwidth), None
+
+    def linearized(
+        self, queries: Floats, particles: Floats, bandwidth: float
+    ) -> tuple[Floats, Floats]:
+        """Velocity of tracers and its Jacobian.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+
+        Returns
+        -------
+        velocity : ndarray of shape (n_queries, n_features)
+            Displacements.
+        jacobian : ndarray of shape (n_queries, n_features, n_features)
+            Rows by component of the velocity.
+
+        Raises
+        ------
+        TypeError
+            In the base class, which has no Jacobian.
+        """
+        raise TypeError(
+            "This flow has no inverse here, as its field states no Jacobian. The "
+            "fields of ConservativeDrifter, SharpDrifter and LaplaceDrifter do."
+        )

@@ -15,8 +15,7 @@ from ._protocol import BoundField, Terms
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines import Reduction
-    from ..engines._interface import BindingEngine, Sources
+    from ..engines import BoundSources, Engine, Reduction
 
 
 class SinkhornField:
@@ -81,7 +80,7 @@ class SinkhornField:
 
     def bind(
         self,
-        engine: BindingEngine,
+        engine: Engine,
         data: Floats,
         log_weights: Floats | None = None,
         n_samples: float | None = None,
@@ -134,7 +133,7 @@ class Potentials(NamedTuple):
 class _Plan(NamedTuple):
     """Barycentric map of a plan: its sources, and their pull on the particles."""
 
-    sources: Sources
+    sources: BoundSources
     reduction: Reduction
     error: float
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._typing import Floats
-    from ..engines._interface import BindingEngine
-    from ..fields._protocol import BoundField
+    from ..engines import Engine
 
 
 class SoftmaxField:
@@ -75,7 +74,7 @@ class SoftmaxField:
 
     def bind(
         self,
-        engine: BindingEngine,
+        engine: Engine,
         data: Floats,
         log_weights: Floats | None = None,
         n_samples: float | None = None,

@@ -10,7 +10,7 @@ import numpy as np
 from .._data._neighbors import NearestRows
 from .._data._rows import weighted_rows
 from .._starts import make_start
-from ..engines import passed_over
+from ..engines._choice import reasons_not_chosen
 from ._calibration import MAX_FLOWS, calibrate
 from ._fitted import FittedFlow, as_drawn, bind, work_of
 from ._loop import drift, step_at
@@ -129,7 +129,9 @@ def fit_flow(
         field.engine.name,
         work,
         len(rows.rows),
-        partial(passed_over, field.engine.name, work) if p.engine == "auto" else dict,
+        partial(reasons_not_chosen, field.engine.name, work)
+        if p.engine == "auto"
+        else dict,
     )
 
     memorization = Memorization(rows.rows, rows.weight, rows.count, neighbors)

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech
+from problems import WINE_3D as WINE
 from scipy.integrate import quad
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
 from skdrift._theory.ensemble import Ensemble, Places
-from skdrift._theory.sampling import kernel_noise
 from skdrift.diagnostics import (
     admissible_step,
     circulation,
@@ -232,7 +231,7 @@ def test_fisher_of_two_gaussians():
 )
 @pytest.mark.parametrize("d", [1, 3])
 def test_kernel_noise(kernel, d):
-    z = kernel_noise(kernel, 40_000, d, np.random.RandomState(0))
+    z = kernel.noise(40_000, d, np.random.RandomState(0))
     radii = np.linalg.norm(z, axis=1)
 
     def mean(power):
@@ -274,7 +273,7 @@ def test_the_bound_holds_for_kernels_that_rise():
         def log_profile(self, r2):
             return np.log(0.1 + r2) - r2
 
-        def pull(self, r2):
+        def slope_ratio(self, r2):
             return 2 - 2 / (0.1 + r2)
 
     x = np.zeros((4, 1))
@@ -406,7 +405,7 @@ def test_circulation_is_the_integral_of_the_curl():
     square = low + side * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
     def velocity(points, kernel="matern52", field="displacement"):
-        return Ensemble(x, y, H, kernel, field).velocity(Places(points))
+        return Ensemble(x, y, H, kernel, field).terms(Places(points)).velocity
 
     node, weight = np.polynomial.legendre.leggauss(8)
     u, v = np.meshgrid((node + 1) / 2, (node + 1) / 2)
@@ -439,7 +438,7 @@ def test_lipschitz_constant_by_finite_differences(field, kernel):
     ensemble = Ensemble(x, y, H, kernel, field, False, w)
 
     def velocity(points):
-        return ensemble.velocity(Places(points))
+        return ensemble.terms(Places(points)).velocity
 
     steps = 1e-5 * np.eye(2)
     numerical = np.stack(
@@ -454,7 +453,7 @@ def test_lipschitz_constant_by_finite_differences(field, kernel):
 
 def test_one_step_moves_the_law_by_no_more_than_the_bound():
     x, y, _ = clouds(2, n=60)
-    moved = x + 0.8 * Ensemble(x, y, H, "gaussian").velocity(Places(x))
+    moved = x + 0.8 * Ensemble(x, y, H, "gaussian").terms(Places(x)).velocity
     cost = cdist(x, moved, "sqeuclidean")
     distance = np.sqrt(cost[linear_sum_assignment(cost)].mean())
     bound = one_step_bound(residual_velocity(x, y, H), 0.8)
@@ -584,8 +583,6 @@ def test_no_matrix_of_all_pairs():
 
 
 # -- the report -----------------------------------------------------------------------
-
-WINE = load_wine().data[:, :3]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
+from problems import weighted_sources as make_problem
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SinkhornDrifter, SoftmaxDrifter
 from skdrift.engines import (
@@ -24,7 +25,7 @@ from skdrift.engines import (
     _dask,
     get_engine,
 )
-from skdrift.engines._cpu._profiles import law_of
+from skdrift.engines._cpu._profiles import compile_profiles
 from skdrift.fields import DriftField, conservative, displacement
 from skdrift.kernels import Gaussian, Matern, get_kernel
 
@@ -80,13 +81,6 @@ def sent(client, monkeypatch):
 
     monkeypatch.setattr(client, "scatter", counted)
     return rows
-
-
-def make_problem(d, n=40, m=70, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.standard_normal((m, d))
-    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
-    return x, y, np.log(rng.dirichlet(np.ones(m)))
 
 
 # -- the sums ------------------------------------------------------------------------
@@ -295,7 +289,7 @@ def test_a_shard_travels_without_what_its_engine_keeps():
 def test_profiles_are_compiled_elsewhere_as_they_are_here(field, kernel):
     profiles = FIELDS[field](kernel)
     there = pickle.loads(pickle.dumps(profiles))
-    assert law_of(there, 0.7) == law_of(profiles, 0.7) is not None
+    assert compile_profiles(there, 0.7) == compile_profiles(profiles, 0.7) is not None
 
 
 # -- the engine of a worker ----------------------------------------------------------
@@ -334,7 +328,7 @@ def test_a_worker_takes_the_fastest_engine_that_works(
     def fail(self, sources, log_weights=None):
         raise OSError("broken")
 
-    monkeypatch.setattr(_dask._keops, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(_dask._gpu, "gpu_count", lambda: gpus)
     for engine in (KeopsEngine, NumbaEngine):
         monkeypatch.setattr(engine, "unavailable_reason", staticmethod(lambda: None))
         bind = fail if engine in failing else lambda *_: Bound()

@@ -7,16 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from oracles import Sech, brute_force
+from problems import weighted_sources as make_problem
 from sklearn import config_context
 
-from skdrift import engines
 from skdrift.engines import (
+    BoundSources,
+    Engine,
     KeopsEngine,
     NufftEngine,
     NumbaEngine,
     NumpyEngine,
+    Profiles,
     Reduction,
     Work,
+    _choice,
+    _gpu,
     get_engine,
     merge,
 )
@@ -30,13 +35,6 @@ needs_keops = pytest.mark.skipif(
     KeopsEngine.unavailable_reason() is not None,
     reason=str(KeopsEngine.unavailable_reason()),
 )
-
-
-def make_problem(d, n=40, m=70, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.standard_normal((m, d))
-    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
-    return x, y, np.log(rng.dirichlet(np.ones(m)))
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -183,7 +181,7 @@ class Student(Kernel):
         base *= 2.0
         return -1.5 * np.log(base) + 0.0 * r2**3
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return (1 + r2 / 3) ** -1
 
 
@@ -193,7 +191,7 @@ class Cone(Kernel):
     def log_profile(self, r2):
         return -(r2**1)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 2.0
 
 
@@ -320,11 +318,42 @@ GAUSSIAN, LAPLACE, SECH = map(
     ],
 )
 def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
-    monkeypatch.setattr(engines._keops, "gpu_count", lambda: gpus)
-    monkeypatch.setattr(engines, "_first_error", lambda engine, work: None)
+    monkeypatch.setattr(_gpu, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(_choice, "trial_error", lambda engine, work: None)
     for engine in (KeopsEngine, NufftEngine, NumbaEngine):
         reason = "not there" if engine.name in missing else None
         monkeypatch.setattr(
             engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)
         )
     assert get_engine("auto", work).name == expected
+
+
+def test_an_engine_that_does_not_say_so_is_never_chosen():
+    class Mine(Engine):
+        name = "mine"
+
+    work = Work(10**6, 10**6, 9, 100, GAUSSIAN)
+    assert Mine.unavailable_reason() is Mine.unsuitable_reason(work) is None
+    assert not Mine.is_worth_it(work)
+    with pytest.raises(NotImplementedError, match=r"Mine must define bind"):
+        Mine().bind(np.eye(2))
+    with pytest.raises(NotImplementedError, match=r"BoundSources must define reduce"):
+        BoundSources(np.eye(2)).reduce(np.eye(2), GAUSSIAN, 1.0)
+
+
+# -- profiles ------------------------------------------------------------------------
+
+
+def test_profiles_need_a_kernel_and_one_of_two_pulls():
+    kernel = Matern()
+    with pytest.raises(TypeError, match=r"skdrift\.kernels\.Kernel.*got <bound method"):
+        Profiles(kernel.log_profile)
+    with pytest.raises(ValueError, match=r"'value' or 'slope'; got 'both'"):
+        Profiles(kernel, "both")
+
+
+def test_the_potential_of_a_pull():
+    kernel = Matern()
+    assert conservative(kernel).potential is kernel
+    assert displacement(Matern(0.5)).potential.nu == 1.5
+    assert displacement(Sech()).potential is None

@@ -43,7 +43,7 @@ def test_split_leaves_nothing_beyond_its_radius(kernel, field):
     profiles, error = field(kernel), 1e-10
     r = np.geomspace(1e-3, 100, 500)
     n = np.exp(profiles.log_normalizer(r**2))
-    a = n if profiles.pull is None else n * profiles.pull(r**2)
+    a = n * profiles.ratio(r**2)
     peak = float(np.exp(profiles.log_normalizer(0.0)))
     for split in splits(profiles, 2, error):
         beyond = r >= split.radius
@@ -262,7 +262,7 @@ class Unknown(Kernel):
     def log_profile(self, r2):
         return -(r2**2)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 4 * r2
 
 

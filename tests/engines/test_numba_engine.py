@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
+from problems import weighted_sources
 
-from skdrift.engines import NumpyEngine, Profiles
+from skdrift.engines import NumpyEngine
 from skdrift.engines._cpu import _engine as module
 from skdrift.engines._cpu import _loops as _compiled
 from skdrift.engines._cpu._engine import NumbaEngine
@@ -36,10 +37,7 @@ DIMENSIONS = [1, 2, 3, 8, 9, 13, 64]
 
 
 def make_problem(d, dtype=np.float64, n=41, m=330, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.standard_normal((m, d))
-    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
-    return (a.astype(dtype) for a in (x, y, np.log(rng.dirichlet(np.ones(m)))))
+    return (a.astype(dtype) for a in weighted_sources(d, n, m, seed))
 
 
 def assert_reduces(x, y, kernel, h, field, log_w=None, deleted=None):
@@ -266,7 +264,7 @@ class Student(Kernel):
     def log_profile(self, r2):
         return -0.5 * (self.dof + 1) * np.log1p(r2 / self.dof)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return (self.dof + 1) * (self.dof + r2) ** -1
 
 
@@ -276,11 +274,15 @@ class Helped(Kernel):
     def log_profile(self, r2):
         return self._half(r2)
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 1.0 + 0.0 * r2
 
     def _half(self, r2):
         return -0.5 * r2
+
+
+class HelpedToo(Helped):
+    """Another kernel that does not compile."""
 
 
 class Steeper(Gaussian):
@@ -289,7 +291,7 @@ class Steeper(Gaussian):
     def log_profile(self, r2):
         return -2.0 * r2
 
-    def pull(self, r2):
+    def slope_ratio(self, r2):
         return 0.0 * r2 + 4.0
 
 
@@ -305,12 +307,11 @@ def test_a_users_kernel_is_compiled(dtype):
 
 def test_what_cannot_be_compiled_warns_once_and_is_left_to_numpy(recwarn):
     x, y, log_w = make_problem(3)
-    gaussian = Gaussian()
     for profiles in (
         displacement(Helped()),
         conservative(Helped()),
-        Profiles(lambda r2: -0.5 * r2),
-        Profiles(gaussian.log_profile, Gaussian().pull),
+        displacement(HelpedToo()),
+        conservative(HelpedToo()),
     ):
         expected = NumpyEngine().bind(y, log_w).reduce(x, profiles, 0.7, np.arange(41))
         for _ in range(3):
@@ -384,7 +385,7 @@ from skdrift.kernels import Gaussian
 x = np.zeros((10, 2))
 result = NumbaEngine().bind(x).reduce(x, displacement(Gaussian()), 1.0)
 assert abs(result.log_z).max() < 1e-14
-from skdrift.engines import _compiled
+from skdrift.engines._cpu import _loops as _compiled
 print(sum(_compiled.reduce_rows.stats.cache_hits.values()))
 """
 

@@ -4,23 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from oracles import gradient, jacobian
+from problems import clouds
 from scipy.stats import special_ortho_group
 
 from skdrift.engines import NumpyEngine, Profiles
-from skdrift.fields import DriftField, conservative, displacement
-from skdrift.kernels import Gaussian, Matern, RationalQuadratic
+from skdrift.fields import BoundField, DriftField, conservative, displacement
+from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
 
 SMOOTH = [Gaussian(), Matern(nu=1.5), Matern(nu=2.5), RationalQuadratic(alpha=2.5)]
 ALL = [*SMOOTH, Matern(nu=0.5)]
 H = 0.7
-
-
-def clouds(d, seed=0, n=12, m=15):
-    rng = np.random.default_rng(seed)
-    data, particles = rng.standard_normal((m, d)), 0.5 + rng.standard_normal((n, d))
-    return data, particles, 2 * rng.standard_normal((6, d))
 
 
 def make_field(profiles, data, leave_one_out=False, log_weights=None):
@@ -51,11 +46,15 @@ def test_conservative_field_is_the_gradient_of_the_log_density_ratio(kernel, d):
 def test_sharp_field_is_the_conservative_field_of_the_companion(kernel):
     data, particles, queries = clouds(3)
     sharp = kernel.sharp()
-    by_definition = Profiles(
-        sharp.log_profile,
-        lambda r2: np.exp(kernel.log_profile(r2) - sharp.log_profile(r2)),
-    )
-    v = make_field(by_definition, data).at(queries, particles, H)
+
+    class Sharp(Kernel):
+        def log_profile(self, r2):
+            return sharp.log_profile(r2)
+
+        def slope_ratio(self, r2):
+            return np.exp(kernel.log_profile(r2) - sharp.log_profile(r2))
+
+    v = make_field(Profiles(Sharp(), "slope"), data).at(queries, particles, H)
     companion = make_field(conservative(sharp), data).at(queries, particles, H)
     assert_allclose(v, companion, rtol=1e-10, atol=1e-12)
 
@@ -64,7 +63,7 @@ def test_the_gaussian_displacement_is_conservative():
     data, particles, queries = clouds(4)
     mean_shift = make_field(displacement(Gaussian()), data).at(queries, particles, H)
     # Through the slope, which the library itself skips for the Gaussian.
-    by_slope = Profiles(Gaussian().log_profile, Gaussian().pull)
+    by_slope = Profiles(Gaussian(), "slope")
     gradient_field = make_field(by_slope, data).at(queries, particles, H)
     assert_allclose(mean_shift, gradient_field, rtol=1e-12, atol=1e-14)
 
@@ -193,3 +192,39 @@ def test_a_collapsed_start_is_stuck():
     field = make_field(conservative(Gaussian()), data)
     assert_allclose(field.on_particles(np.zeros((5, 1)), H), 0, atol=1e-15)
     assert abs(field.at(np.array([[0.3]]), np.zeros((5, 1)), H)[0, 0]) > 0.1
+
+
+# -- terms and state -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leave_one_out", [False, True])
+def test_terms_are_what_the_velocity_is_the_difference_of(leave_one_out):
+    data, particles, _ = clouds(2)
+    field = make_field(conservative(Matern()), data, leave_one_out)
+    own = field.own(len(particles))
+    assert (own is None) != leave_one_out
+    terms = field.terms(particles, particles, H, own)
+    assert_array_equal(terms.velocity, field.on_particles(particles, H))
+    moments = field.moments(particles, particles, H, own)
+    assert_allclose(moments.velocity, terms.velocity, atol=1e-13)
+    bound = [NumpyEngine().bind(rows) for rows in (data, particles)]
+    by_hand = (
+        bound[0].moments(particles, conservative(Matern()), H).jacobian
+        - bound[1].moments(particles, conservative(Matern()), H, own).jacobian
+    )
+    assert_array_equal(moments.jacobian, by_hand)
+
+
+def test_a_field_without_state_advances_by_the_velocity_of_the_particles():
+    data, particles, _ = clouds(2)
+    field = make_field(conservative(Gaussian()), data)
+    velocity, state = field.advance(particles, H, None)
+    assert_array_equal(velocity, field.on_particles(particles, H))
+    assert state is None
+
+
+def test_an_unfinished_field_says_what_it_lacks():
+    with pytest.raises(NotImplementedError, match=r"BoundField must define on_part"):
+        BoundField().advance(np.zeros((2, 1)), H)
+    with pytest.raises(NotImplementedError, match=r"BoundField must define at\(\)"):
+        BoundField().at(np.zeros((1, 1)), np.zeros((2, 1)), H)

@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, jacobian
+from problems import IRIS, WINE, moons
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal, norm, qmc
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import (
-    load_breast_cancer,
-    load_digits,
-    load_iris,
-    load_wine,
-    make_moons,
-)
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
@@ -25,9 +20,8 @@ from skdrift._data._neighbors import NearestRows
 from skdrift._data._rows import WeightedRows
 from skdrift._starts import GaussianStart, LocalStart
 from skdrift.engines import NumpyEngine, Profiles
-from skdrift.engines._derivatives import merge_moments, moments
+from skdrift.engines._derivatives import merge_moments
 from skdrift.fields import BoundField, DriftField, conservative, displacement
-from skdrift.fields._kernel import slopes
 from skdrift.flow import root_mean_square
 from skdrift.flow._map import Step, carry, carry_back
 from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
@@ -46,8 +40,7 @@ KERNELS = [
 PROFILES = [make(k) for k in KERNELS for make in (conservative, displacement)]
 RADII = np.array([1e-3, 0.05, 0.4, 1.0, 2.7, 6.0])
 H = 0.7
-MOONS = make_moons(150, noise=0.06, random_state=0)[0]
-WINE = load_wine().data
+MOONS = moons(150)
 
 
 # -- curvature -----------------------------------------------------------------------
@@ -58,17 +51,21 @@ def test_curvature_is_the_slope_of_the_slope(kernel):
     r, e = RADII[1:], 1e-5
     derivative = (kernel.slope(r + e) - kernel.slope(r - e)) / (2 * e)
     expected = -derivative / (r * kernel.profile(r))
-    assert_allclose(kernel.curvature(r**2), expected, rtol=1e-6, atol=1e-8)
+    assert_allclose(kernel.curvature_ratio(r**2), expected, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("kernel", KERNELS[:-1], ids=repr)
 def test_the_base_class_differentiates_as_accurately_as_it_says(kernel):
     r2 = RADII[1:] ** 2
-    assert_allclose(Kernel.curvature(kernel, r2), kernel.curvature(r2), rtol=1e-9)
+    assert_allclose(
+        Kernel.curvature_ratio(kernel, r2), kernel.curvature_ratio(r2), rtol=1e-9
+    )
     # Near 0 what counts is the curvature times r^2.
     near = RADII[0] ** 2
     assert_allclose(
-        near * Kernel.curvature(kernel, near), near * kernel.curvature(near), atol=1e-12
+        near * Kernel.curvature_ratio(kernel, near),
+        near * kernel.curvature_ratio(near),
+        atol=1e-12,
     )
 
 
@@ -76,7 +73,7 @@ def test_the_base_class_differentiates_as_accurately_as_it_says(kernel):
 def test_curvature_goes_up_the_ladder(kernel):
     twice_up = kernel.sharp().sharp()
     ratio = kernel.profile(RADII) / twice_up.profile(RADII)
-    assert_allclose(twice_up.curvature(RADII**2), ratio, rtol=1e-11)
+    assert_allclose(twice_up.curvature_ratio(RADII**2), ratio, rtol=1e-11)
 
 
 # -- sums for the Jacobian -----------------------------------------------------------
@@ -94,9 +91,8 @@ def clouds(d, m=15, n=5):
 def test_jacobian_of_the_pull_by_finite_differences(profiles, d):
     x, y, log_weights = clouds(d)
     bound = NumpyEngine().bind(y, log_weights)
-    arguments = x, y, log_weights, profiles, slopes(profiles), H
     for deleted in (None, np.array([3, -1, 0, 14, 3])):
-        result = moments(*arguments, deleted=deleted)
+        result = bound.moments(x, profiles, H, deleted)
         expected = bound.reduce(x, profiles, H, deleted)
         assert_allclose(result.log_z, expected.log_z, rtol=1e-12)
         assert_allclose(result.displacement, expected.displacement, atol=1e-12)
@@ -115,10 +111,9 @@ def test_minus_one_deletes_nothing():
     x, y, log_weights = clouds(2)
     profiles, none = conservative(Matern(nu=1.5)), np.full(len(x), -1)
     bound = NumpyEngine().bind(y, log_weights)
-    arguments = x, y, log_weights, profiles, slopes(profiles), H
     for some, all_of_them in [
         (bound.reduce(x, profiles, H, none), bound.reduce(x, profiles, H)),
-        (moments(*arguments, deleted=none), moments(*arguments)),
+        (bound.moments(x, profiles, H, none), bound.moments(x, profiles, H)),
     ]:
         for a, b in zip(some, all_of_them, strict=True):
             assert_array_equal(a, b)
@@ -126,9 +121,8 @@ def test_minus_one_deletes_nothing():
 
 def test_the_gaussian_jacobian_is_the_covariance_of_the_weights():
     x, y, log_weights = clouds(3)
-    result = moments(
-        x, y, log_weights, displacement(Gaussian()), slopes(PROFILES[1]), H
-    )
+    bound = NumpyEngine().bind(y, log_weights)
+    result = bound.moments(x, displacement(Gaussian()), H)
     for row, found in zip(x, result.jacobian, strict=True):
         w = np.exp(log_weights - ((y - row) ** 2).sum(axis=1) / (2 * H**2))
         expected = np.cov(y.T, aweights=w, bias=True) / H**2 - np.eye(3)
@@ -139,13 +133,13 @@ def test_the_gaussian_jacobian_is_the_covariance_of_the_weights():
 def test_moments_merge_and_tiles_do_not_matter(profiles):
     x, y, log_weights = clouds(3, m=400, n=70)
     deleted = np.arange(-1, 69)
-    arguments = profiles, slopes(profiles), H
-    whole = moments(x, y, log_weights, *arguments, deleted=deleted)
+    bind = NumpyEngine().bind
+    whole = bind(y, log_weights).moments(x, profiles, H, deleted)
     with config_context(working_memory=1e-2):  # 72 differences at a time
-        tiled = moments(x, y, log_weights, *arguments, deleted=deleted)
+        tiled = bind(y, log_weights).moments(x, profiles, H, deleted)
     in_parts = merge_moments(
-        moments(x, y[:100], log_weights[:100], *arguments, deleted=deleted),
-        moments(x, y[100:], log_weights[100:], *arguments),
+        bind(y[:100], log_weights[:100]).moments(x, profiles, H, deleted),
+        bind(y[100:], log_weights[100:]).moments(x, profiles, H),
     )
     for a, b, c in zip(whole, tiled, in_parts, strict=True):
         assert_allclose(b, a, rtol=1e-9, atol=1e-12)
@@ -155,20 +149,21 @@ def test_moments_merge_and_tiles_do_not_matter(profiles):
 def test_no_source_is_left():
     x, y = np.zeros((1, 2)), np.ones((1, 2))
     profiles = displacement(Matern(nu=1.5))
-    one = moments(x, y, None, profiles, slopes(profiles), H, deleted=np.zeros(1, int))
+    bound = NumpyEngine().bind(y)
+    one = bound.moments(x, profiles, H, np.zeros(1, int))
     assert np.isneginf(one.log_z)
     assert_array_equal(one.jacobian, np.zeros((1, 2, 2)))
-    both = merge_moments(one, moments(x, y, None, profiles, slopes(profiles), H))
+    both = merge_moments(one, bound.moments(x, profiles, H))
     assert_allclose(both.displacement, np.ones((1, 2)))
 
 
 @pytest.mark.parametrize("kernel", [Gaussian(), Matern(nu=2.5), Sech()], ids=repr)
 def test_jacobian_at_a_source(kernel):
-    # Where the pull of Sech is written as 0 / 0.
+    # Where the slope ratio of Sech is written as 0 / 0.
     _, y, _ = clouds(2)
     profiles = conservative(kernel)
     bound = NumpyEngine().bind(y)
-    found = moments(y[:3], y, None, profiles, slopes(profiles), H).jacobian
+    found = bound.moments(y[:3], profiles, H).jacobian
     for row, j in zip(y, found, strict=False):
         expected = jacobian(
             lambda z: bound.reduce(z[None], profiles, H).displacement[0], row, 1e-6
@@ -179,7 +174,7 @@ def test_jacobian_at_a_source(kernel):
 def test_far_from_all_sources_nothing_underflows():
     x, y, _ = clouds(2)
     profiles = displacement(Gaussian())
-    result = moments(100 + x, y, None, profiles, slopes(profiles), H)
+    result = NumpyEngine().bind(y).moments(100 + x, profiles, H)
     assert np.exp(result.log_z).max() == 0
     assert np.isfinite(result.jacobian).all()
 
@@ -196,9 +191,9 @@ def test_jacobian_of_the_tracers(profiles):
         assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
-def test_slopes_need_a_kernel():
+def test_profiles_need_a_kernel():
     with pytest.raises(TypeError, match=r"conservative\(kernel\)"):
-        slopes(Profiles(lambda r2: -r2))
+        Profiles(lambda r2: -r2)
 
 
 # -- the velocity of tracers ---------------------------------------------------------
@@ -415,7 +410,7 @@ def test_there_and_back(drifter, X):
 
 
 def test_there_and_back_in_single_precision():
-    X = load_iris().data.astype(np.float32)
+    X = IRIS.astype(np.float32)
     drifter = SharpDrifter(random_state=0).fit(X)
     Z = (drifter.start_ + 0.02).astype(np.float32)
     back = drifter.inverse_transform(drifter.transform(Z))

@@ -127,3 +127,74 @@ def test_a_kernel_of_ones_own():
 def test_kernels_are_parameter_holders():
     assert RationalQuadratic(alpha=3.0).get_params() == {"alpha": 3.0}
     assert repr(get_kernel("matern52")) == "Matern(nu=2.5)"
+
+
+class Steeper(Gaussian):
+    def log_profile(self, r2):
+        return -2.0 * r2
+
+    def slope_ratio(self, r2):
+        return 0.0 * r2 + 4.0
+
+
+class SteepMatern(Matern):
+    """Another profile, with one closed form of its own."""
+
+    def log_profile(self, r2):
+        return super().log_profile(4.0 * r2)
+
+    def slope_ratio(self, r2):
+        return 4.0 * super().slope_ratio(4.0 * r2)
+
+    def sharp(self):
+        return SteepMatern(self.nu + 1)
+
+
+def test_closed_forms_belong_to_the_profile_they_were_written_for():
+    steeper = Steeper()
+    assert not steeper.is_own_slope
+    assert steeper.gaussian_mixture(1.0) is None
+    assert steeper.squared() is None
+    assert steeper.compiled_form(1.0, slope=True) is None
+    assert_allclose(steeper.curvature_ratio(RADII), 16.0)
+    assert_allclose(steeper.log_normalizer(2), np.log(2 / np.pi), atol=1e-8)
+    assert_allclose(steeper.spectrum([1.0, 2.0], 1), np.exp([-1 / 8, -1 / 2]))
+    assert_allclose(steeper.noise(40_000, 1, np.random.RandomState(0)).std(), 0.5, 0.02)
+    with pytest.raises(NotImplementedError, match=r"Steeper .* define sharp\(\)"):
+        steeper.sharp()
+    assert SteepMatern(0.5).sharp().nu == 1.5
+    assert SteepMatern(0.5).compiled_form(1.0, slope=False) is None
+
+
+def test_a_subclass_of_the_same_profile_keeps_its_closed_forms():
+    class Named(Gaussian):
+        """The Gaussian under another name."""
+
+    assert Named().is_own_slope
+    assert Named().log_normalizer(3) == Gaussian().log_normalizer(3)
+    assert Named().compiled_form(0.5, slope=False) == Gaussian().compiled_form(
+        0.5, slope=False
+    )
+
+
+@pytest.mark.parametrize("kernel", [KERNELS[0], KERNELS[-1]], ids=repr)
+def test_squares(kernel):
+    square, factor = kernel.squared()
+    assert_allclose(square.profile(factor * RADII), kernel.profile(RADII) ** 2)
+
+
+def test_other_squares_are_not_known():
+    assert Matern().squared() is None
+    assert RationalQuadratic(alpha=4.5).sharp().squared() is None
+
+
+def test_the_former_name_of_a_method_is_named_in_the_error():
+    class Old(Kernel):
+        def log_profile(self, r2):
+            return -r2
+
+        def pull(self, r2):
+            return 2.0 + 0.0 * r2
+
+    with pytest.raises(NotImplementedError, match=r"slope_ratio.*called pull.*0\.2"):
+        Old().slope(1.0)

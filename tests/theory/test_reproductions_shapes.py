@@ -235,7 +235,7 @@ def test_the_bound_holds_for_kernels_that_rise():
         def log_profile(self, r2):
             return np.log(0.1 + r2) - r2
 
-        def pull(self, r2):
+        def slope_ratio(self, r2):
             return 2 - 2 / (0.1 + r2)
 
     x = np.zeros((3, 1))
@@ -347,8 +347,8 @@ def test_twins_that_stay_twins():
         (lambda x: leave_one_out_denominator_bound([2, 2], radius=np.inf), "radius"),
         (lambda x: pair_distortion(x, x[:2]), "two times; got the shapes"),
         (lambda x: pair_distortion(x, abs(x) * np.inf), "after"),
-        (lambda x: pair_distortion(0 * x, x), "All particles are in one place"),
-        (lambda x: pair_distortion(x[:1], x[:1]), "All particles are in one place"),
+        (lambda x: pair_distortion(0 * x, x), "All particles coincide"),
+        (lambda x: pair_distortion(x[:1], x[:1]), "All particles coincide"),
         (lambda x: pair_distortion(x[[0, 0, 1]], x[:3]), "same order"),
         (lambda x: pair_distortion([[0.0], [1e-150]], [[0.0], [1e300]]), "too large"),
         (lambda x: propagated_occupancy(x, H, 0.0), "distortion"),

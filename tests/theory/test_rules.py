@@ -5,17 +5,18 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import WINE as ALL_WINE
+from problems import moons
 from scipy.integrate import quad
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 from sklearn.base import clone
-from sklearn.datasets import load_wine, make_moons
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import ConservativeDrifter, DriftGenerator, LaplaceDrifter, SharpDrifter
-from skdrift._theory import rates
+from skdrift._theory import occupancy, rates
 from skdrift.diagnostics import (
     admissible_step,
     field_jacobian,
@@ -31,8 +32,8 @@ from skdrift.diagnostics import (
 )
 from skdrift.kernels import Gaussian, Matern, RationalQuadratic
 
-MOONS = StandardScaler().fit_transform(make_moons(300, noise=0.1, random_state=0)[0])
-WINE = StandardScaler().fit_transform(load_wine().data[:, :6])
+MOONS = StandardScaler().fit_transform(moons(300, noise=0.1))
+WINE = StandardScaler().fit_transform(ALL_WINE[:, :6])
 
 
 def quantiles(n, sd=1.0):
@@ -287,7 +288,7 @@ def test_equal_rows_are_neighbours_but_not_the_only_ones():
 def test_occupancy_of_many_rows_by_some_of_them():
     x = np.random.default_rng(0).standard_normal((6000, 2))
     wanted = int(np.ceil(np.log(6000)))
-    radius = rates._radii(x, np.ones(6000), np.arange(6000), wanted)
+    radius = occupancy._radii(x, np.ones(6000), np.arange(6000), wanted)
     assert_allclose(occupancy_bandwidth(x), np.quantile(radius, 0.95), rtol=0.15)
 
 
@@ -354,8 +355,8 @@ def test_balance_is_the_optimum_of_the_constants():
 
 
 def test_balance_beyond_what_was_measured_warns(monkeypatch):
-    beyond = rates.Laws(log_a=0.0, log_b=0.0, beta=2.5, slope=-4.0)
-    monkeypatch.setattr("skdrift._theory.rules.fit_laws", lambda *arguments: beyond)
+    beyond = rates.RateFit(log_a=0.0, log_b=0.0, beta=2.5, slope=-4.0)
+    monkeypatch.setattr("skdrift._theory.rules.fit_rates", lambda *arguments: beyond)
     drifter = ConservativeDrifter(bandwidth="balance", random_state=0)
     with pytest.warns(UserWarning, match=r"beta = 2.5.*nearer end") as record:
         drifter.fit(MOONS)
@@ -366,7 +367,7 @@ def test_balance_beyond_what_was_measured_warns(monkeypatch):
 def test_more_rows_balance_at_a_smaller_bandwidth():
     found = []
     for n in (100, 1600):
-        X = make_moons(n, noise=0.1, random_state=0)[0]
+        X = moons(n, noise=0.1)
         found.append(fitted(ConservativeDrifter, X, bandwidth="balance").bandwidth_)
     assert found[1] < found[0]
 
@@ -485,7 +486,11 @@ def test_kernels_with_a_kink_are_refused():
     ("cls", "options", "match"),
     [
         (ConservativeDrifter, {"kernel": "laplace"}, r"C\^2 kernel.*SharpDrifter"),
-        (ConservativeDrifter, {"self_interaction": "leave-one-out"}, "has none"),
+        (
+            ConservativeDrifter,
+            {"self_interaction": "leave-one-out"},
+            "has no self-interaction",
+        ),
         (LaplaceDrifter, {}, "'bandwidth' parameter of LaplaceDrifter must be"),
     ],
 )
@@ -532,7 +537,7 @@ def test_other_rules_that_do_not_apply():
         ({"sample_weight": np.r_[np.ones(5), np.zeros(295)]}, "Y has 5 rows"),
         ({"X": np.ones((9, 2)), "Y": np.ones((9, 2))}, "no quadrature error"),
         ({"X": MOONS, "Y": MOONS}, "no quadrature error"),
-        ({"field_bandwidth": 0.0}, "'field_bandwidth' is a bandwidth"),
+        ({"field_bandwidth": 0.0}, "field_bandwidth == 0.0, must be > 0"),
         ({"n_splits": 1}, "n_splits"),
         ({"n_samples": 1}, "n_samples"),
     ],

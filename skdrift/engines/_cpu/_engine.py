@@ -2,7 +2,7 @@
 
 Distances are sums of squared differences, in any number of columns: free of
 cancellation, whatever the kernel, and about as fast as a matrix product. The loops
-themselves are in :mod:`._compiled`.
+themselves are in :mod:`._loops`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._interface import Engine, Reduction, equal_log_weights
+from .._interface import BoundSources, Engine, Reduction
 from .._numpy import NumpyEngine
-from . import _loops as _compiled
+from . import _loops
 from ._loops import ABSENT, GROUP, LOG2_E, in_threads
-from ._profiles import law_of
+from ._profiles import compile_profiles
 
 if TYPE_CHECKING:
     from ..._typing import Floats
-    from ...engines._interface import Sources
+    from .._interface import Work
 
+# Pairs, summed over steps, from which compiled code repays its compilation, which
+# needs the time of about as many pairs by NumPy on two cores.
+_MIN_PAIRS = 3e9
 # Bytes of one block of sources, and its bounds in sources.
 _BLOCK_BYTES = 2**17
 _BLOCK_SOURCES = 512, 2048
@@ -51,36 +54,39 @@ class NumbaEngine(Engine):
             return "the package numba is not installed; run 'pip install numba'"
         return None
 
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+    @staticmethod
+    def is_worth_it(work: Work) -> bool:
+        """For so much work that it repays the compilation."""
+        return work.n_pairs * work.n_steps >= _MIN_PAIRS
+
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _NumbaSources(sources, log_weights)
 
 
-class _NumbaSources:
+class _NumbaSources(BoundSources):
     def __init__(self, sources, log_weights):
+        super().__init__(sources, log_weights)
         self.sources = np.ascontiguousarray(sources)
-        if log_weights is None:
-            log_weights = equal_log_weights(len(sources))
-        self.log_weights = log_weights
         # Relative to the largest, so that equal weights are exactly 0.
-        top = np.max(log_weights)
+        top = np.max(self.log_weights)
         self.offset = float(top) if np.isfinite(top) else 0.0
-        log2_weights = (log_weights.astype(np.float64) - self.offset) * LOG2_E
+        log2_weights = (self.log_weights.astype(np.float64) - self.offset) * LOG2_E
         self.absent, self.floor = map(sources.dtype.type, ABSENT[sources.dtype])
         self.log2_weights = np.maximum(log2_weights, self.absent).astype(sources.dtype)
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
-        _compiled.compile_all()
-        law = law_of(profiles, bandwidth)
-        if law is None:
+        _loops.compile_all()
+        compiled = compile_profiles(profiles, bandwidth)
+        if compiled is None:
             return self._numpy.reduce(queries, profiles, bandwidth, deleted)
         queries = np.asarray(queries, dtype=self.sources.dtype)
-        if self._needs_double(queries, law, bandwidth):
+        if self._needs_double(queries, compiled, bandwidth):
             result = self._in_double(queries, profiles, bandwidth, deleted)
             return Reduction(*result)
-        log2_z, displacement = self._reduce(queries, law, deleted)
-        log_z = log2_z * _LN_2 + (self.offset + law.log_amplitude)
+        log2_z, displacement = self._reduce(queries, compiled, deleted)
+        log_z = log2_z * _LN_2 + (self.offset + compiled.form.log_amplitude)
         far = np.flatnonzero(log2_z < _SINGLE_MIN_LOG2)
         if queries.dtype == np.float32 and far.size > 0:
             gone = None if deleted is None else np.asarray(deleted)[far]
@@ -113,13 +119,13 @@ class _NumbaSources:
         result = self._double.reduce(queries, profiles, bandwidth, deleted)
         return (a.astype(self.sources.dtype) for a in result)
 
-    def _needs_double(self, queries, law, bandwidth):
+    def _needs_double(self, queries, compiled, bandwidth):
         """Whether float32 would leave its range."""
         if queries.dtype == np.float64:
             return False
         reach = _reach(queries.astype(np.float64) - self.centre) + self.reach
         return (
-            law.order > _SINGLE_MAX_ORDER
+            compiled.order > _SINGLE_MAX_ORDER
             or reach > _SINGLE_MAX_REACH * bandwidth
             or not 1 / _SINGLE_MAX_REACH < bandwidth < _SINGLE_MAX_REACH
         )
@@ -139,7 +145,7 @@ class _NumbaSources:
         blocks = blocks.reshape(n_blocks, size, d).transpose(0, 2, 1)
         return np.ascontiguousarray(blocks), log_w.reshape(n_blocks, size)
 
-    def _reduce(self, queries, law, deleted):
+    def _reduce(self, queries, compiled, deleted):
         n, d = queries.shape
         blocks, log_w = self._blocks
         rows = GROUP * -(-n // GROUP)
@@ -148,10 +154,10 @@ class _NumbaSources:
         if deleted is not None:
             gone[:n] = deleted
         log2_z, displacement = np.empty(rows), np.empty(x.shape)
-        kernel = law.numbers(x.dtype)
-        reduce_rows = _compiled.reduce_rows
-        if law.user[0] is not None:
-            reduce_rows = _compiled.of_user(reduce_rows)
+        kernel = compiled.numbers(x.dtype)
+        reduce_rows = _loops.reduce_rows
+        if compiled.user[0] is not None:
+            reduce_rows = _loops.of_user(reduce_rows)
 
         def task(q):
             reduce_rows(
@@ -162,7 +168,7 @@ class _NumbaSources:
                 self.absent,
                 self.floor,
                 *kernel,
-                *law.user,
+                *compiled.user,
                 log2_z[q],
                 displacement[q],
             )

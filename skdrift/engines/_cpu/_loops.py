@@ -16,11 +16,12 @@ from functools import cache
 
 import numpy as np
 
+from ...kernels._base import LOG2_E
+
 # Queries that pass over a block together; their loads of it are shared.
 GROUP = 4
 GAUSSIAN, MATERN, RATIONAL, USER = range(4)
 SAME, POLYNOMIAL, RECIPROCAL = range(3)
-LOG2_E = 1.4426950408889634
 # Log2-weight of a source that is absent (deleted, or of weight 0), and the least
 # shift. The gap makes the exponential of an absent source exactly 0.
 ABSENT = {np.dtype(np.float32): (-1e37, -1e35), np.dtype(np.float64): (-1e300, -1e290)}

@@ -1,4 +1,4 @@
-"""Profiles as numbers for the compiled code of :mod:`._compiled`."""
+"""Profiles as numbers for the compiled loops of :mod:`._loops`."""
 
 import warnings
 from collections import namedtuple
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...kernels import Gaussian, Kernel, Matern, RationalQuadratic
-from ...kernels._kernels import _RationalQuadraticSharp, _reverse_bessel
+from ...kernels._base import CompiledForm
 from ._loops import (
     GAUSSIAN,
     LOG2_E,
@@ -20,95 +19,60 @@ from ._loops import (
     USER,
 )
 
+_FAMILIES = {"gaussian": GAUSSIAN, "matern": MATERN, "rational": RATIONAL, "user": USER}
+_PULLS = {"same": SAME, "polynomial": POLYNOMIAL, "reciprocal": RECIPROCAL}
 
-class Law(NamedTuple):
+
+class CompiledProfiles(NamedTuple):
     """Two profiles as numbers for the compiled code.
 
     The normaliser is ``P(u) 2^t``, with an exponent t that is at most the
     source's log2-weight. The shift of the log domain applies to 2^t alone: at any
     distance that matters the polynomial P is far from an overflow.
+
+    Attributes
+    ----------
+    form : CompiledForm
+        Of a kernel of the library, or of the family "user".
+    user : tuple
+        Compiled log-profile and slope ratio of a user's kernel, and its parameters.
     """
 
-    family: int
-    scale: float  # of the squared distance
-    rate: float  # of t in its variable
-    normalizer: tuple = (1.0,)  # coefficients of P
-    pull_kind: int = SAME
-    pull: tuple = (1.0,)  # coefficients, or the one factor of 1 / u
-    log_amplitude: float = 0.0
-    user: tuple = (None, None, None)  # log-profile, pull, parameters
+    form: CompiledForm
+    user: tuple = (None, None, None)
 
     @property
     def order(self):
-        return len(self.normalizer) - 1
+        return len(self.form.normalizer) - 1
 
     def numbers(self, dtype):
+        form = self.form
         return (
-            self.family,
-            dtype.type(self.scale),
-            dtype.type(self.rate),
-            np.array(self.normalizer, dtype),
-            self.pull_kind,
-            np.array(self.pull, dtype),
+            _FAMILIES[form.family],
+            dtype.type(form.scale),
+            dtype.type(form.rate),
+            np.array(form.normalizer, dtype),
+            _PULLS[form.pull_kind],
+            np.array(form.pull, dtype),
         )
 
 
-def law_of(profiles, bandwidth):
-    """Law of the profiles, or None if they cannot be compiled."""
-    kernel = getattr(profiles.log_normalizer, "__self__", None)
-    pulls = profiles.pull is not None
-    if (
-        not isinstance(kernel, Kernel)
-        or profiles.log_normalizer != kernel.log_profile
-        or (pulls and profiles.pull != kernel.pull)
-    ):
-        _warn_not_compiled("profiles that are not the methods of one Kernel")
-        return None
-    if type(kernel) is Gaussian:
-        return Law(GAUSSIAN, 0.5 * LOG2_E / bandwidth**2, 1.0)
-    if type(kernel) is Matern:
-        return _matern_law(kernel, pulls, bandwidth)
-    if type(kernel) in (RationalQuadratic, _RationalQuadraticSharp):
-        return _rational_law(kernel, pulls, bandwidth)
-    return _user_law(kernel, pulls, bandwidth)
-
-
-def _matern_law(kernel, pulls, bandwidth):
-    p = kernel._order()
-    law = Law(MATERN, bandwidth**-2, LOG2_E, normalizer=tuple(_reverse_bessel(p)))
-    if not pulls:
-        return law
-    if p == 0:
-        return law._replace(pull_kind=RECIPROCAL)
-    return law._replace(pull_kind=POLYNOMIAL, pull=tuple(_reverse_bessel(p - 1)))
-
-
-def _rational_law(kernel, pulls, bandwidth):
-    factor = float(kernel.pull(0.0))
-    return Law(
-        RATIONAL,
-        0.5 / (kernel.alpha * bandwidth**2),
-        factor * kernel.alpha,
-        pull_kind=RECIPROCAL if pulls else SAME,
-        pull=(factor,),
-        log_amplitude=float(kernel.log_profile(0.0)),
-    )
-
-
-def _user_law(kernel, pulls, bandwidth):
+def compile_profiles(profiles, bandwidth):
+    """Compiled profiles, or None if they cannot be compiled."""
+    kernel, slope = profiles.kernel, profiles.pull == "slope"
+    form = kernel.compiled_form(bandwidth, slope)
+    if form is not None:
+        return CompiledProfiles(form)
     parameters = kernel.get_params(deep=False)
     types = tuple(map(_type_of, parameters.values()))
-    methods = _compiled_methods(type(kernel), pulls, tuple(parameters), types)
+    methods = _compiled_methods(type(kernel), slope, tuple(parameters), types)
     if methods is None:
         return None
-    log_profile, pull, self_type = methods
-    return Law(
-        USER,
-        bandwidth**-2,
-        LOG2_E,
-        pull_kind=RECIPROCAL if pulls else SAME,
-        user=(log_profile, pull, self_type(**parameters)),
+    log_profile, slope_ratio, self_type = methods
+    form = CompiledForm(
+        "user", bandwidth**-2, LOG2_E, pull_kind="reciprocal" if slope else "same"
     )
+    return CompiledProfiles(form, (log_profile, slope_ratio, self_type(**parameters)))
 
 
 def _type_of(value):
@@ -121,7 +85,7 @@ def _type_of(value):
 
 
 @cache
-def _compiled_methods(kernel_type, pulls, names, types):
+def _compiled_methods(kernel_type, slope, names, types):
     """Compile a user's methods; return None, after one warning, if that fails.
 
     In the compiled methods a tuple of the parameters, with their names, stands
@@ -141,11 +105,11 @@ def _compiled_methods(kernel_type, pulls, names, types):
     self_type = namedtuple("Parameters", names)
     try:
         log_profile = compiled(kernel_type.log_profile)
-        pull = compiled(kernel_type.pull) if pulls else None
+        slope_ratio = compiled(kernel_type.slope_ratio) if slope else None
     except Exception as error:  # Numba raises many kinds
         _warn_not_compiled(f"{kernel_type.__name__} ({type(error).__name__})")
         return None
-    return log_profile, pull, self_type
+    return log_profile, slope_ratio, self_type
 
 
 @cache

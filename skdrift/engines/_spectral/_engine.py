@@ -24,19 +24,22 @@ from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from .._cpu._engine import NumbaEngine
-from .._cpu._profiles import law_of
-from .._interface import Engine, Profiles, Reduction, Work, equal_log_weights
+from .._cpu._profiles import compile_profiles
+from .._interface import BoundSources, Engine, Profiles, Reduction, Work
 from .._numpy import NumpyEngine
 from ._near import NearSources
-from ._split import Split, all_near, is_smooth, kernel_and_potential, mixture, splits
+from ._split import Split, all_near, is_mixture, is_smooth, splits
 
 if TYPE_CHECKING:
     from ..._typing import Floats
-    from ...engines._interface import Sources
 
 _LOGGER = logging.getLogger("skdrift")
 
 _MAX_FEATURES = 3
+# Pairs of one step from which sums are left to transforms, by number of columns; below
+# a few seconds, all pairs are exact. A kernel with a kink also needs neighbours.
+_MIN_PAIRS = {1: 1e8, 2: 1e8, 3: 1e9}
+_MIN_PAIRS_WITH_NEIGHBOURS = {1: 1e9, 2: 1e10}
 _LEAST_VERSION = 2, 5  # has grids of any fineness
 # Absolute error of a sum, relative to the kernel's peak, from each of its causes: the
 # transforms, the cut of the spectrum, the period, the split; and from all of them.
@@ -95,18 +98,25 @@ class NufftEngine(Engine):
         d = work.n_features
         if d > _MAX_FEATURES:
             return f"it works in at most {_MAX_FEATURES} columns, and the data have {d}"
-        kernels = kernel_and_potential(work.profiles)
-        if any(mixture(kernel, 1.0) is None for kernel in kernels):
+        if not is_mixture(work.profiles):
             return "the kernel is not known to be a mixture of Gaussians"
         reason = None if is_smooth(work.profiles) else not_compiled_reason()
         if reason is None:
             return None
         return (
-            f"the kernel {kernels[0]!r} needs sums over neighbours, and for these "
-            f"{reason}"
+            f"the kernel {work.profiles.kernel!r} needs sums over neighbours, and for "
+            f"these {reason}"
         )
 
-    def bind(self, sources: Floats, log_weights: Floats | None = None) -> Sources:
+    @staticmethod
+    def is_worth_it(work: Work) -> bool:
+        """In few columns, for reductions that take all pairs a few seconds."""
+        # By the kernel alone: whether Numba is there takes long to find out.
+        smooth = is_smooth(work.profiles)
+        least = _MIN_PAIRS if smooth else _MIN_PAIRS_WITH_NEIGHBOURS
+        return work.n_pairs >= least.get(work.n_features, math.inf)
+
+    def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
         return _NufftSources(sources, log_weights, self.tolerance)
 
@@ -135,14 +145,12 @@ def not_compiled_reason():
     return None
 
 
-class _NufftSources:
+class _NufftSources(BoundSources):
     def __init__(self, sources, log_weights, tolerance):
+        super().__init__(sources, log_weights)
         self.plan_transform = _import_finufft().Plan  # a broken one is found out here
-        self.given = sources, log_weights
         self.sources = sources.astype(np.float64)
-        if log_weights is None:
-            log_weights = equal_log_weights(len(sources))
-        log_weights = log_weights.astype(np.float64)
+        log_weights = self.log_weights.astype(np.float64)
         self.log_total = logsumexp(log_weights)
         self.weights = np.exp(log_weights - self.log_total)
         columns = np.ascontiguousarray(self.sources.T)  # much faster to search
@@ -154,7 +162,7 @@ class _NufftSources:
     def direct(self):
         """The sources, for sums over all of them."""
         engine = NumbaEngine() if self.compiled else NumpyEngine()
-        return engine.bind(*self.given)
+        return engine.bind(self.rows, self.log_weights)
 
     @cached_property
     def near(self):
@@ -236,9 +244,9 @@ class _NufftSources:
         return z, pulled
 
     def _near_sums(self, x, plan):
-        law = law_of(plan.profiles, plan.bandwidth)
+        compiled = compile_profiles(plan.profiles, plan.bandwidth)
         radius = plan.split.radius * plan.bandwidth
-        return self.near.sums(x, law, radius, plan.split.near)
+        return self.near.sums(x, compiled, radius, plan.split.near)
 
     def _far_sums(self, x, plan):
         grid, h, d = plan.grid, plan.bandwidth, x.shape[1]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._cpu import _loops as _compiled
+from .._cpu import _loops
 from .._cpu._loops import ABSENT, GROUP, in_threads
 
 # Rows of one tile: the fewer, the closer together they are.
@@ -33,14 +33,13 @@ class NearSources:
             self._log2_weights = np.maximum(np.log2(self._weights), _ABSENT)
         self._n = len(sources)
 
-    def sums(self, queries, law, radius, far=_NO_POLYNOMIALS):
+    def sums(self, queries, compiled, radius, far=_NO_POLYNOMIALS):
         """``sum_j w_j n(r_j)`` and ``sum_j w_j a(r_j) (y_j - x)`` within a radius.
 
         Parameters
         ----------
         queries : ndarray of shape (n_queries, n_features), float64
-        law : Law
-            The two profiles.
+        compiled : CompiledProfiles
         radius : float
             In the units of the sources.
         far : pair of ndarrays, default=empty
@@ -52,15 +51,15 @@ class NearSources:
         z : ndarray of shape (n_queries,)
         pulled : ndarray of shape (n_queries, n_features)
         """
-        _compiled.compile_all()
+        _loops.compile_all()
         n, d = queries.shape
         order = _tiles(queries, _TILE_QUERIES).ravel()
         x = _padded(queries[order % n])
         z, pulled = np.empty(len(x)), np.empty(x.shape)
-        sum_near = _compiled.sum_near
-        if law.user[0] is not None:
-            sum_near = _compiled.of_user(sum_near)
-        amplitude = math.exp(law.log_amplitude)
+        sum_near = _loops.sum_near
+        if compiled.user[0] is not None:
+            sum_near = _loops.of_user(sum_near)
+        amplitude = math.exp(compiled.form.log_amplitude)
         far = [polynomial / amplitude for polynomial in far]
 
         def task(q):
@@ -73,8 +72,8 @@ class NearSources:
                 self._high,
                 radius**2,
                 _ABSENT,
-                *law.numbers(x.dtype),
-                *law.user,
+                *compiled.numbers(x.dtype),
+                *compiled.user,
                 *far,
                 z[q],
                 pulled[q],

@@ -44,30 +44,15 @@ class Split(NamedTuple):
     near: tuple
 
 
-def kernel_and_potential(profiles):
-    """Kernel of the normaliser, and the one whose gradient is the pull.
-
-    The pull of a profile is h^2 times the gradient of the sum of its companion: of
-    the sharp one for the kernel itself, of the kernel for its slope.
-    """
-    kernel = getattr(profiles.log_normalizer, "__self__", None)
-    if profiles.pull is not None or kernel is None:
-        return kernel, kernel
-    try:
-        return kernel, kernel.sharp()
-    except NotImplementedError:
-        return kernel, None
-
-
-def mixture(kernel, least):
-    """Gaussians of a kernel, or None if it is no mixture of them."""
-    return None if kernel is None else kernel.gaussian_mixture(least)
+def is_mixture(profiles):
+    """Whether kernel and potential are known to be mixtures of Gaussians."""
+    kernels = profiles.kernel, profiles.potential
+    return all(k is not None and k.gaussian_mixture(1.0) is not None for k in kernels)
 
 
 def is_smooth(profiles):
     """Whether the kernel is one Gaussian, which needs no neighbours."""
-    kernel, _ = kernel_and_potential(profiles)
-    gaussians = mixture(kernel, 1.0)
+    gaussians = profiles.kernel.gaussian_mixture(1.0)
     return gaussians is not None and len(gaussians[0]) == 1
 
 
@@ -87,9 +72,9 @@ def splits(profiles, d, error):
     -------
     list of Split
     """
-    kernel, potential = kernel_and_potential(profiles)
-    key = type(kernel), repr(kernel), profiles.pull is None
-    return _splits(key, _Hidden((profiles, kernel, potential)), d, error)
+    kernel = profiles.kernel
+    key = type(kernel), repr(kernel), profiles.pull
+    return _splits(key, _Hidden((profiles,)), d, error)
 
 
 class _Hidden(tuple):
@@ -104,7 +89,8 @@ class _Hidden(tuple):
 
 @lru_cache
 def _splits(key, hidden, d, error):
-    profiles, kernel, potential = hidden
+    (profiles,) = hidden
+    kernel, potential = profiles.kernel, profiles.potential
     least = [1.0] if is_smooth(profiles) else 4.0 ** np.arange(-10, 3)
     found = [
         _split(
@@ -156,7 +142,7 @@ def _split(profiles, normalizer, potential, d, error):
 def _profiles_at(profiles, r):
     """Normaliser, and r times the pull."""
     n = np.exp(profiles.log_normalizer(r**2))
-    return n, r * n * (1 if profiles.pull is None else profiles.pull(r**2))
+    return n, r * n * profiles.ratio(r**2)
 
 
 def _gaussians(mixture, r2):

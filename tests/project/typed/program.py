@@ -58,7 +58,7 @@ class Cauchy(Kernel):
     def log_profile(self, r2: Any) -> Any:
         return -np.log1p(r2)
 
-    def pull(self, r2: Any) -> Any:
+    def slope_ratio(self, r2: Any) -> Any:
         return 2 / (1 + r2)
 
 
