@@ -86,13 +86,15 @@ def get_engine(name: EngineName, work: Work) -> Engine:
     return engine()
 
 
-def reasons_not_chosen(chosen: str, work: Work) -> dict[str, str]:
-    """Why ``"auto"`` did not choose faster engines, by their names.
+def reasons_not_chosen(name: str, chosen: str, work: Work) -> dict[str, str]:
+    """Why faster engines were not chosen, by their names, if the name is ``"auto"``.
 
     Only engines that would be worth it are named; errors of trials are not repeated
     here, as they were warned of.
     """
-    faster = takewhile(lambda name: name != chosen, _ENGINES)
+    if name != "auto":
+        return {}
+    faster = takewhile(lambda engine: engine != chosen, _ENGINES)
     wanted = [_ENGINES[name] for name in faster if _ENGINES[name].is_worth_it(work)]
     reasons = {engine.name: _obstacle(engine, work) for engine in wanted}
     return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -317,7 +317,7 @@ class FittedFlow(NamedTuple):
             See :meth:`skdrift.ConservativeDrifter.potential`.
         """
         z = self.scaling.to_internal(X)
-        field = self.bound(len(z), len(self.particles))
+        field: Any = self.bound(len(z), len(self.particles))
         return self.bandwidth**2 * field.log_ratio(z, self.particles, self.bandwidth)
 
     def log_density(self, X: Floats) -> Floats:
