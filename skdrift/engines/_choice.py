@@ -89,8 +89,8 @@ def get_engine(name: EngineName, work: Work) -> Engine:
 def reasons_not_chosen(chosen: str, work: Work) -> dict[str, str]:
     """Why ``"auto"`` did not choose faster engines, by their names.
 
-    Only engines that would be worth it are named; errors of trials are not repeated
-    here, as they were warned of.
+    Only engines that would be worth it are named. Failed trials are left out, because
+    they have their own warning.
     """
     faster = takewhile(lambda name: name != chosen, _ENGINES)
     wanted = [_ENGINES[name] for name in faster if _ENGINES[name].is_worth_it(work)]
