@@ -31,9 +31,9 @@ def brute_force(x, y, kernel, bandwidth, field, log_weights=None, deleted=None):
         with np.errstate(divide="ignore", invalid="ignore"):
             # Relative to the nearest source, so that far queries do not underflow.
             log_n = kernel.log_profile(r**2)
-            ratio = (
-                kernel.slope_ratio(r**2) if field == "conservative" else np.ones_like(r)
-            )
+            ratio = np.ones_like(r)
+            if field == "conservative":
+                ratio *= kernel.slope_ratio(r**2)
         ratio[r == 0] = 0
         n = w[keep] * np.exp(log_n - log_n.max())
         log_z.append(np.log(n.sum()) + log_n.max())

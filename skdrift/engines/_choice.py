@@ -89,8 +89,8 @@ def get_engine(name: EngineName, work: Work) -> Engine:
 def reasons_not_chosen(name: str, chosen: str, work: Work) -> dict[str, str]:
     """Why faster engines were not chosen, by their names, if the name is ``"auto"``.
 
-    Only engines that would be worth it are named; errors of trials are not repeated
-    here, as they were warned of.
+    Only engines that would be worth it are named. Failed trials are left out, because
+    they have their own warning.
     """
     if name != "auto":
         return {}

@@ -1,9 +1,10 @@
 """Dask engine: sources in shards on the workers of a cluster, partial results merged.
 
-Reductions over disjoint sets of sources merge exactly and in any order, so that a shard
-on another machine is one more tile. An array leaves this process once, in one piece per
-worker: as sources the pieces are the shards, as queries every worker fetches those that
-it lacks from the others. Results merge in a tree, on the workers; one comes home.
+Reductions over disjoint sets of sources merge exactly and in any order, so a shard on
+another machine is one more tile. An array leaves this process once, in one piece per
+worker. Pieces of sources are the shards; of the pieces of queries, every worker fetches
+the missing ones from other workers. Results are merged in a tree, on the workers, and
+one result comes back.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("skdrift")
 
-# Pairs from which a reduction repays its messages, and rows from which a shard repays
-# one more result to merge.
+# A reduction of fewer pairs costs less than its messages, and a shard of fewer rows
+# less than one more result to merge.
 _MIN_PAIRS = 3e6
 _MIN_SHARD_ROWS = 1000
-# Arrays that workers keep as queries: of one kind, of another, indices to delete.
+# Arrays that workers keep as queries: two kinds of queries, and indices to delete.
 _MAX_KEPT = 3
-# Times that a reduction is begun in all, should workers be lost.
+# Attempts at one reduction when workers are lost.
 _MAX_ATTEMPTS = 3
 # Seconds to wait until there is a worker.
 _PATIENCE = 30
@@ -53,24 +54,24 @@ _HOW_TO_START = (
 
 
 class DaskEngine(Engine):
-    """Sums by the workers of a dask cluster, that of the current client.
+    """Sums by the workers of the dask cluster of the current client.
 
     Sources are split evenly among the workers, which bind their shards once, by the
     first of KeOps (on a GPU), Numba (in as many threads as the worker has) and NumPy
-    that works there. Reductions of less than 3e6 pairs, or over less than 1000
-    sources, are computed by NumPy in this process: they would not repay the messages.
+    that works there. Reductions of fewer than 3e6 pairs, or over fewer than 1000
+    sources, are computed by NumPy in this process, which is faster than the messages.
 
-    If a worker is lost, what it had is sent to those that there are then.
+    If a worker is lost, its shards are sent to the remaining workers.
 
     Raises
     ------
     RuntimeError
         In a reduction, if the client was closed, if the cluster has no worker, if the
-        workers cannot import skdrift, or if they are lost again and again.
+        workers cannot import skdrift, or if workers are lost in every attempt.
 
     See Also
     --------
-    merge : What becomes of the results of two shards.
+    merge : Combine the results of two shards.
 
     Examples
     --------
@@ -113,7 +114,7 @@ class DaskEngine(Engine):
         return _DaskSources(self, sources, log_weights)
 
     def _workers(self):
-        """Workers that the arrays are on."""
+        """Workers that keep the arrays."""
         if self._kept_workers is None:
             self._kept_workers = _Workers(_current_client())
         return self._kept_workers
@@ -142,11 +143,11 @@ class _DaskSources(BoundSources):
                 lost = error
                 self.engine._forget_workers()
                 _LOGGER.warning(
-                    "Workers were lost, and a reduction begins anew: %s", lost
+                    "Workers were lost; the reduction is computed again: %s", lost
                 )
         raise RuntimeError(
             f"Workers of the dask cluster were lost in each of {_MAX_ATTEMPTS} "
-            f"attempts of one reduction ({lost}). Their logs may tell why: too little "
+            f"attempts of one reduction ({lost}). Their logs may tell why; too little "
             "memory is a frequent cause. Repair the cluster, or choose another engine."
         ) from lost
 
@@ -171,7 +172,7 @@ class _DaskSources(BoundSources):
             return _merge_all(workers, parts, [where for where, _ in shards])
 
     def _shards_on(self, workers):
-        """Pairs of a worker and its shard, made for these workers if need be."""
+        """Pairs of a worker and its shard, made for these workers at first use."""
         if self._shards[0] is not workers:
             rows = workers.find(self.rows) or workers.put(self.rows)
             self._shards = workers, list(self._make_shards(workers, rows))
@@ -223,7 +224,7 @@ class _Shard:
         return self.bound.reduce(queries, profiles, bandwidth, deleted)
 
     def __getstate__(self):
-        # What an engine keeps may be on a GPU; another worker binds anew.
+        # Bound sources may be on a GPU; another worker binds its own.
         return {name: value for name, value in vars(self).items() if name != "bound"}
 
     def __sizeof__(self):
@@ -254,7 +255,7 @@ def _engine_here():
 
 @contextmanager
 def _threads_of_worker():
-    """Let compiled code have the threads of this worker, not all of the machine."""
+    """Give compiled code the threads of this worker, not all of the machine."""
     if _engine_here() is not NumbaEngine:
         yield
         return
@@ -274,7 +275,7 @@ def _threads_of_worker():
 
 
 class _WorkersLost(Exception):
-    """What has been sent to the workers is there no longer."""
+    """The workers no longer have the arrays that were sent to them."""
 
 
 class _Pieces(NamedTuple):
@@ -286,7 +287,7 @@ class _Pieces(NamedTuple):
 
 
 class _Workers:
-    """The workers of a client, and the arrays that they keep as queries."""
+    """Workers of a client, and the arrays that they keep as queries."""
 
     def __init__(self, client):
         if client is None:
@@ -303,14 +304,14 @@ class _Workers:
         except _WorkersLost as error:
             raise RuntimeError(
                 f"The dask cluster had no worker for {_PATIENCE} seconds; start "
-                "workers (an adaptive cluster: at least one at all times), and wait "
-                "for them by client.wait_for_workers(n)."
+                "workers (an adaptive cluster needs at least one at all times), and "
+                "wait for them with client.wait_for_workers(n)."
             ) from error
 
     def _count(self):
-        """Number of workers, all of which can load what they will be sent.
+        """Number of workers, after a check that all of them can import this module.
 
-        One that cannot would end without a word.
+        A worker that cannot would end without an error message.
         """
         try:
             with _watched(self.client, *_NOT_IN_TIME):
@@ -318,9 +319,9 @@ class _Workers:
                 return len(self.client.run(importlib.import_module, __name__))
         except ImportError as error:
             raise RuntimeError(
-                "The scheduler or a worker of the dask cluster cannot import what this "
-                f"process has ({error}); install the same versions of skdrift and its "
-                "dependencies there, or choose another engine."
+                "The scheduler or a worker of the dask cluster cannot import skdrift "
+                f"or a dependency ({error}); install the versions of this process "
+                "there, or choose another engine."
             ) from error
 
     def put(self, array):
@@ -345,13 +346,13 @@ class _Workers:
         return None
 
     def keep(self, array):
-        """Pieces of an array that will be needed again, sent if need be."""
+        """Pieces of an array that will be needed again, sent if they are not there."""
         pieces = self.find(array)
         if pieces is None:
             known = array.copy()
             pieces = self.put(known)
             self._kept.append((known, pieces))
-        # The one that was used last is the last to go.
+        # The array that was used last is dropped last.
         self._kept.sort(key=lambda kept: kept[1] is pieces)
         del self._kept[:-_MAX_KEPT]
         return pieces
@@ -370,14 +371,14 @@ def _first(workers):
 
 @contextmanager
 def _watched(client, *signs):
-    """Tell errors of the cluster from those of the work; some are signs of a loss."""
+    """Tell errors of the cluster from errors of the work; some mean lost workers."""
     try:
         yield
     except Exception as error:
         if client.status != "running":
             raise RuntimeError(
                 "The dask client was closed, or lost its scheduler, in a reduction. To "
-                f"go on, {_HOW_TO_START}, and call again; or choose another engine."
+                f"continue, {_HOW_TO_START}, and call again; or choose another engine."
             ) from error
         if isinstance(error, signs):
             raise _WorkersLost(f"{type(error).__name__}: {error}") from error

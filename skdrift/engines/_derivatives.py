@@ -151,9 +151,9 @@ def _tile_shape(n_sources, d):
 def _at_zero(function):
     """Value that counts for a coincident point: 0 where there is no limit."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(function(np.zeros(1))[0])
+        value = float(np.squeeze(function(np.zeros(1))))
         if np.isnan(value):
-            value = float(function(np.array([_NEARLY_ZERO**2]))[0])
+            value = float(np.squeeze(function(np.array([_NEARLY_ZERO**2]))))
     return value if np.isfinite(value) else 0.0
 
 

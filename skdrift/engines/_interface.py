@@ -1,4 +1,4 @@
-"""The interface of an engine: what it computes, and how partial results combine.
+"""The interface of the engines: their reduction, and how partial results combine.
 
 For a query x and sources y_j with weights w_j, a normaliser profile n and a
 pull profile a of the scaled distance r_j = |x - y_j| / h,
@@ -212,7 +212,7 @@ class BoundSources:
         bandwidth: float,
         deleted: NDArray[np.integer[Any]] | None = None,
     ) -> Moments:
-        """Reduce with what the derivative of the displacement needs.
+        """Reduce with the sums that the derivative of the displacement needs.
 
         The base class sums with NumPy, in float64.
 

@@ -38,8 +38,8 @@ class KeopsEngine(Engine):
     ----------
     device : {"cuda", "cpu"}, default=None
         Where PyTorch keeps the sources between reductions. None stands for the GPU, if
-        there is one that PyTorch can use; otherwise arrays are NumPy's, and KeOps
-        itself takes them to the GPU, if there is one, in every reduction.
+        there is one that PyTorch can use; otherwise arrays belong to NumPy, and KeOps
+        itself copies them to a GPU, if there is one, in every reduction.
     """
 
     name = "keops"
@@ -79,7 +79,9 @@ class _KeopsSources(BoundSources):
         self.centre = sources.mean(axis=0)
         self.dtype = sources.dtype
         self.sources = memory.put(sources - self.centre)
-        self.log_w = memory.put(self.log_weights.astype(self.dtype).reshape(-1, 1))
+        # Infinite log-weights, of sources that do not count, would make NaNs.
+        log_w = np.maximum(self.log_weights, _deleted_log_weight(self.dtype))
+        self.log_w = memory.put(log_w.astype(self.dtype).reshape(-1, 1))
         self.labels = memory.put(_exact_labels(np.arange(len(sources)), self.dtype))
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
@@ -110,7 +112,7 @@ class _KeopsSources(BoundSources):
 
 
 class _HostMemory:
-    """Arrays of NumPy, which KeOps takes to a GPU by itself."""
+    """Arrays of NumPy, which KeOps copies to a GPU by itself."""
 
     def __init__(self):
         self.keops = _import_keops("numpy")
@@ -172,10 +174,10 @@ def _explained():
     except Exception as error:  # a damaged cache or compiler raises all kinds
         raise RuntimeError(
             f"KeOps failed ({type(error).__name__}: {error}). Its cache folder may be "
-            "damaged (delete it: ~/.cache/keops<version>, or what the environment "
-            "variable KEOPS_CACHE_FOLDER names) or not writable, or the C++ compiler "
-            "or the Python headers do not work (pykeops.test_numpy_bindings() shows "
-            "what the compiler says)."
+            "damaged (delete it: ~/.cache/keops<version>, or the folder in the "
+            "environment variable KEOPS_CACHE_FOLDER) or not writable, or the C++ "
+            "compiler or the Python headers do not work (pykeops.test_numpy_bindings() "
+            "shows the compiler's messages)."
         ) from error
 
 

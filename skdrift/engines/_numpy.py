@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
 _DIFFERENCE_MAX_FEATURES = 4
-# Tiles of this many pairs stay in a core's cache. Larger temporaries may besides go
+# Tiles of this many pairs stay in a core's cache. Larger temporaries may also go
 # back to the system after every use: sums took up to 1.9 times as long with 2**17.
 _TILE_PAIRS = 2**15
 _TILE_SOURCES = 1024
@@ -27,8 +27,8 @@ _TILE_BUFFERS = 6
 class NumpyEngine(Engine):
     """Tiles of broadcasting and BLAS, in the precision of the sources.
 
-    Tiles of pairs stay below scikit-learn's ``working_memory`` setting; besides
-    them and the result there are copies of the sources and the queries.
+    Tiles of pairs stay below scikit-learn's ``working_memory`` setting;
+    other than these and the result there are copies of the sources and the queries.
     """
 
     name = "numpy"

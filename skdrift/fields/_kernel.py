@@ -183,7 +183,7 @@ class BoundDriftField(BoundField):
         return terms.velocity, terms.jacobian
 
     def _own_terms(self, queries, n_particles):
-        """Logs of what a tracer adds to the normalisers of data and model."""
+        """Logs of the terms that a tracer adds to the normalisers of data and model."""
         log_n = float(self.profiles.log_normalizer(np.zeros(1))[0])
         return (
             np.full(len(queries), log_n + np.log(share / n_particles), queries.dtype)

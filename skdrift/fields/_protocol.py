@@ -25,7 +25,7 @@ class Terms(NamedTuple):
 
     @property
     def velocity(self) -> Floats:
-        """Displacement of the data minus that of the model."""
+        """Displacement of the data minus displacement of the model."""
         return self.data.displacement - self.model.displacement
 
     @property
@@ -89,7 +89,7 @@ class BoundField:
     def advance(
         self, particles: Floats, bandwidth: float, state: Any = None
     ) -> tuple[Floats, Any]:
-        """Velocity of every particle, and what the next step starts from.
+        """Velocity of every particle, and the state for the next step.
 
         Parameters
         ----------

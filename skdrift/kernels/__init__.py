@@ -6,14 +6,13 @@ whose slope is k, and its *slope* ``kb(r) = -k'(r) / r``, which is the pull of t
 gradient of k; ``(k#)b = k``. The Gaussian is the only kernel that is its own
 neighbour, which is why its mean shift is a gradient.
 
-Every engine works in the log domain, so a kernel states two functions of the
-*squared* scaled distance, written with NumPy functions only:
+Every engine works in the log domain, so a kernel consists of two functions of
+the *squared* scaled distance, written with NumPy functions only:
 
 * ``log_profile(r2)``: ``log k(r)``;
 * ``slope_ratio(r2)``: ``kb(r) / k(r) = -(d log k / dr) / r``.
 
-Everything else follows from these two, numerically or by the closed forms that a kernel
-states.
+Everything else follows from these two, numerically or in closed form.
 """
 
 from ._base import Kernel

@@ -224,7 +224,7 @@ class Kernel(BaseEstimator):
             The kernel whose slope is the profile of this one.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} states no sharp companion; define sharp()"
+            f"{type(self).__name__} has no sharp companion; define sharp()"
         )
 
     def squared(self) -> tuple[Kernel, float] | None:

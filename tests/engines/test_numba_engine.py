@@ -51,17 +51,6 @@ def assert_reduces(x, y, kernel, h, field, log_w=None, deleted=None):
     assert_allclose(result.displacement, pulled, rtol=0, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("kernel", KERNELS, ids=repr)
-def test_against_brute_force(kernel, field, dtype):
-    for d in DIMENSIONS:
-        x, y, log_w = make_problem(d, dtype)
-        h = 0.5 * np.sqrt(d)
-        assert_reduces(x, y, kernel, h, field, log_w, np.arange(len(x)))
-        assert_reduces(x, y, kernel, h, field)
-
-
 @pytest.mark.parametrize("d", [2, 9, 64])
 @pytest.mark.parametrize("field", FIELDS)
 def test_against_numpy_engine(field, d):
@@ -173,48 +162,6 @@ def test_far_queries_and_near_ones_together_in_single_precision():
         for field in FIELDS:
             deleted = np.arange(len(x))
             assert_reduces(x, y, kernel, 0.5, field, log_w, deleted)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("d", [2, 30])
-def test_coincident_points_pull_nowhere(d, dtype):
-    y = np.zeros((3, d), dtype)
-    y[1, 0], y[2, 0] = 1.0, -1.0
-    profiles = conservative(Matern(nu=0.5))
-    centre = NumbaEngine().bind(y).reduce(y[:1], profiles, 1.0)
-    assert_allclose(centre.displacement, 0, atol=1e-6)
-    two = NumbaEngine().bind(y[:2]).reduce(y[:1], profiles, 1.0)
-    e = np.exp(-1)
-    assert_allclose(two.displacement[0, 0], e / (1 + e), rtol=1e-6)
-    same = NumbaEngine().bind(y[:1]).reduce(y[:1], profiles, 1.0)
-    assert_allclose(same.displacement, 0)
-    assert_allclose(same.log_z, 0)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("d", [2, 30])
-def test_deleting_the_only_source_leaves_nothing(d, dtype):
-    x = np.ones((1, d), dtype)
-    for kernel in KERNELS:
-        for field in FIELDS.values():
-            result = NumbaEngine().bind(x).reduce(x, field(kernel), 1.0, np.array([0]))
-            assert result.log_z[0] == -np.inf
-            assert_allclose(result.displacement, 0)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("d", [2, 30])
-def test_sources_of_weight_zero_do_not_count(d, dtype):
-    x, y, _ = make_problem(d, dtype)
-    log_w = np.where(np.arange(len(y)) < 100, -np.log(100), -np.inf).astype(dtype)
-    profiles = displacement(Matern())
-    some = NumbaEngine().bind(y, log_w).reduce(x, profiles, 1.0)
-    rest = NumbaEngine().bind(y[:100]).reduce(x, profiles, 1.0)
-    tolerance = TOLERANCE[dtype]
-    assert_allclose(some.log_z, rest.log_z, rtol=tolerance)
-    assert_allclose(some.displacement, rest.displacement, atol=tolerance)
-    none = NumbaEngine().bind(y, np.full_like(log_w, -np.inf))
-    assert np.all(none.reduce(x, profiles, 1.0).log_z == -np.inf)
 
 
 def test_an_outlier_costs_no_digits():

@@ -40,9 +40,9 @@ _LN_2 = 0.6931471805599453
 class NumbaEngine(Engine):
     """Exact sums in vectorised loops, compiled once and kept on disk.
 
-    Uses as many threads as ``numba.get_num_threads()`` says; the result does not
-    depend on that number. In float32, queries far from all sources are summed in
-    float64, where alone their weights are accurate.
+    The number of threads is ``numba.get_num_threads()``; the result does not depend on
+    it. In float32, queries far from all sources are summed in float64, because their
+    weights are not accurate otherwise.
     """
 
     name = "numba"

@@ -352,8 +352,8 @@ def sum_near(
 ):
     """Sum the profiles minus polynomials (if any) over the sources within a radius.
 
-    In double precision and without a shift of the log domain: what is not near is
-    not needed, and what is near does not underflow.
+    In double precision and without a shift of the log domain: far sources are not
+    needed, and near ones do not underflow.
     """
     n = len(x)
     size = log_w.shape[1]
@@ -564,7 +564,7 @@ def in_threads(task, rows, n_sources, task_rows=_TASK_ROWS):
     n_threads = numba.get_num_threads()
     if rows * n_sources < _THREADING_MIN_PAIRS:
         n_threads = 1
-    # A few tasks for each thread level out what else the machine does.
+    # A few tasks for each thread even out the other load of the machine.
     size = min(task_rows, GROUP * (1 + rows // (4 * GROUP * n_threads)))
     slices = [slice(i, min(i + size, rows)) for i in range(0, rows, size)]
     if n_threads == 1:

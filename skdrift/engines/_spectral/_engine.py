@@ -1,9 +1,9 @@
 """Spectral engine: kernel sums in few dimensions by nonuniform fast Fourier transform.
 
 A kernel sum is a convolution, hence a product of Fourier transforms: one transform
-takes the sources to frequencies, one takes the product with the kernel's spectrum to
+goes from the sources to frequencies, one from the product with the kernel's spectrum to
 the queries. The cost is linear in queries plus sources, not in their product. A kernel
-that is not smooth is split (see :mod:`._split`): what is left of it near the origin is
+that is not smooth is split (see :mod:`._split`): the remainder near the origin is
 summed over neighbours.
 
 The error of a spectral sum is absolute: relative to the kernel's peak it is the same
@@ -110,8 +110,8 @@ class NufftEngine(Engine):
 
     @staticmethod
     def is_worth_it(work: Work) -> bool:
-        """In few columns, for reductions that take all pairs a few seconds."""
-        # By the kernel alone: whether Numba is there takes long to find out.
+        """In few columns, for reductions whose pairs would need a few seconds."""
+        # By the kernel alone: to find out whether Numba works is slow.
         smooth = is_smooth(work.profiles)
         least = _MIN_PAIRS if smooth else _MIN_PAIRS_WITH_NEIGHBOURS
         return work.n_pairs >= least.get(work.n_features, math.inf)
@@ -174,15 +174,14 @@ class _NufftSources(BoundSources):
         x = queries.astype(np.float64)
         plan = self._plan(x, profiles, bandwidth) if len(x) > 0 else None
         if plan is None:
-            _LOGGER.info("nufft: the bandwidth does not suit it; all pairs are summed")
+            _LOGGER.info("nufft: unsuitable bandwidth; all pairs are summed")
             return self.direct.reduce(queries, profiles, bandwidth, deleted)
 
         peak = math.exp(profiles.log_normalizer(np.zeros(1))[0])
-        own = np.zeros(len(x))
-        if deleted is not None:
-            own = np.where(deleted < 0, 0.0, peak * self.weights[deleted])
+        own, own_pulled = self._deleted_terms(x, plan, peak, deleted)
         z, pulled = self._sums(x, plan)
         z -= own
+        pulled -= own_pulled
         sure = self._is_sure(z, pulled, _TOTAL_ERROR * peak, bandwidth)
         rest = np.flatnonzero(~sure)
         split = all_near(profiles, _NEAR_ERROR)
@@ -190,6 +189,7 @@ class _NufftSources(BoundSources):
             plan = plan._replace(split=split)
             z[rest], pulled[rest] = self._near_sums(x[rest], plan)
             z[rest] -= own[rest]
+            pulled[rest] -= own_pulled[rest]
             error = _NEAR_ERROR * np.maximum(peak, own[rest])
             sure[rest] = self._is_sure(z[rest], pulled[rest], error, bandwidth)
         z[~sure] = 1
@@ -201,6 +201,22 @@ class _NufftSources(BoundSources):
             )
         dtype = queries.dtype
         return Reduction(log_z.astype(dtype), displacement.astype(dtype))
+
+    def _deleted_terms(self, x, plan, peak, deleted):
+        """Summands of the deleted sources, most of which are where their query is."""
+        own, pulled = np.zeros(len(x)), np.zeros(x.shape)
+        if deleted is None:
+            return own, pulled
+        own = np.where(deleted < 0, 0.0, peak * self.weights[deleted])
+        offset = self.sources[deleted] - x
+        r2 = np.einsum("ij,ij->i", offset, offset) / plan.bandwidth**2
+        apart = np.flatnonzero((deleted >= 0) & (r2 > 0))
+        if len(apart) > 0:
+            r2 = r2[apart]
+            own[apart] *= np.exp(plan.profiles.log_normalizer(r2)) / peak
+            ratio = plan.profiles.ratio(r2)
+            pulled[apart] = (own[apart] * ratio)[:, None] * offset[apart]
+        return own, pulled
 
     def _is_sure(self, z, pulled, error, h):
         """Whether both ``log z`` and ``pulled / z`` are within the tolerance."""

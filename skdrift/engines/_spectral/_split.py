@@ -1,7 +1,7 @@
 """A kernel in two parts: a smooth one for a grid, the rest for near neighbours.
 
 A kernel that is a mixture of Gaussians ``exp(-r^2 / (4 t))`` splits at some t: the wide
-ones are smooth, so that few frequencies hold their sum, and what is left of the kernel
+ones are smooth, so that few frequencies hold their sum, and the rest of the kernel
 dies out within a few widths of the narrowest of them. It is the idea of Ewald's sums.
 """
 
