@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._doc_link import DocLinkMixin
 from ._drifters import ConservativeDrifter
 from ._estimator import VersionedStateMixin, forget
 from .metrics._scorer import draw
@@ -28,9 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DriftOversampler"]
 
 
-class DriftOversampler(
-    OneToOneFeatureMixin, DocLinkMixin, VersionedStateMixin, BaseEstimator
-):
+class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator):
     """Over-sample small classes by rows drawn from drifters that are fitted to them.
 
     A sampler of imbalanced-learn, which need not be installed: steps of this kind go

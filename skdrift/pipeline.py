@@ -10,7 +10,6 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._doc_link import DocLinkMixin
 from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def _final_transforms(pipeline):
     return bool(pipeline.steps) and hasattr(pipeline.steps[-1][1], "transform")
 
 
-class DriftPipeline(DocLinkMixin, VersionedStateMixin, Pipeline):
+class DriftPipeline(VersionedStateMixin, Pipeline):
     """Pipeline that ends in a drifter and draws rows in the units of its input.
 
     A ``sklearn.pipeline.Pipeline`` with one more method: :meth:`sample` draws

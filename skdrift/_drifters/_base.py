@@ -31,7 +31,6 @@ from .._data._columns import DiscreteColumns
 from .._data._frames import unusable_columns
 from .._data._neighbors import NearestRows, even_choice
 from .._data._rows import Scaling, Table, make_table
-from .._doc_link import DocLinkMixin
 from .._estimator import VersionedStateMixin, fit_context, forget, own_stream
 from .._starts import _draws as starts
 from .._starts._densities import (
@@ -208,7 +207,6 @@ class BaseDrifter(
     TransformerMixin,
     DensityMixin,
     CallbackSupportMixin,
-    DocLinkMixin,
     VersionedStateMixin,
     BaseEstimator,
     metaclass=ABCMeta,

@@ -29,7 +29,6 @@ from .._data._checks import check_weight
 from .._data._columns import DiscreteColumns
 from .._data._neighbors import NearestRows
 from .._data._rows import Scaling, Table, make_table
-from .._doc_link import DocLinkMixin
 from .._drifters import ConservativeDrifter
 from .._drifters._base import BaseDrifter
 from .._estimator import VersionedStateMixin, fit_context, forget, own_stream
@@ -260,7 +259,7 @@ def _outputs(learner, inputs):
     return rows
 
 
-class DriftGenerator(DensityMixin, DocLinkMixin, VersionedStateMixin, BaseEstimator):
+class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     """A regressor from noise to rows, trained by drifting: new rows in one pass.
 
     A generator f maps latent noise z, standard normal, to rows. Every training step

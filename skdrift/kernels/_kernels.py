@@ -26,8 +26,6 @@ import numpy as np
 from scipy.special import gammaln, hyp0f1, kve, logsumexp
 from sklearn.base import BaseEstimator
 
-from .._doc_link import DocLinkMixin
-
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -43,7 +41,7 @@ __all__ = [
 ]
 
 
-class Kernel(DocLinkMixin, BaseEstimator):
+class Kernel(BaseEstimator):
     """Base class of the radial kernels; subclass it to write one of your own.
 
     A subclass defines :meth:`log_profile` and :meth:`pull`, both elementwise and

@@ -18,7 +18,6 @@ from sklearn.utils.validation import (
 
 from .._data._columns import OCCURRENCES
 from .._data._frames import Arrays, library_of
-from .._doc_link import DocLinkMixin
 from .._drifters import ConservativeDrifter
 from .._estimator import VersionedStateMixin, forget
 from ..metrics._scorer import draw
@@ -37,7 +36,7 @@ _LARGEST_INTEGER = 2**53
 _BATCH = 1000
 
 
-class TableEncoder(TransformerMixin, DocLinkMixin, VersionedStateMixin, BaseEstimator):
+class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
     """Encode a data frame of mixed columns as numbers that can be decoded.
 
     - Real numbers stay as they are.
@@ -442,7 +441,7 @@ def _check_kind(fitted, column):
         )
 
 
-class TabularDrifter(DocLinkMixin, VersionedStateMixin, BaseEstimator):
+class TabularDrifter(VersionedStateMixin, BaseEstimator):
     """Draw rows like those of a data frame of mixed columns.
 
     A :class:`TableEncoder` turns the frame into numbers, a drifter is fitted to
