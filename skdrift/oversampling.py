@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from ._drifters import ConservativeDrifter
 from ._estimator import VersionedStateMixin, forget
-from .metrics._scorer import draw
+from .metrics._draw import draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from inspect import signature
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, check_scalar
 
+from ._draw import draw
 from ._memorization import closest_record_ratio, memorization_auc, near_copy_share
 from ._neighborhoods import coverage
 from ._samples import check_samples
@@ -170,22 +169,3 @@ def _direction(metric):
             "greater_is_better=True or False."
         )
     return _GREATER_IS_BETTER[metric]
-
-
-def draw(estimator, n_samples, seed):
-    """Rows from anything with a method ``sample``, in the units it was fitted in."""
-    if isinstance(estimator, Pipeline):
-        rows = draw(estimator[-1], n_samples, seed)
-        return estimator[:-1].inverse_transform(rows)
-    if not hasattr(estimator, "sample"):
-        raise TypeError(
-            "Rows are drawn from the estimator, which must have a method 'sample'; "
-            f"{type(estimator).__name__} has none."
-        )
-    if "random_state" in signature(estimator.sample).parameters:
-        return estimator.sample(n_samples, random_state=seed)
-    # A mixture model draws by its own parameter, and returns components as well.
-    estimator = copy(estimator)
-    estimator.random_state = seed
-    rows = estimator.sample(n_samples)
-    return rows[0] if isinstance(rows, tuple) else rows

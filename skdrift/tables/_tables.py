@@ -20,7 +20,7 @@ from .._data._columns import OCCURRENCES
 from .._data._frames import Arrays, library_of
 from .._drifters import ConservativeDrifter
 from .._estimator import VersionedStateMixin, forget
-from ..metrics._scorer import draw
+from ..metrics._draw import draw
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
