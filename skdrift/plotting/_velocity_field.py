@@ -165,9 +165,8 @@ class VelocityFieldDisplay:
             )
         plane = column_indices(features, names, 2)
         as_given, X = container_like(X), check_data(X, d)
-        grid = _grid(
-            X[:, plane], estimator.particles_[:, plane], margin, grid_resolution
-        )
+        particles = estimator.particles_[:, plane]
+        grid = _grid(X[:, plane], particles, margin, grid_resolution)
         points = as_given(_plane_points(grid, plane, _check_reference(reference, X)))
 
         shape = (grid_resolution, grid_resolution)
