@@ -87,7 +87,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            pandas or polars frame, or array of numbers.
+            Frame of pandas or polars, or array of numbers.
         y : None
             Ignored. A label is a column of `X`.
         sample_weight : array-like of shape (n_samples,), default=None

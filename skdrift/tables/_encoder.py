@@ -89,7 +89,7 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            pandas or polars frame, or array of numbers.
+            Frame of pandas or polars, or array of numbers.
         y : None
             Ignored, present for API consistency.
 
