@@ -40,8 +40,6 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "thumbnail_size": (640, 400),
 }
-# Diagrams of estimators in the gallery lead to their pages here.
-os.environ["SKDRIFT_DOC_URL"] = ".."
 copybutton_exclude = ".linenos, .gp, .go"
 exclude_patterns = ["_build"]
 source_suffix = {".rst": "restructuredtext"}

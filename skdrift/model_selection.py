@@ -1,4 +1,4 @@
-"""Choosing a bandwidth by cross-validation."""
+"""Selection of a bandwidth by cross-validation."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ __all__ = ["one_standard_error"]
 
 
 def one_standard_error(cv_results: Mapping[str, Any]) -> int:
-    """Pick the largest bandwidth within one standard error of the best score.
+    """Select the largest bandwidth within one standard error of the best score.
 
-    Scores of neighbouring bandwidths differ by less than their noise. Of models that
-    are as good as the best, the one with the largest bandwidth is the smoothest and
-    copies the least. For the `refit` parameter of
-    ``GridSearchCV`` and its relatives.
+    Scores of neighbouring bandwidths differ by less than their standard error. Among
+    models that are as good as the best one, the largest bandwidth gives the smoothest
+    model, with the least memorisation. Pass this function as the `refit` parameter of
+    ``GridSearchCV`` or a similar search.
 
     Parameters
     ----------
     cv_results : dict of ndarrays
-        The ``cv_results_`` of a search over one numerical parameter named
-        ``bandwidth`` (of a pipeline's step: ``<step>__bandwidth``), and any others.
+        The ``cv_results_`` of a search over a numerical parameter named ``bandwidth``
+        (in a pipeline, ``<step>__bandwidth``) and any other parameters.
 
     Returns
     -------
     int
-        Index of the candidate.
+        Index of the selected candidate.
 
     Raises
     ------
     ValueError
-        If there is not one such parameter, a value is not a number, the search had
-        several metrics, or no candidate has a finite score.
+        If there is no such parameter or more than one, a value is not a number, the
+        search had several metrics, or no candidate has a finite score.
 
     References
     ----------
@@ -59,14 +59,14 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     bandwidth = _bandwidths(cv_results)
     if "mean_test_score" not in cv_results:
         raise ValueError(
-            "The 'cv_results' hold no 'mean_test_score': the search must have a single "
-            "metric for one_standard_error to judge by."
+            "The 'cv_results' have no 'mean_test_score'. one_standard_error requires a "
+            "search with a single metric."
         )
     mean = np.asarray(cv_results["mean_test_score"], dtype=float)
     if not np.isfinite(mean).any():
         raise ValueError(
-            "The 'cv_results' hold no finite score: every fit failed, or its score is "
-            "not a number. Run the search with error_score='raise' to see why."
+            "The 'cv_results' have no finite score: every fit failed, or its score is "
+            "NaN. Run the search with error_score='raise' to see why."
         )
     best = np.nanargmax(mean)
     n_splits = sum(
@@ -74,7 +74,7 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     )
     error = cv_results["std_test_score"][best] / np.sqrt(n_splits)
     good = mean >= mean[best] - error
-    # Among equal bandwidths, the best score.
+    # Candidates of equal bandwidth are ranked by their score.
     return int(max(np.flatnonzero(good), key=lambda i: (bandwidth[i], mean[i])))
 
 
@@ -93,10 +93,10 @@ def _bandwidths(cv_results):
     values = cv_results[names[0]]
     try:
         if np.ma.is_masked(values):
-            raise TypeError("some candidates have none")
+            raise TypeError("some candidates have no bandwidth")
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The values of {names[0].removeprefix('param_')!r} must be numbers, one "
-            f"for every candidate; got {list(values)}."
+            f"for each candidate; got {list(values)}."
         ) from error

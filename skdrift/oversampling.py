@@ -1,4 +1,4 @@
-"""Balancing classes by drawn rows, with the interface of imbalanced-learn."""
+"""Over-sampling of classes, with the interface of imbalanced-learn."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from ._docstrings import documented
 from ._drifters import ConservativeDrifter
 from ._estimator import VersionedStateMixin, forget
-from .metrics._scorer import draw
+from .metrics._draw import draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,32 +27,44 @@ if TYPE_CHECKING:
 
 __all__ = ["DriftOversampler"]
 
+_SHARED = {
+    "X": """
+        X : array-like of shape (n_samples, n_features)
+            Training data.
+        """,
+    "y": """
+        y : array-like of shape (n_samples,)
+            Classes of the samples.
+        """,
+}
+
 
 class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator):
-    """Over-sample small classes by rows drawn from drifters that are fitted to them.
+    """Over-sample small classes with samples from drifters fitted to each class.
 
-    A sampler of imbalanced-learn, which need not be installed: steps of this kind go
-    into an ``imblearn.pipeline.Pipeline`` before a classifier, where they act in `fit`
-    alone. Resample training rows only: scores of rows that were drawn mean nothing.
+    The interface is the one of samplers in imbalanced-learn, which is not required. Use
+    it as a step of an ``imblearn.pipeline.Pipeline`` before a classifier, where it is
+    applied in `fit` only. Resample training data only: a score on generated samples
+    does not measure the performance on real ones.
 
     Parameters
     ----------
     drifter : object, default=None
-        Generator with methods ``fit`` and ``sample``, cloned for every class. None
-        takes ``ConservativeDrifter()``.
+        Generator with methods ``fit`` and ``sample``, cloned for every class. If None,
+        ``ConservativeDrifter()``.
     sampling_strategy : "auto", float or dict, default="auto"
-        How many rows a class has in the end. ``"auto"``: as many as the largest. A
-        float, for two classes: the smaller one has this share of the larger one's
-        rows. A dict: the number by class; other classes stay as they are.
+        Number of samples of each class after resampling. ``"auto"``: as many as in the
+        largest class. A float, for two classes only: size of the smaller class relative
+        to the larger one. A dict: the number by class; other classes are not changed.
     random_state : int, RandomState instance or None, default=None
-        Source of the draws.
+        Seed of the fits and draws.
 
     Attributes
     ----------
     sampling_strategy_ : dict
-        Number of rows that are drawn, for every class that gets some.
+        Number of samples to draw, for every class that needs some.
     drifters_ : dict
-        The generators that were fitted by :meth:`fit_resample`, by class.
+        The generators fitted by :meth:`fit_resample`, by class.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -59,7 +72,7 @@ class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator)
 
     See Also
     --------
-    skdrift.ConservativeDrifter : Draws the rows.
+    skdrift.ConservativeDrifter : The default generator.
 
     References
     ----------
@@ -100,20 +113,19 @@ class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator)
         self.sampling_strategy = sampling_strategy
         self.random_state = random_state
 
+    @documented(_SHARED)
     def fit(self, X: Table, y: ArrayLike) -> Self:
-        """Check the input and count the rows that are to be drawn.
+        """Check the input and compute the number of samples to draw.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            Their classes.
+        {X}
+        {y}
 
         Returns
         -------
         self : object
-            Only :meth:`fit_resample` draws.
+            The sampler. Only :meth:`fit_resample` draws.
 
         Raises
         ------
@@ -123,30 +135,29 @@ class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator)
         self._check(X, y)
         return self
 
+    @documented(_SHARED)
     def fit_resample(self, X: Table, y: ArrayLike) -> tuple[Rows, Rows]:
-        """Append drawn rows to the rows of small classes.
+        """Append generated samples of small classes.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            Their classes.
+        {X}
+        {y}
 
         Returns
         -------
         X_resampled : ndarray or DataFrame of shape (n_resampled, n_features)
-            The rows as given, then the drawn ones, class by class. A pandas frame if
-            `X` is one, with a new index; otherwise an array.
+            The original samples followed by the generated ones, class by class. A
+            pandas frame with a new index if `X` is one, otherwise an array.
         y_resampled : ndarray or Series of shape (n_resampled,)
-            Their classes. A pandas series if `y` is one.
+            Classes of the samples. A pandas series if `y` is one.
 
         Raises
         ------
         ValueError
             If the input or a parameter is invalid, `sampling_strategy` asks for fewer
-            rows than a class has, `y` has one class, or a class that needs rows has
-            only one row.
+            samples than a class has, `y` has only one class, or a class that needs more
+            samples has only one.
         """
         try:
             return self._fit_resample(X, y)
@@ -179,8 +190,9 @@ class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator)
     def _fit_drifter(self, rows, label, seed):
         if len(rows) < 2:
             raise ValueError(
-                f"Class {label!r} has 1 row, too few to draw more of; give it two at "
-                "least, or leave it out by a dict as 'sampling_strategy'."
+                f"Class {label!r} has 1 sample, but at least 2 are required to draw "
+                "more. Add samples of this class, or exclude it by passing a dict as "
+                "'sampling_strategy'."
             )
         drifter = ConservativeDrifter() if self.drifter is None else clone(self.drifter)
         if "random_state" in drifter.get_params():
@@ -194,12 +206,14 @@ class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator)
 
 
 def _numbers_to_draw(y, strategy):
-    """How many rows each class still needs, for those that need some."""
+    """Number of samples to draw, for each class that needs some."""
     labels, counts = np.unique(y, return_counts=True)
     labels, counts = labels.tolist(), counts.tolist()
     has = dict(zip(labels, counts, strict=True))
     if len(has) == 1:
-        raise ValueError(f"The 'y' has one class, {labels[0]!r}; there must be two.")
+        raise ValueError(
+            f"'y' must have at least two classes; got one class, {labels[0]!r}."
+        )
     if isinstance(strategy, dict):
         wanted = strategy
     elif strategy == "auto":
@@ -207,8 +221,8 @@ def _numbers_to_draw(y, strategy):
     else:
         if len(labels) != 2:
             raise ValueError(
-                "The 'sampling_strategy' parameter may be a float for two classes; y "
-                f"has {len(labels)}. Use 'auto' or a dict."
+                "The 'sampling_strategy' parameter can be a float if 'y' has two "
+                f"classes; got {len(labels)} classes. Use 'auto' or a dict."
             )
         small = min(labels, key=has.get)
         wanted = {small: int(strategy * max(counts))}
@@ -216,19 +230,19 @@ def _numbers_to_draw(y, strategy):
         if label not in has:
             raise ValueError(
                 f"The 'sampling_strategy' parameter has class {label!r}, which is not "
-                f"in y: {labels}."
+                f"in 'y'. Its classes are {labels}."
             )
         if not isinstance(n, Integral) or n < has[label]:
             raise ValueError(
-                f"The 'sampling_strategy' parameter asks for {n!r} rows of class "
-                f"{label!r}, which has {has[label]}; it must be an integer, at least "
-                "that."
+                f"The 'sampling_strategy' parameter asks for {n!r} samples of class "
+                f"{label!r}, which has {has[label]}. Pass an integer that is not "
+                "smaller."
             )
     return {label: int(n - has[label]) for label, n in wanted.items() if n > has[label]}
 
 
 def _append(original, checked, drawn):
-    """Drawn rows below the original ones, in a pandas container if they are in one."""
+    """Original rows followed by drawn ones, in a pandas container if given in one."""
     if not hasattr(original, "iloc"):
         return np.concatenate([checked, drawn])
     import pandas

@@ -1,4 +1,4 @@
-"""Transformers in front of a drifter, undone when it draws rows."""
+"""Pipelines of transformers and a drifter whose samples are transformed back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._docstrings import documented
 from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
@@ -19,13 +20,32 @@ if TYPE_CHECKING:
 
 __all__ = ["DriftPipeline", "make_drift_pipeline"]
 
+_SHARED = {
+    "memory": """
+        memory : str or object with the joblib.Memory interface, default=None
+            Cache of the fitted transformers.
+        """,
+    "verbose": """
+        verbose : bool, default=False
+            Whether to print the time that each step needs to fit.
+        """,
+    "X": """
+        X : array-like or frame of shape (n_samples, n_features)
+            Data, as required by the first step.
+        """,
+    "y": """
+        y : None
+            Passed to every step. Drifters ignore it.
+        """,
+}
+
 
 def _is_transformer(step):
     return step is not None and step != "passthrough"
 
 
 def _has_inverse(step):
-    # Without an inverse_func its inverse would be the identity.
+    # Without an inverse_func, its inverse_transform is the identity.
     if isinstance(step, FunctionTransformer) and step.func is not None:
         return step.inverse_func is not None
     return hasattr(step, "inverse_transform")
@@ -35,37 +55,35 @@ def _final_transforms(pipeline):
     return bool(pipeline.steps) and hasattr(pipeline.steps[-1][1], "transform")
 
 
+@documented(_SHARED)
 class DriftPipeline(VersionedStateMixin, Pipeline):
-    """Pipeline that ends in a drifter and draws rows in the units of its input.
+    """Pipeline that ends in a drifter and draws samples in the units of its input.
 
-    A ``sklearn.pipeline.Pipeline`` with one more method: :meth:`sample` draws
-    from the last step and takes the rows back through the other steps, in reverse
-    order. So all other steps need an ``inverse_transform``, and the drawn rows are
-    as good as these are: after a ``PCA`` they lie in the
-    plane that it kept.
+    A ``sklearn.pipeline.Pipeline`` with one more method: :meth:`sample` draws from the
+    last step and applies the ``inverse_transform`` of the other steps in reverse order.
+    The samples can be no better than these inverses: with a ``PCA`` they lie in the
+    subspace of the components that it keeps.
 
-    Everything else is that of a pipeline, and in the space that the last step sees:
-    ``score_samples`` is a density of the transformed rows, without the volume that
-    the transformers change, and ``score`` compares there too. Neither compares
-    pipelines with different transformers; drawn rows do
+    All other methods are inherited, and work in the transformed space:
+    ``score_samples`` is a log-density of the transformed samples, without the change of
+    volume by the transformers, and ``score`` compares transformed samples. Use neither
+    to compare pipelines with different transformers, but their samples
     (:func:`skdrift.metrics.make_sample_scorer`).
 
     Parameters
     ----------
     steps : list of tuple
         Pairs (name, estimator). All but the last are transformers with an
-        ``inverse_transform``, ``"passthrough"`` or None; the last one is a drifter,
-        or another estimator with ``sample(n_samples, random_state)``.
+        ``inverse_transform``, ``"passthrough"`` or None. The last one is a drifter or
+        another estimator with ``sample(n_samples, random_state)``.
     transform_input : list of str, default=None
         As in ``sklearn.pipeline.Pipeline``.
-    memory : str or object with the joblib.Memory interface, default=None
-        Cache of the fitted transformers.
-    verbose : bool, default=False
-        Whether to print how long each step takes to fit.
+    {memory}
+    {verbose}
 
     See Also
     --------
-    make_drift_pipeline : The same without names.
+    make_drift_pipeline : Pipeline with automatic names of the steps.
 
     Examples
     --------
@@ -79,18 +97,17 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
     (3, 64)
     """
 
+    @documented(_SHARED)
     def fit(self, X: Table, y: object = None, **params: Any) -> Self:
         """Fit the steps one after the other.
 
         Parameters
         ----------
-        X : array-like or frame of shape (n_samples, n_features)
-            What the first step takes.
-        y : None
-            Ignored by drifters; given to every step.
+        {X}
+        {y}
         **params : dict
-            For a step, as ``<step>__<parameter>``; with metadata routing, what the
-            steps request.
+            Parameters of a step, as ``<step>__<parameter>``, or with metadata routing
+            those that the steps request.
 
         Returns
         -------
@@ -100,59 +117,58 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         Raises
         ------
         TypeError
-            If a step cannot be undone, or the last one cannot draw. Nothing has been
-            fitted then.
+            If a step has no ``inverse_transform`` or the last one no ``sample``. This
+            is checked before anything is fitted.
         """
         self._check_steps()
         return super().fit(X, y, **params)
 
     @available_if(_final_transforms)
+    @documented(_SHARED)
     def fit_transform(self, X: Table, y: object = None, **params: Any) -> Rows:
         """Fit the steps, and transform with all of them.
 
         Parameters
         ----------
-        X : array-like or frame of shape (n_samples, n_features)
-            What the first step takes.
-        y : None
-            Ignored by drifters; given to every step.
+        {X}
+        {y}
         **params : dict
             As in :meth:`fit`.
 
         Returns
         -------
         array-like of shape (n_samples, n_transformed_features)
-            The rows at the end of the flow, in the transformed space.
+            The samples at the end of the flow, in the transformed space.
 
         Raises
         ------
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
         """
         self._check_steps()
         return super().fit_transform(X, y, **params)
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
-        """Draw rows from the last step and take them back through the others.
+        """Draw samples from the last step and transform them back.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of rows, at least 1.
+            Number of samples, at least 1.
         random_state : int, RandomState instance or None, default=None
-            Given to the ``sample`` of the last step.
+            Passed to the ``sample`` method of the last step.
 
         Returns
         -------
         array-like of shape (n_samples, n_features)
-            New rows in the units of the input: what the ``inverse_transform`` of the
-            first step returns. A data frame with the names of the input if the
-            pipeline was told so by ``set_output``.
+            New samples in the units of the input, as returned by the
+            ``inverse_transform`` of the first step. A data frame with the names of the
+            input if ``set_output`` of the pipeline asks for frames.
 
         Raises
         ------
         TypeError
-            If a step cannot be undone, or the last one cannot draw.
+            If a step has no ``inverse_transform`` or the last one no ``sample``.
         """
         check_is_fitted(self)
         self._check_steps()
@@ -169,20 +185,20 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
 
     def _check_steps(self):
         if not self.steps:
-            raise ValueError("The pipeline is empty: it must end in a drifter.")
+            raise ValueError("The pipeline is empty. It must end in a drifter.")
         for name, step in self.steps[:-1]:
             if _is_transformer(step) and not _has_inverse(step):
                 raise TypeError(
-                    f"The step {name!r} ({type(step).__name__}) has no "
-                    "inverse_transform, so drawn rows could not be taken back through "
-                    "it. Apply it before the pipeline, or use a transformer that has "
-                    "one (of a FunctionTransformer, give the inverse_func)."
+                    f"Step {name!r} ({type(step).__name__}) has no inverse_transform, "
+                    "which is needed to transform samples back. Apply it before the "
+                    "pipeline, or use a transformer that has one (for a "
+                    "FunctionTransformer, pass inverse_func)."
                 )
         name, last = self.steps[-1]
         if not hasattr(last, "sample"):
             raise TypeError(
                 f"The last step {name!r} ({type(last).__name__}) has no method "
-                "'sample'; a DriftPipeline must end in a drifter."
+                "'sample'. A DriftPipeline must end in a drifter."
             )
 
 
@@ -191,24 +207,23 @@ def _input_names(step, rows):
     return getattr(step, "feature_names_in_", default)
 
 
+@documented(_SHARED)
 def make_drift_pipeline(
     *steps: Estimator, memory: Any = None, verbose: bool = False
 ) -> DriftPipeline:
-    """Build a :class:`DriftPipeline` whose steps are named by their classes.
+    """Build a :class:`DriftPipeline` with steps named after their classes.
 
     Parameters
     ----------
     *steps : estimators
-        Transformers with an ``inverse_transform``, then a drifter.
-    memory : str or object with the joblib.Memory interface, default=None
-        Cache of the fitted transformers.
-    verbose : bool, default=False
-        Whether to print how long each step takes to fit.
+        Transformers with an ``inverse_transform``, followed by a drifter.
+    {memory}
+    {verbose}
 
     Returns
     -------
     DriftPipeline
-        Not fitted.
+        The unfitted pipeline.
 
     Examples
     --------

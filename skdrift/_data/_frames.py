@@ -1,6 +1,6 @@
-"""The columns of pandas and polars frames and of arrays, read and written alike.
+"""Reading and writing the columns of pandas frames, polars frames and arrays.
 
-Neither library is imported here: who has a frame has imported it.
+Neither library is imported here: a user who passes a frame has imported its library.
 """
 
 import sys
@@ -9,28 +9,28 @@ from typing import NamedTuple
 import numpy as np
 
 _ADVICE = (
-    "Convert it to numbers, booleans, strings, categories, dates or times (of a "
-    "pandas frame, convert_dtypes() may do), or leave it out."
+    "Convert it to numbers, booleans, strings, categories, dates or times (for a "
+    "pandas frame, convert_dtypes() may be enough), or drop it."
 )
 
 
 class Column(NamedTuple):
-    """A column as it was read.
+    """A column in the form shared by all libraries.
 
     Attributes
     ----------
     name : object
     kind : {"real", "integer", "time", "category"}
     values : list or ndarray of shape (n_present,)
-        What is not missing: floats, integers (of times, in the unit of the type), or
-        hashable objects.
+        The values that are not missing: floats, integers (for times, in the unit of
+        the type), or hashable objects.
     missing : ndarray of bool of shape (n_rows,)
     dtype : object
-        Type to be written.
+        Type of the column in its library.
     marker : object
-        What stands for a missing value.
+        Value that represents a missing one.
     order : list or None
-        Categories that have an order, in that order.
+        Categories in their order, if they have one.
     """
 
     name: object
@@ -43,7 +43,7 @@ class Column(NamedTuple):
 
 
 def library_of(X):
-    """Of which library a table is."""
+    """The class in this module that handles a table."""
     for library in (Pandas, Polars):
         module = library.module()
         if module is not None and isinstance(X, module.DataFrame):
@@ -95,10 +95,10 @@ class Pandas:
             kind, values = "time", present.astype("int64").to_numpy()
         elif types.is_string_dtype(dtype) or types.is_object_dtype(dtype):
             kind, values = "category", _strings(name, present.tolist())
-            # NaN, None and NA are all stored as they are.
+            # NaN, None and NA are distinct; keep the one that was used.
             marker = column[missing].iloc[0] if missing.any() else None
         else:
-            raise ValueError(f"The column {name!r} is of type {dtype}. {_ADVICE}")
+            raise ValueError(f"Column {name!r} has unsupported type {dtype}. {_ADVICE}")
         return Column(name, kind, values, missing, dtype, marker, order)
 
     @staticmethod
@@ -153,7 +153,7 @@ class Polars:
         elif dtype in (polars.String, polars.Categorical):
             kind, values = "category", present.to_list()
         else:
-            raise ValueError(f"The column {name!r} is of type {dtype}. {_ADVICE}")
+            raise ValueError(f"Column {name!r} has unsupported type {dtype}. {_ADVICE}")
         return Column(name, kind, values, missing.to_numpy(), dtype, marker, order)
 
     @staticmethod
@@ -174,7 +174,7 @@ class Polars:
 
 
 class Arrays:
-    """Arrays, like frames whose columns are all of one type."""
+    """Arrays, treated as frames whose columns have one type."""
 
     @staticmethod
     def read(X):
@@ -208,7 +208,10 @@ class Arrays:
 
 def _int64(name, column):
     if len(column) and int(column.max()) > np.iinfo(np.int64).max:
-        raise ValueError(f"The column {name!r} has integers of 2**63 and more.")
+        raise ValueError(
+            f"Column {name!r} has integers of 2**63 or more, which do not fit in 64 "
+            "bits. Convert it to floats or drop it."
+        )
     return np.array(column, dtype=np.int64)
 
 
@@ -216,7 +219,7 @@ def _strings(name, values):
     for value in values:
         if not isinstance(value, str):
             raise ValueError(
-                f"The column {name!r} of objects holds {value!r}, a "
-                f"{type(value).__name__}; only strings are encoded. {_ADVICE}"
+                f"Column {name!r} of objects must contain strings only; got {value!r} "
+                f"of type {type(value).__name__}. {_ADVICE}"
             )
     return values

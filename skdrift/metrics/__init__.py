@@ -1,10 +1,9 @@
-"""Quality of generated rows: fidelity to the law of the data, and memorisation.
+"""Quality of generated samples: fidelity to the data distribution, and memorisation.
 
-The functions compare rows in the units they are given in: standardise the columns
-first if their units differ (``StandardScaler``, fitted to
-the training rows). :func:`sample_quality_report` and :func:`make_sample_scorer`, which
-are given rows in data units, standardise by themselves. A constant column counts in
-data units.
+The metrics use the columns as they are given. If their units differ, standardise them
+first (``StandardScaler``, fitted to the training samples).
+:func:`sample_quality_report` and :func:`make_sample_scorer` standardise by default. A
+constant column is not scaled.
 """
 
 from ._memorization import closest_record_ratio, memorization_auc, near_copy_share

@@ -1,4 +1,4 @@
-"""Whether generated rows are new, or copies of training rows."""
+"""Whether generated samples are new, or copies of training samples."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .._docstrings import documented
+from ._docs import SHARED
 from ._samples import check_samples, nearest_distances
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@documented(SHARED)
 def closest_record_ratio(
     generated: ArrayLike, test: ArrayLike, train: ArrayLike
 ) -> float:
-    """Distance to the closest training row: generated rows over held-out rows.
+    """Ratio of the distances of generated and held-out samples to the training set.
 
-    The ratio of the two medians. New rows of the law of the data have 1; copies of
-    the training rows have 0; far above 1 the rows miss the data. Standardise the
-    columns first if their units differ.
+    The median distance of generated samples to the closest training sample, divided by
+    the median distance of held-out samples. About 1 for new samples from the data
+    distribution, and 0 for copies of the training samples; a value far above 1 means
+    that the samples miss the data. Standardise the columns first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        Rows drawn from a generator that was fitted to `train`.
-    test : array-like of shape (n_test, n_features)
-        Rows of the same law as `train` that the generator has not seen.
-    train : array-like of shape (n_train, n_features)
-        Rows that the generator was fitted to.
+    {generated}
+    {test}
+    {train}
 
     Returns
     -------
     float
-        About 1 for new rows, 0 for copies.
+        About 1 for new samples, 0 for copies.
 
     Raises
     ------
     ValueError
-        If half of the held-out rows coincide with training rows: the ratio is
-        then not defined. If a sample is empty or not finite, or the columns differ
-        in number.
+        If at least half of the held-out samples coincide with training samples, so
+        that the ratio is not defined; if an argument is empty or not finite, or the
+        numbers of columns differ.
 
     References
     ----------
@@ -59,31 +60,30 @@ def closest_record_ratio(
     drawn, fresh = median_record_distances(generated, test, train)
     if fresh == 0:
         raise ValueError(
-            "At least half of the 'test' rows coincide with rows of 'train', so the "
-            "ratio is not defined. memorization_auc is."
+            "At least half of the samples in 'test' coincide with samples in 'train', "
+            "so the ratio is not defined. Use memorization_auc."
         )
     return drawn / fresh
 
 
+@documented(SHARED)
 def memorization_auc(
     generated: ArrayLike, *, test: ArrayLike, train: ArrayLike
 ) -> float:
-    """Probability that a generated row is closer to the training rows than a new one.
+    """Probability that a generated sample is closer to the training set than a new one.
 
-    ``P(d(generated, train) < d(test, train))``, with the distance d to the closest
-    training row, and ties counted half. New rows of the law of the data have 0.5,
-    copies of the training rows 1, rows that miss the data 0. Standardise the columns
-    first if their units differ.
+    ``P(d(generated, train) < d(test, train))``, where d is the distance to the closest
+    training sample, and ties count one half. The value is 0.5 for new samples from the
+    data distribution, 1 for copies of the training samples, and 0 for samples that miss
+    the data. Standardise the columns first if their units differ.
+
+    `test` and `train` are keyword-only, since exchanging them would not raise an error.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        Rows drawn from a generator that was fitted to `train`.
-    test : array-like of shape (n_test, n_features)
-        Rows of the same law as `train` that the generator has not seen.
-    train : array-like of shape (n_train, n_features)
-        Rows that the generator was fitted to. Both are keywords, as an exchange of
-        the two would go unnoticed.
+    {generated}
+    {test}
+    {train}
 
     Returns
     -------
@@ -92,14 +92,13 @@ def memorization_auc(
 
     Raises
     ------
-    ValueError
-        If a sample is empty or not finite, or the columns differ in number.
+    {bad_samples}
 
     References
     ----------
     Meehan, Chaudhuri and Dasgupta, *A Non-Parametric Test to Detect Data-Copying in
     Generative Models*, AISTATS 2020, arXiv:2004.05675, section 3: the statistic of
-    their test over the whole space.
+    their test for the whole space.
 
     Examples
     --------
@@ -116,26 +115,26 @@ def memorization_auc(
     )
 
 
+@documented(SHARED)
 def near_copy_share(
     generated: ArrayLike, train: ArrayLike, *, quantile: float = 0.05
 ) -> float:
-    """Share of the generated rows that nearly coincide with a training row.
+    """Share of the generated samples that nearly coincide with a training sample.
 
-    A row counts if it is as close to a training row as the closest pairs of training
-    rows are to one another: at or below the quantile of the distances of training
-    rows to their nearest other training row. New rows of the law of the data have
-    about `quantile`, copies of the training rows 1. Standardise the columns first if
-    their units differ.
+    A sample is a near copy if its distance to the closest training sample is not larger
+    than a quantile of the distances between training samples and their nearest other
+    training sample. The share is about `quantile` for new samples from the data
+    distribution, and 1 for copies of the training samples. Standardise the columns
+    first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        Rows drawn from a generator that was fitted to `train`.
+    {generated}
     train : array-like of shape (n_train, n_features)
-        Rows that the generator was fitted to, at least two.
+        Samples that the generator was fitted to, at least two.
     quantile : float, default=0.05
-        Share of the training rows that count as near copies of others. If more of
-        them are repeated, only exact copies count.
+        Share of the training samples that count as near copies of others. If a larger
+        share of them is repeated, only exact copies count.
 
     Returns
     -------
@@ -145,12 +144,13 @@ def near_copy_share(
     Raises
     ------
     ValueError
-        If a sample is not finite, there is no generated row or less than two training
-        rows, the columns differ in number, or `quantile` is not between 0 and 1.
+        If an argument is not finite, there are no generated samples or fewer than two
+        training samples, the numbers of columns differ, or `quantile` is not between 0
+        and 1.
 
     See Also
     --------
-    memorization_auc : Copying on the whole, rather than of some rows.
+    memorization_auc : Copying of the whole set rather than of single samples.
 
     Examples
     --------
@@ -162,15 +162,15 @@ def near_copy_share(
     generated, train = check_samples(generated=generated, train=train)
     check_scalar(quantile, "quantile", Real, min_val=0, max_val=1)
     if len(train) < 2:
-        raise ValueError("'train' must have at least two rows; got 1.")
+        raise ValueError("'train' must have at least two samples; got 1.")
     within = nearest_distances(train, train, 2)
-    # An actual distance, not one interpolated between repeated and other rows.
+    # An observed distance, not interpolated between repeated and other samples.
     threshold = np.quantile(within, quantile, method="inverted_cdf")
     return float(np.mean(nearest_distances(generated, train) <= threshold))
 
 
 def median_record_distances(generated, test, train):
-    """Median distance to the closest training row, of generated and of test rows."""
+    """Median distances of generated and test samples to the closest training sample."""
     return (
         float(np.median(nearest_distances(generated, train))),
         float(np.median(nearest_distances(test, train))),
@@ -178,7 +178,7 @@ def median_record_distances(generated, test, train):
 
 
 def auc_of_distances(drawn, fresh):
-    """Probability that a distance of the first kind is less than one of the second."""
+    """Probability that a distance in `drawn` is less than one in `fresh`."""
     fresh = np.sort(fresh)
     not_closer = np.searchsorted(fresh, drawn, "left")
     not_farther = np.searchsorted(fresh, drawn, "right")

@@ -1,4 +1,4 @@
-"""Fidelity and diversity by the neighbourhoods of reference rows."""
+"""Fidelity and diversity measured by neighbourhoods of reference samples."""
 
 from __future__ import annotations
 
@@ -8,52 +8,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .._docstrings import documented
+from ._docs import SHARED
 from ._samples import check_samples, distance_tiles, nearest_distances
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@documented(SHARED)
 def density(
     generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
 ) -> float:
-    """How many neighbourhoods of reference rows a generated row lies in.
+    """Density of reference neighbourhoods at the generated samples.
 
-    The neighbourhood of a reference row is the closed ball that reaches to its
-    `n_neighbors`-th nearest other reference row. The count is divided by
-    `n_neighbors`: rows of the law of the data have about 1, rows that miss the data
-    0. In many columns, rows that keep to the middle of the data have more than 1.
-    Standardise the columns first if their units differ.
+    The mean number of neighbourhoods that contain a generated sample, divided by
+    `n_neighbors`. The neighbourhood of a reference sample is the closed ball around it
+    whose radius is the distance to its `n_neighbors`-th nearest other reference sample.
+    The density is about 1 for samples from the data distribution, and 0 for samples
+    that miss the data. In many columns, samples concentrated at the centre of the data
+    have more than 1. Standardise the columns first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        Generated rows.
-    reference : array-like of shape (n_reference, n_features)
-        Rows of the law of the data, more than `n_neighbors`.
-    n_neighbors : int, default=5
-        Reference rows in a neighbourhood, its own row not counted.
+    {generated_sample}
+    {reference}
+    {n_neighbors}
 
     Returns
     -------
     float
-        0 or more; at most ``n_reference / n_neighbors``.
+        Between 0 and ``n_reference / n_neighbors``.
 
     Raises
     ------
-    ValueError
-        If a sample is empty or not finite, the columns differ in number, or
-        `n_neighbors` is not between 1 and ``n_reference - 1``.
+    {bad_neighborhoods}
 
     See Also
     --------
-    coverage : What part of the data is reached; rows in one place can have a
-        density of 1.
+    coverage : Share of the data that is reached. Samples that are all in one place can
+        have a density of 1.
 
     References
     ----------
-    Naeem et al., *Reliable Fidelity and Diversity Metrics for Generative Models*,
-    ICML 2020, arXiv:2002.09797, section 3.
+    {naeem}
 
     Examples
     --------
@@ -68,26 +66,24 @@ def density(
     return float(inside.sum()) / (n_neighbors * n_generated)
 
 
+@documented(SHARED)
 def coverage(
     generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
 ) -> float:
-    """Share of the reference rows that have a generated row in their neighbourhood.
+    """Share of the reference samples with a generated sample in their neighbourhood.
 
-    The neighbourhood of a reference row is the closed ball that reaches to its
-    `n_neighbors`-th nearest other reference row. As many fresh rows of the law of
-    the data as there are reference rows cover ``1 - 2**-n_neighbors`` of them,
-    approximately; fewer rows cover less, so compare values of equal numbers of rows.
-    Rows collapsed to a part of the data have a low coverage. Standardise the columns
-    first if their units differ.
+    The neighbourhood of a reference sample is the closed ball around it whose radius is
+    the distance to its `n_neighbors`-th nearest other reference sample. Fresh samples
+    from the data distribution, as many as there are reference samples, have a coverage
+    of about ``1 - 2**-n_neighbors``. Fewer samples have a smaller coverage, so compare
+    values for equal numbers of samples. Samples that collapsed to a part of the data
+    have a low coverage. Standardise the columns first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        Generated rows.
-    reference : array-like of shape (n_reference, n_features)
-        Rows of the law of the data, more than `n_neighbors`.
-    n_neighbors : int, default=5
-        Reference rows in a neighbourhood, its own row not counted.
+    {generated_sample}
+    {reference}
+    {n_neighbors}
 
     Returns
     -------
@@ -96,18 +92,15 @@ def coverage(
 
     Raises
     ------
-    ValueError
-        If a sample is empty or not finite, the columns differ in number, or
-        `n_neighbors` is not between 1 and ``n_reference - 1``.
+    {bad_neighborhoods}
 
     See Also
     --------
-    density : Whether the generated rows are where the data are dense.
+    density : Whether the generated samples are where the data are dense.
 
     References
     ----------
-    Naeem et al., *Reliable Fidelity and Diversity Metrics for Generative Models*,
-    ICML 2020, arXiv:2002.09797, section 3.
+    {naeem}
 
     Examples
     --------
@@ -121,16 +114,17 @@ def coverage(
 
 
 def _visits(generated, reference, k):
-    """Number of generated rows in each neighbourhood, and of generated rows."""
+    """Number of generated samples in each neighbourhood, and their total number."""
     X, Y = check_samples(generated=generated, reference=reference)
     check_scalar(k, "n_neighbors", Integral, min_val=1)
     if k >= len(Y):
         raise ValueError(
-            f"'n_neighbors' must be smaller than the number of reference rows; got "
-            f"n_neighbors={k} and {len(Y)} rows."
+            "'n_neighbors' must be smaller than the number of samples in 'reference'; "
+            f"got n_neighbors={k} and {len(Y)} samples."
         )
-    # Rows on the border are inside, which makes a repeated row (radius 0) reachable.
-    # The margin is for rounding: a tree and a tile may differ in the last digit.
+    # Samples on the border are inside, so that a repeated sample (radius 0) can be
+    # reached. The margin is for rounding: a tree and a tile may differ in the last
+    # digit.
     radius = nearest_distances(Y, Y, k + 1)[:, None] * (1 + 1e-12)
     tiles = distance_tiles(Y, X)
     counts = [(tile <= radius[batch]).sum(axis=1) for batch, tile in tiles]

@@ -1,4 +1,4 @@
-"""All metrics of one generator in a table, beside those of fresh data."""
+"""Table of all metrics for one generator, and for fresh data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, resample
 
+from .._docstrings import documented
+from ._docs import SHARED
 from ._memorization import median_record_distances, memorization_auc, near_copy_share
 from ._neighborhoods import coverage, density
 from ._samples import check_samples
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
 
     from .._typing import Seed
 
-# The exact distance takes cubic time, twice for every draw.
+# The exact distance takes cubic time, for every draw and for fresh data.
 _MAX_TRANSPORT_ROWS = 1000
 
 
+@documented(SHARED)
 def sample_quality_report(
     generated: ArrayLike | Sequence[ArrayLike],
     test: ArrayLike,
@@ -40,32 +43,29 @@ def sample_quality_report(
     standardize: bool = True,
     random_state: Seed = None,
 ) -> Any:
-    """Table of all metrics of a generator, beside their values for fresh data.
+    """Table of all metrics of a generator, and of their values for fresh data.
 
-    Fidelity compares the drawn rows with the `test` rows, memorisation compares their
-    distances to the `train` rows with those of the `test` rows. What fresh data have
-    is measured on the same rows: in fidelity the training rows take the place of the
-    drawn ones, in memorisation the test rows do.
+    Metrics of fidelity compare the generated samples with `test`. Metrics of
+    memorisation compare the distances of generated and `test` samples to `train`. The
+    values for fresh data are computed in the same way, with the training samples in
+    place of the generated ones for fidelity, and the test samples for memorisation.
 
     Parameters
     ----------
     generated : array-like of shape (n_generated, n_features), or list of such
-        Rows drawn from a generator that was fitted to `train`, or several draws.
-        Draw as many rows as there are training rows: fidelity is measured on equal
-        numbers of drawn and of training rows, and the surplus of either is left out
-        at random.
-    test : array-like of shape (n_test, n_features)
-        Rows of the same law as `train` that the generator has not seen.
-    train : array-like of shape (n_train, n_features)
-        Rows that the generator was fitted to.
+        Samples from a generator that was fitted to `train`, or several draws of
+        samples. Draw as many as there are training samples: fidelity is measured for
+        equal numbers of generated and training samples, and excess ones are dropped at
+        random.
+    {test}
+    {train}
     target : int or None, default=None
-        Index of a column to be predicted from the others, after training on drawn
-        and on training rows (see :func:`train_on_synthetic_score`): one row more.
+        Index of a column to be predicted from the others, after training on generated
+        and on training samples. It adds a row for :func:`train_on_synthetic_score`.
     standardize : bool, default=True
-        Whether distances are measured in standard deviations of the columns of
-        `train`. If not, in data units.
+        Whether to divide the columns by the standard deviations of `train`.
     random_state : int, RandomState instance or None, default=None
-        Source of everything random: rows left out, projections, folds.
+        Seed of all random numbers: dropped samples, projections, folds.
 
     Returns
     -------
@@ -73,30 +73,30 @@ def sample_quality_report(
         One row for each metric, by name, with the columns
 
         - ``"generated"``: mean over the draws;
-        - ``"std"``: standard deviation over the draws, NaN for one draw;
-        - ``"fresh"``: the value that fresh data have;
-        - ``"ratio"``: generated over fresh, 1 is as good as fresh data; NaN if fresh
-          is 0;
-        - ``"better"``: ``"lower"``, ``"higher"``, or ``"fresh"`` where values above
-          the fresh one are as bad as values below.
+        - ``"std"``: standard deviation over the draws, NaN for a single draw;
+        - ``"fresh"``: value for fresh data;
+        - ``"ratio"``: ``"generated"`` over ``"fresh"``, 1 if as good as fresh data, NaN
+          if the latter is 0;
+        - ``"better"``: ``"lower"``, ``"higher"``, or ``"fresh"`` if values above the
+          one of fresh data are as bad as values below.
 
-        ``"maximum_mean_discrepancy"`` is the biased estimate, as an unbiased one has
-        no ratio. ``"wasserstein_distance"`` is of at most 1000 rows.
-        ``"closest_record_ratio"`` is NaN where it is not defined.
-        ``"train_on_synthetic_score"`` is the held-out score itself; its ratio is what
-        the function of that name returns.
+        ``"maximum_mean_discrepancy"`` is the biased estimate, since ratios of the
+        unbiased one are meaningless. ``"wasserstein_distance"`` uses at most 1000
+        samples. ``"closest_record_ratio"`` is NaN where it is not defined.
+        ``"train_on_synthetic_score"`` is the held-out score itself; its ratio is the
+        value that the function of that name returns.
 
     Raises
     ------
     ImportError
         If pandas is not installed.
     ValueError
-        If a sample is not finite or has less than 6 rows, or the columns differ in
-        number.
+        If an argument is not finite or has fewer than 6 samples, or the numbers of
+        columns differ.
 
     See Also
     --------
-    make_sample_scorer : A single metric, in cross-validation.
+    make_sample_scorer : A single metric as a score in cross-validation.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def sample_quality_report(
     pandas = _import_pandas()
     draws, test, train = _check_report_samples(generated, test, train)
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    # In data units, where labels are what they are.
+    # In data units, since standardised labels would not be labels.
     utility = {} if target is None else _utility(draws, test, train, target, seed)
     if standardize:
         scaler = StandardScaler().fit(train)
@@ -129,7 +129,8 @@ def _import_pandas():
         import pandas
     except ImportError as error:
         raise ImportError(
-            "sample_quality_report returns a pandas.DataFrame; pip install pandas."
+            "sample_quality_report returns a pandas.DataFrame, and pandas is not "
+            "installed. Install it by: pip install pandas."
         ) from error
     return pandas
 
@@ -140,7 +141,7 @@ def _check_report_samples(generated, test, train):
         named = {f"generated[{i}]": draw for i, draw in enumerate(generated)}
     else:
         named = {"generated": generated}
-    # Six rows: five neighbours and five folds are the metrics' defaults.
+    # Six samples for the metrics' defaults of five neighbours and five folds.
     checked = check_samples(**named, test=test, train=train, min_rows=6)
     return checked[:-2], *checked[-2:]
 
@@ -207,7 +208,7 @@ def _row(values, fresh, better):
 
 
 def _part(rows, n, seed):
-    """Some n of the rows, in random order: tables are often sorted by class."""
+    """Random n of the rows, in random order, since tables are often sorted by class."""
     return resample(rows, n_samples=n, replace=False, random_state=seed)
 
 

@@ -1,19 +1,18 @@
-"""Metrics as scorers of cross-validation."""
+"""Scorers for cross-validation that compare drawn with held-out samples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from inspect import signature
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, check_scalar
 
+from ._draw import draw
 from ._memorization import closest_record_ratio, memorization_auc, near_copy_share
 from ._neighborhoods import coverage
 from ._samples import check_samples
@@ -49,17 +48,15 @@ def make_sample_scorer(
     random_state: Seed = 0,
     **kwargs: Any,
 ) -> Callable[..., float]:
-    """Scorer that draws rows from an estimator and compares them with held-out rows.
+    """Make a scorer that draws samples and compares them with held-out samples.
 
-    For the parameter ``scoring`` of ``GridSearchCV``,
-    ``cross_validate`` and their like. It scores every
-    estimator with a method ``sample``: drifters,
-    ``KernelDensity``,
-    ``GaussianMixture``, and pipelines that end in one of them,
-    whose rows are transformed back to data units.
+    Pass it as ``scoring`` to ``GridSearchCV``, ``cross_validate`` and similar
+    functions. It scores every estimator with a method ``sample``: drifters,
+    ``KernelDensity``, ``GaussianMixture``, and pipelines that end in one of them, whose
+    samples are transformed back to data units.
 
-    A scorer is given the held-out rows alone. Metrics of memorisation need the
-    training rows as well: apply them to the estimator that was selected, since a good
+    A scorer sees the held-out samples only. Metrics of memorisation require the
+    training samples as well. Compute them for the selected estimator, since a good
     score does not exclude copies.
 
     Parameters
@@ -67,36 +64,35 @@ def make_sample_scorer(
     metric : callable
         ``metric(generated, reference, **kwargs)``, which returns a float.
     greater_is_better : bool or None, default=None
-        Whether a greater value of the metric is better; if not, the score is minus
-        the value. None knows this for the metrics of this module that have a
-        direction.
+        Whether a greater value of the metric is better. If not, the score is minus the
+        value. None can be used for the metrics of this module that have a direction.
     n_samples : int or None, default=None
-        Rows in a draw; None takes as many as are held out.
+        Number of samples in a draw. If None, as many as are held out.
     n_draws : int, default=1
-        Independent draws; the score is the mean over them.
+        Number of independent draws. The score is the mean over them.
     standardize : bool, default=True
-        Whether both samples are measured in standard deviations of the columns of
-        the held-out rows. If not, in data units.
+        Whether to divide the columns by the standard deviations of the held-out
+        samples.
     random_state : int, RandomState instance or None, default=0
-        Source of the draws, and of a metric with a parameter `random_state`. With an
-        int, all candidates of a search are scored with the same random numbers.
+        Seed of the draws, and of a metric with a parameter `random_state`. With an int,
+        all candidates of a search are scored with the same random numbers.
     **kwargs
-        Further arguments of the metric.
+        Passed to the metric.
 
     Returns
     -------
     callable
-        ``scorer(estimator, X, y=None)``, which returns a float; greater is better.
+        ``scorer(estimator, X, y=None)``, which returns a float. Greater is better.
 
     Raises
     ------
     ValueError
-        If the metric needs training rows, its direction is not known, or `n_samples`
-        or `n_draws` is not positive.
+        If the metric requires training samples, its direction is not known, or
+        `n_samples` or `n_draws` is not positive.
 
     See Also
     --------
-    sample_quality_report : All metrics of rows drawn by one generator.
+    sample_quality_report : All metrics of the samples from one generator.
 
     Examples
     --------
@@ -115,8 +111,9 @@ def make_sample_scorer(
     """
     if metric in _NEED_TRAINING_ROWS:
         raise ValueError(
-            f"{_name(metric)} needs the training rows, which a scorer is not given. "
-            "Draw from the selected estimator and call it, or sample_quality_report."
+            f"{_name(metric)} requires the training samples, which are not passed to a "
+            "scorer. Call it, or sample_quality_report, with samples from the selected "
+            "estimator."
         )
     if greater_is_better is None:
         greater_is_better = _direction(metric)
@@ -166,26 +163,7 @@ def _name(metric):
 def _direction(metric):
     if metric not in _GREATER_IS_BETTER:
         raise ValueError(
-            f"It is not known whether a greater {_name(metric)} is better: pass "
+            f"Whether a greater {_name(metric)} is better is not known; pass "
             "greater_is_better=True or False."
         )
     return _GREATER_IS_BETTER[metric]
-
-
-def draw(estimator, n_samples, seed):
-    """Rows from anything with a method ``sample``, in the units it was fitted in."""
-    if isinstance(estimator, Pipeline):
-        rows = draw(estimator[-1], n_samples, seed)
-        return estimator[:-1].inverse_transform(rows)
-    if not hasattr(estimator, "sample"):
-        raise TypeError(
-            "Rows are drawn from the estimator, which must have a method 'sample'; "
-            f"{type(estimator).__name__} has none."
-        )
-    if "random_state" in signature(estimator.sample).parameters:
-        return estimator.sample(n_samples, random_state=seed)
-    # A mixture model draws by its own parameter, and returns components as well.
-    estimator = copy(estimator)
-    estimator.random_state = seed
-    rows = estimator.sample(n_samples)
-    return rows[0] if isinstance(rows, tuple) else rows

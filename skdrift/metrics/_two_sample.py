@@ -1,4 +1,4 @@
-"""Distances between the laws of two samples."""
+"""Distances between the distributions of two sets of samples."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.utils import check_random_state, check_scalar
 
+from .._docstrings import documented
+from ._docs import SHARED
 from ._samples import check_samples, distance_tiles
 
 if TYPE_CHECKING:
@@ -20,39 +22,37 @@ if TYPE_CHECKING:
 
     from .._typing import Estimator, Seed
 
-# Widths of the default kernels over the median distance. One width at the median sees
-# differences of location best, and nearly misses correlations and changes of scale.
+# Widths of the default kernels over the median distance. A single width at the median
+# is most sensitive to location, and almost insensitive to correlation and scale.
 _KERNEL_WIDTHS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
-# Rows that the median distance is taken over; more would not sharpen it.
+# Samples used for the median distance; more would not change it noticeably.
 _MAX_MEDIAN_ROWS = 1000
-# The assignment takes time cubic in the rows: about ten seconds for this many.
+# The assignment takes cubic time: about ten seconds for this many samples.
 _MAX_TRANSPORT_ROWS = 5000
 
 
+@documented(SHARED)
 def energy_distance(generated: ArrayLike, reference: ArrayLike) -> float:
-    """Squared energy distance ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` of two samples.
+    """Squared energy distance ``2 E|X - Y| - E|X - X'| - E|Y - Y'|``.
 
-    The V-statistic: means over all pairs, those of a row with itself included, so
-    that it is never negative. Samples of one law have a positive distance, smaller
-    the more rows they have: compare values of equal numbers of rows. Standardise the
-    columns first if their units differ.
+    The V-statistic: the means are over all pairs, including each sample with itself, so
+    that the distance is never negative. Samples from the same distribution have a
+    positive distance that decreases with their number, so compare values for equal
+    numbers of samples. Standardise the columns first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        First sample.
-    reference : array-like of shape (n_reference, n_features)
-        Second sample; the order of the two does not matter.
+    {generated_sample}
+    {reference_sample}
 
     Returns
     -------
     float
-        In the units of the data; 0 for equal samples.
+        Distance in the units of the data, 0 for equal samples.
 
     Raises
     ------
-    ValueError
-        If a sample is empty or not finite, or the columns differ in number.
+    {bad_samples}
 
     References
     ----------
@@ -70,6 +70,7 @@ def energy_distance(generated: ArrayLike, reference: ArrayLike) -> float:
     return max(0.0, squared)
 
 
+@documented(SHARED)
 def maximum_mean_discrepancy(
     generated: ArrayLike,
     reference: ArrayLike,
@@ -77,39 +78,37 @@ def maximum_mean_discrepancy(
     bandwidth: float | ArrayLike | None = None,
     unbiased: bool = True,
 ) -> float:
-    """Squared maximum mean discrepancy (MMD) of two samples, Gaussian kernel.
+    """Squared maximum mean discrepancy (MMD) with a Gaussian kernel.
 
-    ``E k(X, X') + E k(Y, Y') - 2 E k(X, Y)`` with ``k(x, y)`` the mean of
+    ``E k(X, X') + E k(Y, Y') - 2 E k(X, Y)``, where ``k(x, y)`` is the mean of
     ``exp(-|x - y|^2 / (2 h^2))`` over one or several bandwidths h. Standardise the
     columns first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        First sample.
+    {generated_sample}
     reference : array-like of shape (n_reference, n_features)
-        Second sample.
+        Samples to compare with.
     bandwidth : float, array-like of shape (n_bandwidths,) or None, default=None
-        Bandwidths in the units of the data. None takes 1/4, 1/2, 1, 2 and 4 times
-        the median of the non-zero distances between reference rows (1 if there is
-        none). They do not depend on the generated rows, so that the values of
-        several generators can be compared; in return, the order of the two samples
-        matters.
+        Bandwidths in the units of the data. If None, 1/4, 1/2, 1, 2 and 4 times the
+        median of the non-zero distances between reference samples (1 if there are
+        none). These do not depend on the generated samples, so that values of several
+        generators can be compared, but the arguments are not interchangeable.
     unbiased : bool, default=True
-        Whether pairs of a row with itself are left out. The mean over samples of one
-        law is then 0, and single values may be negative. If not, the V-statistic: it
-        is never negative, and only equal samples have 0.
+        Whether to exclude pairs of a sample with itself. The expected value for samples
+        from the same distribution is then 0, and single values can be negative. If
+        False, the V-statistic, which is never negative, and 0 only for equal samples.
 
     Returns
     -------
     float
-        At most 2, without units.
+        Squared discrepancy, at most 2, without units.
 
     Raises
     ------
     ValueError
-        If a sample is not finite or empty (has less than two rows, if unbiased), the
-        columns differ in number, or a bandwidth is not positive.
+        If an argument is not finite or empty (has fewer than two samples, if
+        unbiased), the numbers of columns differ, or a bandwidth is not positive.
 
     References
     ----------
@@ -135,11 +134,12 @@ def maximum_mean_discrepancy(
     own = [_mean_kernel(sample, sample, bandwidths) for sample in (X, Y)]
     if not unbiased:
         return max(0.0, sum(own) - 2 * cross)
-    # A row with itself has the kernel 1, in n of n^2 pairs.
+    # The kernel of a sample with itself is 1, in n of n^2 pairs.
     own = [(len(S) * m - 1) / (len(S) - 1) for S, m in zip((X, Y), own, strict=True)]
     return sum(own) - 2 * cross
 
 
+@documented(SHARED)
 def sliced_wasserstein_distance(
     generated: ArrayLike,
     reference: ArrayLike,
@@ -147,33 +147,31 @@ def sliced_wasserstein_distance(
     n_projections: int = 100,
     random_state: Seed = None,
 ) -> float:
-    """Sliced 2-Wasserstein distance of two samples.
+    """Sliced 2-Wasserstein distance.
 
-    The root mean square, over random directions, of the exact 2-Wasserstein distance
-    of the samples projected on the direction. It takes time ``n log n`` in the rows.
-    With one column it is the 2-Wasserstein distance itself. Standardise the columns
-    first if their units differ.
+    The root mean square, over random directions, of the exact 2-Wasserstein distance of
+    the samples projected onto the direction. The time is ``n log n`` in the number of
+    samples. With one column it is the 2-Wasserstein distance itself. Standardise the
+    columns first if their units differ.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        First sample.
-    reference : array-like of shape (n_reference, n_features)
-        Second sample; the order of the two does not matter.
+    {generated_sample}
+    {reference_sample}
     n_projections : int, default=100
         Number of directions.
     random_state : int, RandomState instance or None, default=None
-        Source of the directions. Pass an int to compare generators on the same ones.
+        Seed of the directions. Pass an int to compare generators on the same ones.
 
     Returns
     -------
     float
-        In the units of the data; 0 for equal samples.
+        Distance in the units of the data, 0 for equal samples.
 
     Raises
     ------
     ValueError
-        If a sample is empty or not finite, the columns differ in number, or
+        If an argument is empty or not finite, the numbers of columns differ, or
         `n_projections` is not positive.
 
     References
@@ -198,34 +196,34 @@ def sliced_wasserstein_distance(
 
 
 def wasserstein_distance(generated: ArrayLike, reference: ArrayLike) -> float:
-    """2-Wasserstein distance of two samples, exact.
+    """Exact 2-Wasserstein distance.
 
-    The square root of the smallest mean squared distance between rows that are
-    matched one to one. Time is cubic in the rows, and the distances of all pairs are
-    in memory at once. Standardise the columns first if their units differ.
+    The square root of the smallest mean squared distance between samples matched one to
+    one. The time is cubic in the number of samples, and the distances of all pairs are
+    kept in memory. Standardise the columns first if their units differ.
 
     Parameters
     ----------
     generated : array-like of shape (n_generated, n_features)
-        First sample, at most 5000 rows.
+        Generated samples, at most 5000.
     reference : array-like of shape (n_reference, n_features)
-        Second sample, at most 5000 rows; the order of the two does not matter.
-        Numbers of rows that differ need the package POT.
+        Samples to compare with, at most 5000. The two arguments are interchangeable.
+        Different numbers of samples require the package POT.
 
     Returns
     -------
     float
-        In the units of the data; 0 for equal samples.
+        Distance in the units of the data, 0 for equal samples.
 
     Raises
     ------
     ValueError
-        If a sample is empty, not finite or too large, the columns differ in number,
-        or the numbers of rows differ and POT is not installed.
+        If an argument is empty, not finite or too large, the numbers of columns
+        differ, or the numbers of samples differ and POT is not installed.
 
     See Also
     --------
-    sliced_wasserstein_distance : For more rows, and for numbers of rows that differ.
+    sliced_wasserstein_distance : For more samples, and for different numbers of them.
 
     References
     ----------
@@ -240,14 +238,15 @@ def wasserstein_distance(generated: ArrayLike, reference: ArrayLike) -> float:
     X, Y = check_samples(generated=generated, reference=reference)
     if max(len(X), len(Y)) > _MAX_TRANSPORT_ROWS:
         raise ValueError(
-            "wasserstein_distance solves a transport problem of at most "
-            f"{_MAX_TRANSPORT_ROWS} rows; got {len(X)} rows in 'generated' and "
-            f"{len(Y)} in 'reference'. Pass a random part of the rows, the same number "
-            "for all generators, or use sliced_wasserstein_distance."
+            f"wasserstein_distance uses at most {_MAX_TRANSPORT_ROWS} samples; got "
+            f"{len(X)} samples in 'generated' and {len(Y)} in 'reference'. Pass random "
+            "subsets, of the same size for all generators, or use "
+            "sliced_wasserstein_distance."
         )
     return float(np.sqrt(_transport_cost(cdist(X, Y, "sqeuclidean"))))
 
 
+@documented(SHARED)
 def classifier_two_sample_test(
     generated: ArrayLike,
     reference: ArrayLike,
@@ -256,32 +255,32 @@ def classifier_two_sample_test(
     cv: int = 5,
     random_state: Seed = None,
 ) -> float:
-    """How well a classifier tells generated rows from reference rows.
+    """Area under the ROC curve of a classifier of generated and reference samples.
 
-    The area under the ROC curve on held-out folds, averaged: the probability that a
-    generated row is scored as more generated than a reference row. 0.5 says that
-    the classifier sees no difference, 1 that it tells every row. Unlike the accuracy
-    it does not depend on how many rows of each there are, and needs no threshold.
+    The mean over held-out folds of the probability that the classifier scores a
+    generated sample higher than a reference sample. It is 0.5 if the classifier cannot
+    distinguish them, and 1 if it distinguishes all of them. Unlike the accuracy it does
+    not depend on the proportion of generated samples, and needs no threshold.
 
-    Clearly below 0.5, the two samples share rows: the classifier has seen a row with
-    one label and is asked about its twin with the other.
+    A value clearly below 0.5 means that the arguments have samples in common: the
+    classifier was trained on a sample with one label and predicts its duplicate with
+    the other label.
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features)
-        Generated rows.
+    {generated_sample}
     reference : array-like of shape (n_reference, n_features)
-        Rows of the law of the data. Some hundred rows of each are needed to see
-        differences that are not obvious.
+        Samples from the distribution of the data. To detect small differences, several
+        hundred samples of each are needed.
     classifier : classifier or None, default=None
-        Any scikit-learn classifier; it is cloned. None takes
-        ``HistGradientBoostingClassifier``, to which the units
-        of the columns do not matter. It tells continuous values from rounded ones: a
-        column of integers gives a generator away that does not round.
+        Any scikit-learn classifier. It is cloned. If None,
+        ``HistGradientBoostingClassifier``, which does not depend on the units of the
+        columns. It detects rounded values, so a generator that does not round a column
+        of integers is recognised by it.
     cv : int, default=5
         Number of folds, stratified and shuffled.
     random_state : int, RandomState instance or None, default=None
-        Source of the folds, and of the default classifier.
+        Seed of the folds, and of the default classifier.
 
     Returns
     -------
@@ -291,8 +290,8 @@ def classifier_two_sample_test(
     Raises
     ------
     ValueError
-        If a sample is not finite or has less than `cv` rows, the columns differ in
-        number, `classifier` is not a classifier, or `cv` is below 2.
+        If an argument is not finite or has fewer than `cv` samples, the numbers of
+        columns differ, `classifier` is not a classifier, or `cv` is below 2.
 
     References
     ----------
@@ -336,7 +335,7 @@ def _check_bandwidth(bandwidth, reference):
     checked = np.atleast_1d(np.asarray(bandwidth, dtype=np.float64))
     if checked.ndim > 1 or not np.all((checked > 0) & (checked < np.inf)):
         raise ValueError(
-            "'bandwidth' must be a positive finite number, several of them, or None; "
+            "'bandwidth' must be a positive finite number, an array of them, or None; "
             f"got {bandwidth!r}."
         )
     return checked
@@ -349,7 +348,7 @@ def _median_distance(rows):
 
 
 def _mean_kernel(X, Y, bandwidths):
-    # In units of the widest, so that squares of tiny bandwidths do not vanish.
+    # In units of the widest, so that squares of tiny bandwidths do not underflow.
     widest = bandwidths.max()
     factors = -0.5 * (widest / bandwidths) ** 2
     total = 0.0
@@ -360,8 +359,8 @@ def _mean_kernel(X, Y, bandwidths):
 
 
 def _monotone_plan(n, m):
-    """Mass that goes from the i-th smallest of n values to the j-th smallest of m."""
-    # In units of 1 / (n m) every cumulative mass is an integer: no rounding.
+    """Optimal plan between n and m sorted values: indices i and j, and mass moved."""
+    # Cumulative masses in units of 1 / (n m) are integers, so there is no rounding.
     levels = np.union1d(m * np.arange(1, n + 1), n * np.arange(1, m + 1))
     mass = np.diff(levels, prepend=0) / (n * m)
     return (levels - 1) // m, (levels - 1) // n, mass
@@ -375,17 +374,17 @@ def _transport_cost(cost):
         import ot
     except ImportError as error:
         raise ValueError(
-            f"'generated' has {n} rows and 'reference' {m}; different numbers of rows "
-            "need the package POT (pip install POT). Draw as many rows as the "
-            "reference has, or use sliced_wasserstein_distance."
+            f"'generated' has {n} samples and 'reference' {m}. Different numbers "
+            "require the package POT (pip install POT). Draw as many samples as there "
+            "are in 'reference', or use sliced_wasserstein_distance."
         ) from error
     return ot.emd2([], [], cost, numItermax=10**8)
 
 
 def _check_classifier(classifier, n_rows, seed):
     if classifier is None:
-        # With the default of 20 rows per leaf, few rows would not allow a single
-        # split, and every generator would look perfect.
+        # With the default of 20 samples in a leaf, small data would not allow a single
+        # split, and every generator would appear perfect.
         leaf = min(20, 1 + n_rows // 10)
         return HistGradientBoostingClassifier(min_samples_leaf=leaf, random_state=seed)
     if not is_classifier(classifier):

@@ -1,4 +1,4 @@
-"""What generated rows are worth for training."""
+"""Value of generated samples for training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .._typing import Estimator, Seed, Table
 
-# A target of numbers is taken for classes if it has at most so many values.
+# A numeric target with at most this many values is treated as classes.
 _MAX_CLASSES = 20
 # Columns of more categories are split by the order of their names.
 _MAX_CATEGORIES = 255
@@ -38,49 +38,48 @@ def train_on_synthetic_score(
     scoring: str | Callable[..., float] | None = None,
     random_state: Seed = None,
 ) -> float:
-    """Held-out score after training on generated rows, over that on real rows.
+    """Ratio of the held-out scores after training on generated and on real samples.
 
-    One column is predicted from the others, by an estimator that is fitted once to
-    the generated and once to the training rows; both are scored on the `test` rows.
-    At 1, generated rows are worth as much as real ones for this purpose. Copies of
-    the training rows are, too: look at a metric of memorisation as well.
+    An estimator is fitted to predict one column from the others, once to the generated
+    and once to the training samples, and scored on the `test` samples. A ratio of 1
+    means that generated samples are as useful for training as real ones. Copies of the
+    training samples also have a ratio of 1, so compute a metric of memorisation as
+    well.
 
     Parameters
     ----------
     generated : array-like or DataFrame of shape (n_generated, n_columns)
-        Rows drawn from a generator that was fitted to `train`, the target among the
-        columns. As many as there are training rows make a fair comparison.
+        Samples from a generator that was fitted to `train`, including the target as a
+        column. For a fair comparison, draw as many as there are training samples.
     train : array-like or DataFrame of shape (n_train, n_columns)
-        Rows that the generator was fitted to.
+        Samples that the generator was fitted to.
     test : array-like or DataFrame of shape (n_test, n_columns)
-        Rows of the same law as `train` that the generator has not seen.
+        Samples from the same distribution as `train` that the generator has not seen.
     target : int or str
-        Column to be predicted: an index, or the name in a frame of pandas or polars.
+        Column to predict: an index, or a name in a pandas or polars frame.
     estimator : classifier, regressor or None, default=None
-        It is cloned, and given the other columns: frames as frames, anything else as
-        an array. None takes gradient-boosted trees
-        (``HistGradientBoostingClassifier`` if the target is
-        no number or has at most 20 values in `train`, else
-        ``HistGradientBoostingRegressor``), which split
-        columns of categories as such.
+        Estimator, which is cloned, and fitted to the other columns, as a frame if they
+        are given in one. If None, gradient-boosted trees with native support for
+        categories: ``HistGradientBoostingClassifier`` if the target is not numeric or
+        has at most 20 values in `train`, otherwise ``HistGradientBoostingRegressor``.
     scoring : str, callable or None, default=None
-        Score as in ``cross_val_score``; None takes the
-        estimator's, the accuracy or R².
+        Score, as in ``cross_val_score``. If None, the score of the estimator, which is
+        the accuracy or R² by default.
     random_state : int, RandomState instance or None, default=None
-        Source of the default estimator.
+        Seed of the default estimator.
 
     Returns
     -------
     float
-        Above 0 if the generated rows are of any use; greater is better.
+        Ratio, above 0 if the generated samples are useful at all. Greater is better.
 
     Raises
     ------
     ValueError
         If there is no such column, the columns differ, an array is not finite, the
-        target has missing values or, for a classifier, labels that are not in
-        `train`, or the score after training on real rows is not positive, so that
-        there is nothing to compare with.
+        target has missing values or, for a classifier, labels that are not in `train`,
+        or the score after training on real samples is not positive, so that the ratio
+        is meaningless.
 
     References
     ----------
@@ -107,14 +106,15 @@ def train_on_synthetic_score(
     )
     if not real > 0:
         raise ValueError(
-            f"The score after training on 'train' is {real:.3g}, so that {target!r} "
-            "cannot be predicted by this estimator and nothing be compared with it."
+            f"The score after training on 'train' is {real:.3g}, but must be positive "
+            f"for a ratio: {target!r} cannot be predicted by this estimator. Pass "
+            "another target, estimator or scoring."
         )
     return drawn[0] / real
 
 
 def train_scores(draws, train, test, target, estimator, scoring, random_state):
-    """Held-out scores after training on each of the draws, and on real rows."""
+    """Held-out scores after training on each of the draws, and on real samples."""
     samples = {"train": train, "test": test}
     samples |= {f"generated[{i}]": rows for i, rows in enumerate(draws)}
     tables = _tables(samples, target)
@@ -137,7 +137,7 @@ def train_scores(draws, train, test, target, estimator, scoring, random_state):
 
 
 class _Table(NamedTuple):
-    """Rows with the target apart: as they were given, column by column, target."""
+    """A table without its target, as given and as a list of columns, and the target."""
 
     X: object
     columns: list
@@ -149,7 +149,7 @@ def _tables(samples, target):
     libraries = {library_of(X) for X in samples.values()}
     if len(libraries) > 1:
         raise ValueError(
-            "All samples must be frames of one library, or arrays; got "
+            "All arguments must be frames of one library, or arrays; got "
             f"{ {name: type(X).__name__ for name, X in samples.items()} }."
         )
     library = libraries.pop()
@@ -160,7 +160,7 @@ def _tables(samples, target):
     for sample, read in columns.items():
         if [column.name for column in read] != names:
             raise ValueError(
-                f"All samples must have the same columns; {sample!r} has "
+                f"All arguments must have the same columns; {sample!r} has "
                 f"{[column.name for column in read]}, 'train' has {names}."
             )
     j = _place(target, names)
@@ -170,12 +170,15 @@ def _tables(samples, target):
 
 
 def _place(target, names):
-    """Index of the target among the columns; a name goes before an index."""
+    """Index of the target among the columns. Names have priority over indices."""
     if target in names:
         return names.index(target)
     if isinstance(target, Integral) and -len(names) <= target < len(names):
         return int(target) % len(names)
-    raise ValueError(f"The 'target' {target!r} is not one of the columns {names}.")
+    raise ValueError(
+        f"The 'target' parameter must be one of the columns {names} or an index; got "
+        f"{target!r}."
+    )
 
 
 def _table(library, X, columns, j, sample):
@@ -183,14 +186,15 @@ def _table(library, X, columns, j, sample):
     target = columns.pop(j)
     if target.missing.any():
         raise ValueError(
-            f"The target {target.name!r} has missing values in {sample!r}."
+            f"The target {target.name!r} has missing values in {sample!r}. Drop these "
+            "samples, or fill the values."
         )
     y, is_numeric = np.asarray(target.values), target.kind != "category"
     return _Table(library.drop(X, j), columns, y, is_numeric)
 
 
 def _matrix(table, train):
-    """Columns as numbers: categories are numbered as in `train`, others are NaN."""
+    """Columns as numbers. Categories are numbered as in `train`; new ones are NaN."""
     X = np.full((len(table.y), len(table.columns)), np.nan)
     for j, (column, known) in enumerate(zip(table.columns, train.columns, strict=True)):
         values = column.values
@@ -202,7 +206,7 @@ def _matrix(table, train):
 
 
 def _default_estimator(train, seed):
-    # As in the classifier two-sample test: few rows must allow a split.
+    # As in the classifier two-sample test, small data must allow a split.
     parameters = {
         "min_samples_leaf": min(20, 1 + len(train.y) // 10),
         "categorical_features": [
@@ -223,6 +227,6 @@ def _check_labels(tables, target):
         if unknown:
             raise ValueError(
                 f"The target {target!r} has labels in {name!r} that are not in "
-                f"'train', such as {unknown.pop()!r}. Round them (drifters do, see "
-                "discrete_features), or predict the target by a regressor."
+                f"'train', such as {unknown.pop()!r}. Round them (with "
+                "discrete_features, drifters do), or use a regressor."
             )

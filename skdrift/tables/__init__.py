@@ -1,9 +1,7 @@
-"""Tables of mixed columns: data frames to arrays of numbers, exactly, and back."""
+"""Tables of mixed columns: data frames encoded as numbers, and decoded again."""
 
-from ._tables import (
-    TableEncoder,
-    TabularDrifter,
-)
+from ._drifter import TabularDrifter
+from ._encoder import TableEncoder
 
 __all__ = [
     "TableEncoder",

@@ -105,10 +105,12 @@ def test_a_missing_package_asked_for_by_name_is_an_error(name, remove):
 def test_only_faster_engines_that_would_be_worth_it_are_named(remove):
     profiles = displacement(Gaussian())
     remove("numba")
-    assert reasons_not_chosen("numpy", Work(10**3, 10**3, 9, 100, profiles)) == {}
+    assert (
+        reasons_not_chosen("auto", "numpy", Work(10**3, 10**3, 9, 100, profiles)) == {}
+    )
     large = Work(10**6, 10**6, 9, 100, profiles)
-    assert reasons_not_chosen("numpy", large).keys() == {"numba"}
-    assert reasons_not_chosen("numba", large) == {}
+    assert reasons_not_chosen("auto", "numpy", large).keys() == {"numba"}
+    assert reasons_not_chosen("auto", "numba", large) == {}
 
 
 # -- broken installations ------------------------------------------------------------

@@ -248,7 +248,7 @@ def test_repeating_all_rows_changes_nothing(metric):
 
 def test_wasserstein_of_different_numbers_of_rows_needs_pot(monkeypatch):
     monkeypatch.setitem(sys.modules, "ot", None)
-    with pytest.raises(ValueError, match=r"'generated' has 3 rows.*pip install POT"):
+    with pytest.raises(ValueError, match=r"'generated' has 3 samples.*pip install POT"):
         wasserstein_distance(np.zeros((3, 1)), np.zeros((2, 1)))
 
 
@@ -541,7 +541,7 @@ def test_bad_samples(metric):
         metric(np.full((20, 2), np.nan), X)
     with pytest.raises(ValueError, match="generated contains infinity"):
         metric(np.full((20, 2), np.inf), X)
-    with pytest.raises(ValueError, match=r"'generated' must have at least . row"):
+    with pytest.raises(ValueError, match=r"'generated' must have at least . sample"):
         metric(X[:0], X)
     with pytest.raises(ValueError, match="2D array"):
         metric(X[:, 0], X)
@@ -550,19 +550,19 @@ def test_bad_samples(metric):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda X: maximum_mean_discrepancy(X, X[:1]), "'reference' .* least 2 row"),
+        (lambda X: maximum_mean_discrepancy(X, X[:1]), "'reference' .* least 2 sample"),
         (lambda X: biased_mmd(X, X, bandwidth=0.0), "'bandwidth' must be .*got 0.0"),
         (lambda X: biased_mmd(X, X, bandwidth=[1, np.inf]), "'bandwidth' must be"),
         (lambda X: biased_mmd(X, X, bandwidth=[[1.0]]), "'bandwidth' must be"),
         (lambda X: sliced(X, X, n_projections=0), "n_projections == 0"),
-        (lambda X: wasserstein_distance(np.zeros((5001, 2)), X), "got 5001 rows in"),
-        (lambda X: c2st(X[:4], X), "'generated' must have at least 5 row"),
+        (lambda X: wasserstein_distance(np.zeros((5001, 2)), X), "got 5001 samples in"),
+        (lambda X: c2st(X[:4], X), "'generated' must have at least 5 sample"),
         (lambda X: c2st(X, X, cv=1), "cv == 1"),
         (lambda X: c2st(X, X, classifier=KernelDensity()), "'classifier' must be"),
         (lambda X: density(X, X[:5]), "'n_neighbors' must be smaller.*n_neighbors=5"),
         (lambda X: coverage(X, X, n_neighbors=0), "n_neighbors == 0"),
         (lambda X: closest_record_ratio(X, X, X), "not defined"),
-        (lambda X: near_copy_share(X, X[:1]), "'train' must have at least two rows"),
+        (lambda X: near_copy_share(X, X[:1]), "'train' must have at least two samples"),
         (lambda X: near_copy_share(X, X, quantile=1.5), "quantile == 1.5"),
     ],
 )
@@ -893,7 +893,7 @@ def test_scorer_of_a_generator_that_diverges(wine):
     "metric", [memorization_auc, closest_record_ratio, near_copy_share]
 )
 def test_scorers_have_no_training_rows(metric):
-    with pytest.raises(ValueError, match=f"{metric.__name__} needs the training rows"):
+    with pytest.raises(ValueError, match=f"{metric.__name__} requires the training"):
         make_sample_scorer(metric, greater_is_better=False)
 
 

@@ -467,7 +467,7 @@ def test_copies_and_strangers():
     assert strangers.auc == 0
     twins = np.repeat(MOONS[:9], 2, axis=0)
     assert np.isnan(MemorizationDisplay.from_samples(MOONS, train=twins).ratio)
-    with pytest.raises(ValueError, match="at least two rows"):
+    with pytest.raises(ValueError, match="at least two samples"):
         MemorizationDisplay.from_samples(MOONS, train=MOONS[:1])
     with pytest.raises(ValueError, match="same columns"):
         MemorizationDisplay.from_samples(MOONS, train=MOONS, test=WINE)

@@ -13,15 +13,6 @@ from inventory import (
     public_paths,
 )
 from numpydoc.validate import validate
-from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
-from sklearn.utils import estimator_html_repr
-
-from skdrift import ConservativeDrifter, DriftGenerator, SinkhornDrifter
-from skdrift.kernels import Gaussian, Matern
-from skdrift.oversampling import DriftOversampler
-from skdrift.pipeline import make_drift_pipeline
-from skdrift.tables import TableEncoder, TabularDrifter
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "doc" / "api.rst").read_text(encoding="utf-8")
@@ -122,59 +113,3 @@ def test_links_between_files_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if ":" not in link]
     assert [link for link in links if not (ROOT / link).exists()] == []
-
-
-LINKED = [
-    ConservativeDrifter(),
-    SinkhornDrifter(),
-    DriftGenerator(),
-    TabularDrifter(),
-    TableEncoder(),
-    DriftOversampler(),
-    make_drift_pipeline(PCA(2), ConservativeDrifter()),
-    Gaussian(),
-    Matern(),
-]
-
-
-@pytest.mark.parametrize("estimator", LINKED, ids=lambda e: type(e).__name__)
-def test_diagrams_link_to_the_page_of_the_class(estimator, monkeypatch):
-    monkeypatch.setenv("SKDRIFT_DOC_URL", "../")
-    link = re.fullmatch(r"\.\./generated/(.+)\.html", estimator._get_doc_link())
-    assert link[1] in pages(API)
-    assert public_objects()[link[1]] is type(estimator)
-    assert f'href="{link[0]}"' in estimator_html_repr(estimator)
-
-
-@pytest.mark.parametrize("estimator", LINKED, ids=lambda e: type(e).__name__)
-def test_without_an_address_there_is_no_link(estimator, monkeypatch):
-    monkeypatch.delenv("SKDRIFT_DOC_URL", raising=False)
-    assert estimator._get_doc_link() == ""
-    assert "skdrift" not in "".join(
-        re.findall(r'href="[^"]*"', estimator_html_repr(estimator))
-    )
-
-
-def test_every_estimator_can_link():
-    estimators = [
-        cls
-        for cls in public_objects().values()
-        if inspect.isclass(cls) and issubclass(cls, BaseEstimator)
-    ]
-    assert {type(estimator) for estimator in LINKED} <= set(estimators)
-    assert all(cls.__name__ in API for cls in estimators)
-    assert all("DocLinkMixin" in [c.__name__ for c in e.__mro__] for e in estimators)
-
-
-def test_links_of_others(monkeypatch):
-    class Mine(ConservativeDrifter):
-        pass
-
-    monkeypatch.setenv("SKDRIFT_DOC_URL", "file:///a{b}")
-    assert Mine()._get_doc_link() == ""
-    page = "/generated/skdrift.ConservativeDrifter.html"
-    assert ConservativeDrifter()._get_doc_link() == "file:///a{b}" + page
-    pipeline = make_drift_pipeline(PCA(2), ConservativeDrifter())
-    diagram = estimator_html_repr(pipeline)
-    assert diagram.count(page) >= 1
-    assert "scikit-learn.org" in diagram

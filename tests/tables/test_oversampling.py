@@ -75,11 +75,11 @@ def test_sampling_strategies(strategy, y, counts):
 @pytest.mark.parametrize(
     ("strategy", "y", "message"),
     [
-        (0.5, Y, "float for two classes; y has 3"),
-        (0.1, Y == 2, "asks for 13 rows of class True, which has 48"),
-        ({0: 58}, Y, "asks for 58 rows of class 0, which has 59"),
-        ({0: 60.5}, Y, "asks for 60.5 rows of class 0"),
-        ({7: 60}, Y, "class 7, which is not in y"),
+        (0.5, Y, "float if 'y' has two classes; got 3"),
+        (0.1, Y == 2, "asks for 13 samples of class True, which has 48"),
+        ({0: 58}, Y, "asks for 58 samples of class 0, which has 59"),
+        ({0: 60.5}, Y, "asks for 60.5 samples of class 0"),
+        ({7: 60}, Y, "class 7, which is not in 'y'"),
         ("all", Y, "'sampling_strategy' parameter"),
         (1.5, Y == 2, "'sampling_strategy' parameter"),
         ("auto", np.zeros(len(Y)), "one class"),
@@ -97,7 +97,7 @@ def test_a_class_of_one_row():
     rows, y = X[:72], np.append(np.zeros(71, int), 1)
     sampler = DriftOversampler(random_state=0)
     sampler.fit_resample(X, np.minimum(Y, 1))
-    with pytest.raises(ValueError, match="Class 1 has 1 row"):
+    with pytest.raises(ValueError, match="Class 1 has 1 sample"):
         sampler.fit_resample(rows, y)
     assert not [name for name in vars(sampler) if name.endswith("_")]
     # It may be left out.

@@ -1,0 +1,186 @@
+"""Drawing from tables of mixed columns."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from .._drifters import ConservativeDrifter
+from .._estimator import VersionedStateMixin, forget
+from ..metrics._draw import draw
+from ._encoder import TableEncoder, flags_of, validated
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from .._typing import Estimator, Rows, Seed, Table
+
+
+class TabularDrifter(VersionedStateMixin, BaseEstimator):
+    """Draw samples from the distribution of a data frame of mixed columns.
+
+    A :class:`TableEncoder` encodes the frame as numbers, a drifter is fitted to them,
+    and its samples are decoded to a frame of the same library, with the same names and
+    types of columns. Categories, booleans and missing values are as frequent as in the
+    data. To this end, the drifter rounds columns of few values to values that occur
+    (``discrete_features="auto"`` is replaced by a mask of these columns), and
+    memberships of categories are shifted to the mean of the data before they are
+    decoded.
+
+    To draw labelled samples, keep the label in the frame as a column like the others.
+
+    Parameters
+    ----------
+    drifter : estimator, default=None
+        Drifter, or another estimator with ``sample(n_samples, random_state)``. If
+        None, :class:`~skdrift.ConservativeDrifter`.
+
+    Attributes
+    ----------
+    encoder_ : TableEncoder
+        Fitted encoder.
+    drifter_ : estimator
+        Drifter fitted to the encoded frame.
+    n_features_in_ : int
+        Number of columns of the frame.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    skdrift.pipeline.make_drift_pipeline : More steps between encoder and drifter.
+    skdrift.metrics.train_on_synthetic_score : Value of the samples for training.
+
+    Notes
+    -----
+    Strings of the data are drawn verbatim. Drop names, identifiers and free text.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skdrift import ConservativeDrifter
+    >>> from skdrift.tables import TabularDrifter
+    >>> iris = load_iris(as_frame=True)
+    >>> frame = iris.data.assign(species=iris.target_names[iris.target])
+    >>> drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(frame)
+    >>> drawn = drifter.sample(300)
+    >>> bool((drawn.dtypes == frame.dtypes).all())
+    True
+    >>> sorted(drawn["species"].value_counts().tolist())
+    [100, 100, 100]
+    """
+
+    def __init__(self, drifter: Estimator | None = None) -> None:
+        self.drifter = drifter
+
+    def fit(
+        self, X: Table, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit encoder and drifter to a frame.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Frame of pandas or polars, or array of numbers.
+        y : None
+            Ignored. A label is a column of `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Passed to the drifter. The encoder does not depend on them.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If the drifter has no method ``sample``.
+        ValueError
+            If the frame cannot be encoded (see :class:`TableEncoder`), or the drifter
+            cannot be fitted to it.
+        """
+        try:
+            return self._fit(X, sample_weight)
+        except BaseException:
+            forget(self, "_n_rows", "_mean")
+            raise
+
+    def _fit(self, X, sample_weight):
+        drifter = ConservativeDrifter() if self.drifter is None else self.drifter
+        if not hasattr(drifter, "sample"):
+            raise TypeError(
+                "The 'drifter' parameter must be an estimator with a method 'sample'; "
+                f"got {self.drifter!r}."
+            )
+        drifter = clone(drifter)
+        _, X = validated(self, X, reset=True)
+        encoder = TableEncoder().set_output(transform="default")
+        codes = encoder.fit_transform(X)
+        if drifter.get_params(deep=False).get("discrete_features") == "auto":
+            drifter.set_params(discrete_features=flags_of(encoder, "repeats"))
+        weight = {}
+        if sample_weight is not None:
+            weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
+        drifter = drifter.fit(codes, **weight)
+        self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
+        self.encoder_, self.drifter_ = encoder, drifter
+        return self
+
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
+        """Draw new samples.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of samples, at least 1.
+        random_state : int, RandomState instance or None, default=None
+            Passed to the drifter.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_samples, n_features)
+            Table of the same form as the one seen in `fit`.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        # Drifters evolve this many particles in any case, and the frequencies of the
+        # categories need a large ensemble.
+        n = max(n_samples, self._n_rows)
+        drawn = np.array(draw(self.drifter_, n, random_state))
+        shift = self._mean - drawn.mean(axis=0)
+        drawn += np.where(flags_of(self.encoder_, "memberships"), shift, 0.0)
+        return self.encoder_.inverse_transform(drawn)[:n_samples]
+
+    def score(self, X: Table, y: object = None) -> float:
+        """Score of the drifter on encoded held-out samples.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Held-out samples, with the columns seen in `fit`.
+        y : None
+            Ignored, present for API consistency.
+
+        Returns
+        -------
+        float
+            Score of the drifter. Greater is better.
+        """
+        check_is_fitted(self)
+        return self.drifter_.score(self.encoder_.transform(X))
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "drifter_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags

@@ -1,0 +1,241 @@
+"""Data frames of mixed columns, encoded as arrays of numbers that can be decoded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from .._data._frames import Arrays, library_of
+from .._estimator import VersionedStateMixin, forget
+from ._codes import check_kind, code_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Self
+
+    from .._typing import Rows, Table
+
+
+class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
+    """Encode a data frame of mixed columns as numbers that can be decoded.
+
+    - Real numbers are not changed.
+    - Integers, dates and times are counted in steps from the smallest value. The step
+      is the greatest common divisor of the differences.
+    - Booleans, ordered categories (Enum in polars) and strings or categories of two
+      values are numbered.
+    - Other strings and categories are encoded as one column of 0 and 1 for each value.
+    - A column with missing values has one more column of 0 and 1 that marks them, so
+      that values missing together can be learnt. The missing values are filled by the
+      median, or by 0 in a column for each value.
+
+    :meth:`inverse_transform` recovers the frame that was encoded. From other numbers
+    it makes a frame of the same form, with categories that occur in the data and
+    integers within the observed range. Numbers for unordered categories are used as
+    memberships between 0 and 1: each category is assigned to as many rows as its
+    memberships add up to, such that the total membership is largest. Therefore decode
+    all samples at once.
+
+    Attributes
+    ----------
+    categories_ : dict
+        Categories of each column, by its name, in the order of their numbers.
+    n_features_in_ : int
+        Number of columns of the frame.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    TabularDrifter : Encoder and drifter in one estimator.
+
+    Notes
+    -----
+    The input is a pandas or polars frame, or an array of numbers, which is treated
+    like a frame whose columns have one type. Neither library is required. The index of
+    a pandas frame is not kept.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skdrift.tables import TableEncoder
+    >>> frame = pd.DataFrame({"size": ["L", "S", "M"], "cost": [9.5, 1.5, None]})
+    >>> encoder = TableEncoder().fit(frame)
+    >>> encoder.get_feature_names_out().tolist()
+    ['size_L', 'size_M', 'size_S', 'cost', 'missingindicator_cost']
+    >>> encoder.transform(frame)
+    array([[1. , 0. , 0. , 9.5, 0. ],
+           [0. , 0. , 1. , 1.5, 0. ],
+           [0. , 1. , 0. , 1.5, 1. ]])
+    >>> drawn = [[0.6, 0.3, 0.1, 7.1, 0.2], [0.0, 0.3, 0.7, 2.0, 0.8]]
+    >>> encoder.inverse_transform(drawn)
+      size  cost
+    0    L   7.1
+    1    S   NaN
+    """
+
+    def fit(self, X: Table, y: object = None) -> Self:
+        """Learn the columns of a frame.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Frame of pandas or polars, or array of numbers.
+        y : None
+            Ignored, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If a column name occurs twice, or a column has no values, infinite values,
+            values of an unsupported type, or integers that are not exact as floats.
+        """
+        try:
+            return self._fit(X)
+        except BaseException:
+            forget(self, "_codes", "_library")
+            raise
+
+    def _fit(self, X):
+        library, X = validated(self, X, reset=True)
+        codes = [code_of(column) for column in library.read(X)]
+        self.categories_ = {
+            code.column.name: code.categories
+            for code in codes
+            if code.column.kind == "category"
+        }
+        self._library, self._codes = library, codes
+        return self
+
+    def transform(self, X: Table) -> Rows:
+        """Encode a frame.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Frame with the columns seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_codes)
+            Encoded columns, named by :meth:`get_feature_names_out`.
+
+        Raises
+        ------
+        ValueError
+            If the columns differ from those seen in `fit`, or have a category or
+            missing values that did not occur in `fit`.
+        """
+        check_is_fitted(self)
+        library, X = validated(self, X, reset=False)
+        codes = []
+        for code, column in zip(self._codes, library.read(X), strict=True):
+            check_kind(code.column, column)
+            codes.append(code.encode(column))
+        return np.concatenate(codes, axis=1)
+
+    def inverse_transform(self, X: ArrayLike) -> Rows:
+        """Decode numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_codes)
+            Encoded samples, or samples like them.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_samples, n_features)
+            Table with the library, names, order and types of columns seen in `fit`.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite or does not have `n_codes` columns.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=np.float64, input_name="X")
+        ends = np.cumsum([code.width for code in self._codes])
+        if X.shape[1] != ends[-1]:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but the encoded table has {ends[-1]}. "
+                "Pass the columns that transform returns."
+            )
+        columns = [
+            self._library.write(code.column, *code.decode(numbers))
+            for code, numbers in zip(
+                self._codes, np.split(X, ends[:-1], axis=1), strict=True
+            )
+        ]
+        return self._library.frame([c.column.name for c in self._codes], columns)
+
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
+        """Names of the encoded columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of the table. They must equal the names seen in `fit`,
+            if there were any.
+
+        Returns
+        -------
+        ndarray of str objects
+            For each column its name, or ``<name>_<category>`` for each of its
+            categories, and ``missingindicator_<name>`` if it had missing values.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        return np.array(
+            [
+                encoded
+                for name, code in zip(names, self._codes, strict=True)
+                for encoded in code.names(name)
+            ],
+            dtype=object,
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_codes")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+def validated(estimator, X, reset):
+    """Library of a table, and the table, with its columns checked."""
+    library = library_of(X)
+    if library is Arrays:
+        return library, validate_data(
+            estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
+        )
+    twice = [name for name, count in Counter(X.columns).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"Column names must be unique; {twice} occur more than once. Rename them."
+        )
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return library, X
+
+
+def flags_of(encoder, name):
+    """Flags of the encoded columns by name: "repeats" or "memberships"."""
+    return np.concatenate([getattr(code, name) for code in encoder._codes])
