@@ -40,8 +40,6 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "thumbnail_size": (640, 400),
 }
-# Diagrams of estimators in the gallery lead to their pages here.
-os.environ["SKDRIFT_DOC_URL"] = ".."
 copybutton_exclude = ".linenos, .gp, .go"
 exclude_patterns = ["_build"]
 source_suffix = {".rst": "restructuredtext"}
@@ -72,7 +70,13 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # Pages without subpages need no navigation of their section.
 html_sidebars = {
-    name: [] for name in ("getting_started", "extending", "references", "changelog")
+    page: []
+    for page in (
+        "start/getting_started",
+        "reference/extending",
+        "reference/references",
+        "reference/changelog",
+    )
 }
 html_theme_options = {
     "navbar_align": "left",

@@ -24,7 +24,7 @@ from skdrift.pipeline import make_drift_pipeline
 from skdrift.tables import TableEncoder, TabularDrifter
 
 ROOT = Path(__file__).parents[2]
-API = (ROOT / "doc" / "api.rst").read_text(encoding="utf-8")
+API = (ROOT / "doc" / "reference" / "api.rst").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("module", public_modules(), ids=lambda m: m.__name__)
