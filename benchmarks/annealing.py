@@ -19,14 +19,14 @@ fresh samples have on average. Each line of the table is a mean over the seeds:
 """
 
 import argparse
-import csv
 import warnings
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numba
 import numpy as np
-from quality import checkerboard, ring, thinned
+from datasets import checkerboard, ring, thinned
+from report import write_as_measured
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
@@ -102,10 +102,8 @@ def fitted(field, train, **options):
 
 def course(drifter, ratio):
     """Ratio after every other step; the last one stays."""
-    ensembles = (*drifter._fitted.trajectory, drifter._fitted.particles)
-    scaling = drifter._fitted.scaling
-    seen = [*ensembles[:-1:2], ensembles[-1]]
-    ratios = [ratio(scaling.to_data(x)) for x in seen]
+    ensembles = drifter.trajectory()
+    ratios = [ratio(x) for x in (*ensembles[:-1:2], ensembles[-1])]
     return np.append(ratios, np.full(N_STEPS // 2 + 1 - len(ratios), ratios[-1]))
 
 
@@ -167,16 +165,9 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--table", type=Path, default=TABLE)
     options = parser.parse_args()
-    with options.table.open("w", newline="") as file:
-        writer = None
-        for case in product(options.fields, options.starts, options.data):
-            for line in lines(*case, options.annealing, options.seeds):
-                if writer is None:
-                    writer = csv.DictWriter(file, line, lineterminator="\n")
-                    writer.writeheader()
-                writer.writerow(line)
-                file.flush()
-                print(*line.values())
+    cases = product(options.fields, options.starts, options.data)
+    measured = (lines(*case, options.annealing, options.seeds) for case in cases)
+    write_as_measured(options.table, chain.from_iterable(measured))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ writes ``benchmarks/results/cluster.csv``, ``--quick`` does not.
 """
 
 import argparse
-import csv
 import os
 import statistics
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from distributed import Client
+from report import write_csv
 
 from skdrift.bandwidth import conservative_rate
 from skdrift.engines import DaskEngine, NumbaEngine, NumpyEngine
@@ -85,10 +85,7 @@ def main():
             row = {name: f"{value:.3g}" for name, value in table[-1].items()}
             print(*(f"{name} {value}" for name, value in row.items()), sep=", ")
     if not arguments.quick:
-        with open(TABLE, "w", newline="") as file:
-            writer = csv.DictWriter(file, table[0])
-            writer.writeheader()
-            writer.writerows(table)
+        write_csv(TABLE, table)
 
 
 if __name__ == "__main__":

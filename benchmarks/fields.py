@@ -25,16 +25,16 @@ as good as those of the conservative drifter, over the seconds of that drifter.
 """
 
 import argparse
-import csv
 import itertools
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from quality import SYNTHETIC, classifier_test, split_of  # beside this file
+from datasets import SYNTHETIC, split_of, standardised
+from quality import classifier_test
+from report import csv_table, write_csv
 from sklearn.base import clone
-from sklearn.preprocessing import StandardScaler
 
 from skdrift import (
     ConservativeDrifter,
@@ -88,8 +88,8 @@ def problem(name, seed):
     else:
         train, test, fresh = split_of(name, seed)
         fresh = [fresh]
-    scaler = StandardScaler().fit(train)
-    return (*map(scaler.transform, (train, test)), [*map(scaler.transform, fresh)])
+    train, test, *fresh = standardised(train, test, *fresh)
+    return train, test, fresh
 
 
 def measure(name, estimator, seed):
@@ -145,18 +145,16 @@ def restructured(lines):
     problems, labels = (
         list(dict.fromkeys(names)) for names in zip(*cells, strict=True)
     )
-    text = []
-    for key, (title, form) in TITLES.items():
-        header = ", ".join(f'"{name}"' for name in ("estimator", *problems))
-        text += [f".. csv-table:: {title}", f"   :header: {header}", ""]
-        for label in labels:
-            values = [float(cells[name, label][key]) for name in problems]
-            row = ", ".join(
-                f'"{text}"' for text in (label, *(f"{v:{form}}" for v in values))
-            )
-            text.append(f"   {row}")
-        text.append("")
-    return "\n".join(text)
+    header = ["estimator", *problems]
+
+    def row(label, key, form):
+        values = [float(cells[name, label][key]) for name in problems]
+        return [label, *(f"{value:{form}}" for value in values)]
+
+    return "\n".join(
+        csv_table(title, header, [row(label, key, form) for label in labels])
+        for key, (title, form) in TITLES.items()
+    )
 
 
 # -- the released algorithm ------------------------------------------------------------
@@ -259,11 +257,8 @@ def main():
     if arguments.problems == PROBLEMS and arguments.estimators is None:
         path = path or TABLE
     if path is not None:
-        with open(path, "w", newline="") as file:
-            columns = ["problem", "estimator", *KEYS]
-            writer = csv.DictWriter(file, columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(lines)
+        columns = ("problem", "estimator", *KEYS)
+        write_csv(path, [{key: line[key] for key in columns} for line in lines])
     if arguments.table is not None:
         arguments.table.write_text(restructured(lines))
     if arguments.released is not None:

@@ -22,7 +22,7 @@ import argparse
 import warnings
 
 import numpy as np
-from quality import gaussian_mixture, kernel_density
+from generators import gaussian_mixture, kernel_density
 from scipy.optimize import linprog
 from scipy.sparse import eye_array, kron, vstack
 from scipy.spatial.distance import cdist

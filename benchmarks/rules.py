@@ -24,15 +24,14 @@ rate.
 """
 
 import argparse
-import csv
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from quality import N_ROWS, REAL, SYNTHETIC, split_of
+from datasets import N_ROWS, SYNTHETIC, split_of, standardised
+from report import write_as_measured
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
 from skdrift.diagnostics import rate_constants
@@ -73,14 +72,12 @@ def distances(rows, test):
 
 def split(data, seed):
     """Training and test rows, and distances of fresh rows to the test rows."""
-    train, test, _ = split_of(data, seed)
-    scaler = StandardScaler().fit(train)
-    train_z, test_z = scaler.transform(train), scaler.transform(test)
-    if data in REAL:
-        return train_z, test_z, distances(train_z, test_z)
-    fresh = SYNTHETIC[data](N_FRESH * N_ROWS, 100 + seed)
-    parts = np.split(scaler.transform(fresh), N_FRESH)
-    return train_z, test_z, np.mean([distances(part, test_z) for part in parts], axis=0)
+    train, test, fresh = split_of(data, seed)
+    fresh = [fresh]
+    if data in SYNTHETIC:
+        fresh = np.split(SYNTHETIC[data](N_FRESH * N_ROWS, 100 + seed), N_FRESH)
+    train, test, *fresh = standardised(train, test, *fresh)
+    return train, test, np.mean([distances(rows, test) for rows in fresh], axis=0)
 
 
 def fitted(drifter, bandwidth, step_size, train, seed):
@@ -173,15 +170,7 @@ def main():
     options = parser.parse_args()
     name = "rules_constants.csv" if options.constants else TABLE.name
     table = options.table or TABLE.with_name(name)
-    with table.open("w", newline="") as file:
-        writer = None
-        for found in lines(options):
-            if writer is None:
-                writer = csv.DictWriter(file, found, lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(found)
-            file.flush()
-            print(*found.values())
+    write_as_measured(table, lines(options))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ writes ``benchmarks/results/scaling.csv`` and a picture, ``--quick`` a picture o
 """
 
 import argparse
-import csv
 import importlib.util
 import math
 import multiprocessing
@@ -31,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from peers import medians, reduction, spectral
+from report import write_csv
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
@@ -194,15 +194,6 @@ def printed(rows):
     return kept
 
 
-def write_table(rows):
-    TABLE.parent.mkdir(exist_ok=True)
-    with open(TABLE, "w", newline="") as file:
-        names = dict.fromkeys(name for row in rows for name in row)
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 # -- drawing -------------------------------------------------------------------------
 
 COLOURS = {engine.name: f"C{k}" for k, engine in enumerate(ENGINES)}
@@ -295,7 +286,7 @@ def main():
     )
     fit_rows = printed(with_exponents(fits(max_rows), "fit", "d", "particles"))
     if not arguments.quick:
-        write_table(reduction_rows + fit_rows)
+        write_csv(TABLE, reduction_rows + fit_rows)
     if picture is not None and importlib.util.find_spec("matplotlib") is not None:
         draw(reduction_rows, fit_rows, picture)
 
