@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech
+from problems import WINE_3D as WINE
 from scipy.integrate import quad
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
@@ -584,8 +584,6 @@ def test_no_matrix_of_all_pairs():
 
 
 # -- the report -----------------------------------------------------------------------
-
-WINE = load_wine().data[:, :3]
 
 
 @pytest.fixture(scope="module")

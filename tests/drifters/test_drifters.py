@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import brute_force
+from problems import IRIS, WINE, moons
 from sklearn.base import clone
-from sklearn.datasets import load_iris, load_wine, make_moons
+from sklearn.datasets import make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -29,7 +30,6 @@ from skdrift.metrics import closest_record_ratio, energy_distance
 
 DRIFTERS = [ConservativeDrifter, LaplaceDrifter]
 both = pytest.mark.parametrize("cls", DRIFTERS)
-WINE = load_wine().data
 
 
 @pytest.fixture(scope="module", params=DRIFTERS)
@@ -65,7 +65,7 @@ def test_default_bandwidths_are_the_rates_of_the_theory():
 
 
 def test_bandwidth_rules_follow_the_scale_of_the_data():
-    X = make_moons(200, noise=0.1, random_state=0)[0] * [100, 1]
+    X = moons(200, noise=0.1) * [100, 1]
     for rule in ("rate", "scott", "silverman"):
         h = ConservativeDrifter(bandwidth=rule, random_state=0).fit(X).bandwidth_
         raw = ConservativeDrifter(
@@ -87,7 +87,7 @@ def test_residual_velocity_is_that_of_the_final_particles():
 @pytest.mark.parametrize("self_interaction", ["full", "leave-one-out"])
 @both
 def test_every_kernel_and_self_interaction(cls, kernel, self_interaction):
-    X = load_iris().data
+    X = IRIS
     drifter = cls(kernel=kernel, self_interaction=self_interaction, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -119,7 +119,7 @@ def test_max_iter_warns_and_says_how_far_it_is():
 
 
 def test_tol_stops_the_flow():
-    X = make_moons(300, noise=0.06, random_state=0)[0]
+    X = moons(300)
     drifter = ConservativeDrifter(early_stopping=False, tol=0.02, random_state=0).fit(X)
     assert drifter.stopped_by_ == "tol"
     ratio = drifter.history_["residual_velocity"] / drifter.bandwidth_
@@ -159,7 +159,7 @@ def test_verbose_prints_the_engine_and_every_step(capsys):
 
 
 def test_start_from_rows():
-    X = make_moons(200, noise=0.06, random_state=0)[0]
+    X = moons(200)
     start = np.random.default_rng(0).uniform(-1, 1, (90, 2))
     drifter = ConservativeDrifter(start=start, random_state=0).fit(X)
     assert_allclose(drifter.start_, start)
@@ -173,7 +173,7 @@ def test_start_from_a_callable():
     def start(n, random_state):
         return random_state.uniform(-1, 1, (n, 2))
 
-    X = make_moons(200, noise=0.06, random_state=0)[0]
+    X = moons(200)
     drifter = ConservativeDrifter(start=start, random_state=0).fit(X)
     assert np.abs(drifter.start_).max() <= 1
     assert drifter.sample(7).shape == (7, 2)
@@ -227,7 +227,7 @@ def test_sampled_rows_are_exchangeable():
 
 
 def test_a_few_rows_have_the_law_of_many():
-    X = make_moons(300, noise=0.06, random_state=0)[0]
+    X = moons(300)
     drifter = ConservativeDrifter(random_state=0).fit(X)
     singles = np.concatenate([drifter.sample(1, random_state=i) for i in range(150)])
     many = drifter.sample(1200, random_state=0)
@@ -294,7 +294,7 @@ def test_transform_carries_the_start_to_the_particles():
 
 
 def test_transformed_rows_do_not_interact():
-    X = make_moons(300, noise=0.06, random_state=0)[0]
+    X = moons(300)
     drifter = LaplaceDrifter(random_state=0).fit(X)
     rows = np.random.default_rng(0).standard_normal((20, 2))
     together = drifter.transform(rows)
@@ -303,7 +303,7 @@ def test_transformed_rows_do_not_interact():
 
 
 def test_transform_makes_start_noise_look_like_the_data():
-    X = make_moons(1000, noise=0.06, random_state=0)[0]
+    X = moons(1000)
     drifter = ConservativeDrifter(start="gaussian", random_state=0).fit(X)
     rng = np.random.default_rng(1)
     noise = rng.multivariate_normal(X.mean(axis=0), np.cov(X.T), 1000)
@@ -312,7 +312,7 @@ def test_transform_makes_start_noise_look_like_the_data():
 
 
 def test_velocity_points_from_the_particles_to_the_data():
-    X = make_moons(200, noise=0.06, random_state=0)[0] * [1, 100]
+    X = moons(200) * [1, 100]
     away = X + np.array([0.5, -50])
     drifter = ConservativeDrifter(start=away, step_size=1e-9, max_iter=1, tol=0)
     with pytest.warns(ConvergenceWarning):
@@ -378,10 +378,10 @@ def test_score_against_its_definition(weighted):
 
 
 def test_score_of_copies_is_near_minus_one():
-    train, test = make_moons(300, noise=0.06, random_state=0)[0].reshape(2, 150, 2)
+    train, test = moons(300).reshape(2, 150, 2)
     assert -1.08 < score_of(train, train, test) < -1  # -1.056
     # Many fresh rows are better than copies, rows that are elsewhere are worse.
-    fresh = make_moons(3000, noise=0.06, random_state=1)[0]
+    fresh = moons(3000, random_state=1)
     assert score_of(fresh, train, test) > -0.8  # -0.63
     mean = train.mean(axis=0)
     for elsewhere in (train + np.array([0.3, 0]), mean + 1.5 * (train - mean)):
@@ -400,14 +400,14 @@ def score_of(particles, train, test, **parameters):
 
 @both
 def test_score_of_rows_of_another_law_is_lower(cls):
-    train, test = make_moons(600, noise=0.06, random_state=0)[0].reshape(2, 300, 2)
+    train, test = moons(600).reshape(2, 300, 2)
     drifter = cls(random_state=0).fit(train)
     scores = [drifter.score(test + shift) for shift in (0, 0.5, 1, 2)]
     assert np.all(np.diff(scores) < -0.03), scores
 
 
 def test_score_prefers_a_bandwidth_that_resolves_the_data():
-    train, test = make_moons(600, noise=0.06, random_state=0)[0].reshape(2, 300, 2)
+    train, test = moons(600).reshape(2, 300, 2)
     drifter = ConservativeDrifter(
         start="gaussian", early_stopping=False, random_state=0
     )
@@ -418,7 +418,7 @@ def test_score_prefers_a_bandwidth_that_resolves_the_data():
 
 
 def test_score_does_not_depend_on_units():
-    train, test = make_moons(300, noise=0.06, random_state=0)[0].reshape(2, 150, 2)
+    train, test = moons(300).reshape(2, 150, 2)
     units = np.array([1e-3, 1e4])
     drifter = ConservativeDrifter(random_state=0)
     score = drifter.fit(train).score(test)
@@ -429,7 +429,7 @@ def test_score_does_not_depend_on_units():
 
 
 def test_score_is_hardly_changed_by_an_outlier():
-    train, test = make_moons(600, noise=0.06, random_state=0)[0].reshape(2, 300, 2)
+    train, test = moons(600).reshape(2, 300, 2)
     score = score_of(train[::2], train, test)
     for outlier in (10.0, 1e6):
         far = test.copy()
@@ -439,7 +439,7 @@ def test_score_is_hardly_changed_by_an_outlier():
 
 @both
 def test_score_is_finite_for_few_or_repeated_rows(cls):
-    X = make_moons(200, noise=0.06, random_state=0)[0]
+    X = moons(200)
     drifter = cls(random_state=0).fit(np.repeat(X[:100], 2, axis=0))
     for rows in (X[100:], X[100:101], X[:1], np.tile(X[0], (5, 1)), np.repeat(X, 2, 0)):
         score = drifter.score(rows)
@@ -448,7 +448,7 @@ def test_score_is_finite_for_few_or_repeated_rows(cls):
 
 
 def test_score_of_every_engine():
-    X = make_moons(300, noise=0.06, random_state=0)[0]
+    X = moons(300)
     drifter = ConservativeDrifter(random_state=0).fit(X[:150])
     score = drifter.set_params(engine="numpy").score(X[150:])
     if NumbaEngine.unavailable_reason() is None:
@@ -469,7 +469,7 @@ def test_score_has_one_reference_for_all_candidates():
 
 
 def test_grid_search_over_the_bandwidth():
-    X = make_moons(300, noise=0.06, random_state=0)[0]
+    X = moons(300)
     grid = {"bandwidth": [0.02, 0.3, 20.0]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -482,15 +482,15 @@ def test_grid_search_over_the_bandwidth():
 def test_grid_search_over_a_kernel_parameter():
     grid = {"kernel__alpha": [2.0, 8.0]}
     drifter = ConservativeDrifter(kernel=RationalQuadratic(), random_state=0)
-    search = GridSearchCV(drifter, grid, cv=2).fit(load_iris().data)
+    search = GridSearchCV(drifter, grid, cv=2).fit(IRIS)
     assert search.best_params_["kernel__alpha"] in (2.0, 8.0)
 
 
 def test_last_step_of_a_pipeline():
     pipeline = make_pipeline(PCA(2), ConservativeDrifter(random_state=0))
-    pipeline.fit(load_iris().data)
+    pipeline.fit(IRIS)
     assert pipeline[-1].sample(4).shape == (4, 2)
-    assert pipeline.score(load_iris().data) <= 0
+    assert pipeline.score(IRIS) <= 0
     assert pipeline.set_params(conservativedrifter__bandwidth=0.5)
 
 
@@ -799,7 +799,7 @@ def test_a_failing_fit_leaves_nothing_half_fitted(monkeypatch, error):
 
 
 def test_moons_are_drawn_as_well_as_a_fresh_half():
-    X = make_moons(2000, noise=0.06, random_state=0)[0]
+    X = moons(2000)
     train, test = train_test_split(X, test_size=0.5, random_state=0)
     rows = ConservativeDrifter(random_state=0).fit(train).sample(len(test))
     ratio = energy_distance(rows, test) / energy_distance(train, test)
@@ -820,11 +820,11 @@ def test_wine_is_drawn_better_than_by_kernel_density():
 
 
 def draw_thin_crescents(n, rng):
-    return make_moons(n, noise=0.02, random_state=rng)[0]
+    return moons(n, noise=0.02, random_state=rng)
 
 
 def draw_moons(n, rng):
-    return make_moons(n, noise=0.06, random_state=rng)[0]
+    return moons(n, random_state=rng)
 
 
 def draw_thin_clusters(n, rng):

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import WINE_3D as WINE
 from scipy.optimize import minimize
-from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 
 from skdrift import ConservativeDrifter, SharpDrifter
 from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
-
-WINE = load_wine().data[:, :3]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import WINE_3D as WINE
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 from scipy.stats import special_ortho_group
-from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KernelDensity
 
@@ -20,7 +20,6 @@ from skdrift.fields import DriftField, SinkhornField, displacement
 from skdrift.kernels import Gaussian
 
 H = 0.7
-WINE = load_wine().data[:, :3]
 EXACT = SinkhornField(tol=1e-12, max_iter=20_000)
 
 

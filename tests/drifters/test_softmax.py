@@ -5,9 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import IRIS, clouds, moons
+from problems import WINE_3D as WINE
 from scipy.stats import special_ortho_group
 from sklearn import config_context
-from sklearn.datasets import load_iris, load_wine, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
@@ -20,17 +21,10 @@ from skdrift.kernels import Matern
 from skdrift.metrics import energy_distance
 
 TAU = 0.6
-WINE = load_wine().data[:, :3]
 
 needs_numba = pytest.mark.skipif(
     NumbaEngine.unavailable_reason() is not None, reason="needs numba"
 )
-
-
-def clouds(d, seed=0, n=12, m=15):
-    rng = np.random.default_rng(seed)
-    data, particles = rng.standard_normal((m, d)), 0.5 + rng.standard_normal((n, d))
-    return data, particles, 2 * rng.standard_normal((6, d))
 
 
 def softmax(logits, axis):
@@ -374,7 +368,7 @@ def test_the_temperature_of_other_conventions():
 
 @pytest.mark.parametrize("temperature", ["rate", [0.3, 1.0]])
 def test_samples_are_as_near_to_new_rows_as_the_data(temperature):
-    X = make_moons(8000, noise=0.05, random_state=0)[0]
+    X = moons(8000, noise=0.05)
     X = np.random.default_rng(0).choice(X, 600, replace=False)
     train, test = X[:200], X[200:]
     drifter = SoftmaxDrifter(temperature=temperature, random_state=0).fit(train)
@@ -389,7 +383,7 @@ def test_samples_are_as_near_to_new_rows_as_the_data(temperature):
 
 
 def test_transform_velocity_and_scores():
-    train, test = train_test_split(load_iris().data, random_state=0)
+    train, test = train_test_split(IRIS, random_state=0)
     drifter = SoftmaxDrifter(temperature=[1.0, 3.0], random_state=0).fit(train)
     v = drifter.velocity(test)
     assert v.shape == test.shape

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
+from problems import weighted_sources as make_problem
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SinkhornDrifter, SoftmaxDrifter
 from skdrift.engines import (
@@ -80,13 +81,6 @@ def sent(client, monkeypatch):
 
     monkeypatch.setattr(client, "scatter", counted)
     return rows
-
-
-def make_problem(d, n=40, m=70, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.standard_normal((m, d))
-    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
-    return x, y, np.log(rng.dirichlet(np.ones(m)))
 
 
 # -- the sums ------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from oracles import Sech, brute_force
+from problems import weighted_sources as make_problem
 from sklearn import config_context
 
 from skdrift import engines
@@ -30,13 +31,6 @@ needs_keops = pytest.mark.skipif(
     KeopsEngine.unavailable_reason() is not None,
     reason=str(KeopsEngine.unavailable_reason()),
 )
-
-
-def make_problem(d, n=40, m=70, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.standard_normal((m, d))
-    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
-    return x, y, np.log(rng.dirichlet(np.ones(m)))
 
 
 @pytest.mark.parametrize("field", FIELDS)

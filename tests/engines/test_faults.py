@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.datasets import make_moons
+from problems import moons
 from sklearn.exceptions import NotFittedError
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, engines
@@ -30,7 +30,7 @@ from skdrift.engines._cpu._loops import in_threads
 from skdrift.fields import displacement
 from skdrift.kernels import Gaussian
 
-X = make_moons(300, noise=0.06, random_state=0)[0]
+X = moons(300)
 PACKAGES = {"numba": "numba", "nufft": "finufft", "keops": "pykeops"}
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
+from problems import weighted_sources
 
 from skdrift.engines import NumpyEngine, Profiles
 from skdrift.engines._cpu import _engine as module
@@ -36,10 +37,7 @@ DIMENSIONS = [1, 2, 3, 8, 9, 13, 64]
 
 
 def make_problem(d, dtype=np.float64, n=41, m=330, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.standard_normal((m, d))
-    x = np.concatenate([y[: n // 2], rng.standard_normal((n - n // 2, d))])
-    return (a.astype(dtype) for a in (x, y, np.log(rng.dirichlet(np.ones(m)))))
+    return (a.astype(dtype) for a in weighted_sources(d, n, m, seed))
 
 
 def assert_reduces(x, y, kernel, h, field, log_w=None, deleted=None):

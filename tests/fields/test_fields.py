@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from oracles import gradient, jacobian
+from problems import clouds
 from scipy.stats import special_ortho_group
 
 from skdrift.engines import NumpyEngine, Profiles
@@ -15,12 +16,6 @@ from skdrift.kernels import Gaussian, Matern, RationalQuadratic
 SMOOTH = [Gaussian(), Matern(nu=1.5), Matern(nu=2.5), RationalQuadratic(alpha=2.5)]
 ALL = [*SMOOTH, Matern(nu=0.5)]
 H = 0.7
-
-
-def clouds(d, seed=0, n=12, m=15):
-    rng = np.random.default_rng(seed)
-    data, particles = rng.standard_normal((m, d)), 0.5 + rng.standard_normal((n, d))
-    return data, particles, 2 * rng.standard_normal((6, d))
 
 
 def make_field(profiles, data, leave_one_out=False, log_weights=None):

@@ -7,13 +7,12 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_wine
+from problems import WINE
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdrift import ConservativeDrifter, LaplaceDrifter
 
-WINE = load_wine().data
 STEP = re.compile(
     r"step (\d+), bandwidth ([\d.e-]+), residual velocity [\d.e-]+ bandwidths, "
     r"[\d.e-]+ s$"

@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, jacobian
+from problems import IRIS, WINE, moons
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal, norm, qmc
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import (
-    load_breast_cancer,
-    load_digits,
-    load_iris,
-    load_wine,
-    make_moons,
-)
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
@@ -48,8 +43,7 @@ KERNELS = [
 PROFILES = [make(k) for k in KERNELS for make in (conservative, displacement)]
 RADII = np.array([1e-3, 0.05, 0.4, 1.0, 2.7, 6.0])
 H = 0.7
-MOONS = make_moons(150, noise=0.06, random_state=0)[0]
-WINE = load_wine().data
+MOONS = moons(150)
 
 
 # -- curvature -----------------------------------------------------------------------
@@ -409,7 +403,7 @@ def test_there_and_back(drifter, X):
 
 
 def test_there_and_back_in_single_precision():
-    X = load_iris().data.astype(np.float32)
+    X = IRIS.astype(np.float32)
     drifter = SharpDrifter(random_state=0).fit(X)
     Z = (drifter.start_ + 0.02).astype(np.float32)
     back = drifter.inverse_transform(drifter.transform(Z))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
+from problems import moons
 
 from skdrift import DriftGenerator
 from skdrift.metrics import energy_distance
@@ -24,7 +24,7 @@ class Network(torch.nn.Module):
 
 
 def test_a_network_through_skorch_learns_the_data():
-    X = make_moons(300, noise=0.06, random_state=0)[0].astype(np.float32)
+    X = moons(300).astype(np.float32)
     network = skorch.NeuralNetRegressor(
         Network,
         optimizer=torch.optim.Adam,

@@ -9,8 +9,9 @@ import pandas
 import polars
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import moons
 from scipy.spatial.distance import cdist
-from sklearn.datasets import load_wine, make_moons
+from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
@@ -33,7 +34,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
-MOONS = make_moons(120, noise=0.06, random_state=0)[0]
+MOONS = moons(120)
 WINE = load_wine(as_frame=True).data[["flavanoids", "proline", "ash", "hue"]]
 DRIFTER = ConservativeDrifter(random_state=0).fit(MOONS)
 WINE_DRIFTER = ConservativeDrifter(random_state=0).fit(WINE)

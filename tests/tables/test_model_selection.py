@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
+from problems import moons
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -86,7 +86,7 @@ def test_searches_that_it_cannot_judge(change, message):
 
 
 def test_as_the_refit_of_a_search():
-    X = make_moons(200, noise=0.06, random_state=0)[0]
+    X = moons(200)
     drifter = ConservativeDrifter(
         start="gaussian", early_stopping=False, random_state=0
     )

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import WINE as ALL_WINE
 from sklearn.base import clone
-from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
@@ -27,7 +27,7 @@ from skdrift import ConservativeDrifter, LaplaceDrifter
 from skdrift.metrics import energy_distance, make_sample_scorer
 from skdrift.pipeline import DriftPipeline, make_drift_pipeline
 
-WINE = load_wine().data[:, :4]
+WINE = ALL_WINE[:, :4]
 NAMES = ["alcohol", "malic_acid", "ash", "alcalinity"]
 
 

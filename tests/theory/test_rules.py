@@ -5,11 +5,12 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import WINE as ALL_WINE
+from problems import moons
 from scipy.integrate import quad
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 from sklearn.base import clone
-from sklearn.datasets import load_wine, make_moons
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -31,8 +32,8 @@ from skdrift.diagnostics import (
 )
 from skdrift.kernels import Gaussian, Matern, RationalQuadratic
 
-MOONS = StandardScaler().fit_transform(make_moons(300, noise=0.1, random_state=0)[0])
-WINE = StandardScaler().fit_transform(load_wine().data[:, :6])
+MOONS = StandardScaler().fit_transform(moons(300, noise=0.1))
+WINE = StandardScaler().fit_transform(ALL_WINE[:, :6])
 
 
 def quantiles(n, sd=1.0):
@@ -366,7 +367,7 @@ def test_balance_beyond_what_was_measured_warns(monkeypatch):
 def test_more_rows_balance_at_a_smaller_bandwidth():
     found = []
     for n in (100, 1600):
-        X = make_moons(n, noise=0.1, random_state=0)[0]
+        X = moons(n, noise=0.1)
         found.append(fitted(ConservativeDrifter, X, bandwidth="balance").bandwidth_)
     assert found[1] < found[0]
 
