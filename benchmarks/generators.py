@@ -13,7 +13,7 @@ from skdrift import ConservativeDrifter, LaplaceDrifter
 
 
 def standardised(draw):
-    """The generator with columns of unit variance, drawing in data units."""
+    """Give a generator columns of unit variance, and return samples in data units."""
 
     def draw_in_data_units(train, n, seed):
         scaler = StandardScaler().fit(train)
@@ -23,7 +23,7 @@ def standardised(draw):
 
 
 def drifter(cls):
-    """Generator that draws with a drifter of default parameters."""
+    """Generator based on a drifter with default parameters."""
 
     def draw(train, n, seed):
         return cls(random_state=seed).fit(train).sample(n, random_state=seed)
@@ -34,7 +34,7 @@ def drifter(cls):
 @standardised
 def kernel_density(train, n, seed):
     """Draw from KernelDensity, its bandwidth by 5-fold cross-validation."""
-    # From narrow enough for thin data.
+    # Narrow enough for thin data.
     grid = {"bandwidth": np.geomspace(0.01, 3, 25)}
     search = GridSearchCV(KernelDensity(), grid, cv=5).fit(train)
     return search.best_estimator_.sample(n, random_state=seed)
@@ -65,7 +65,7 @@ def bootstrap(train, n, seed):
 
 @standardised
 def noisy_copies(train, n, seed):
-    """Training rows with noise of a tenth of the standard deviations."""
+    """Training data plus noise of a tenth of the standard deviations."""
     rng = np.random.default_rng(seed)
     return rng.choice(train, n) + 0.1 * rng.standard_normal((n, train.shape[1]))
 

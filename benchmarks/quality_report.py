@@ -51,7 +51,7 @@ def over_splits(cells):
 
 
 def in_multiples(row, fresh):
-    """The row with its multiples of what fresh rows have on the average."""
+    """Convert values to multiples of the mean values for fresh data."""
     scale = {key: fresh[key][0] for key in MULTIPLES}
     return {
         key: (mean / scale.get(key, 1), std / scale.get(key, 1))
@@ -60,7 +60,7 @@ def in_multiples(row, fresh):
 
 
 def in_gate(row):
-    """Whether new rows were drawn; not if a draw has failed, which left NaN."""
+    """Whether the samples are new; False if a draw failed, which leaves NaN."""
     return all(low <= row[key][0] <= high for key, (low, high) in GATE.items())
 
 
@@ -72,7 +72,7 @@ def ranks(summary, generators):
         for key in RANKED:
             losses = [loss(rows[g], key) for g in there]
             for g, rank in zip(there, rankdata(losses), strict=True):
-                # Those outside the gate, of infinite loss, share one rank.
+                # Generators outside the gate have infinite loss and share one rank.
                 last = np.isfinite(losses).sum() + 1
                 found[key][g].append(min(rank, last))
     return {
@@ -82,18 +82,18 @@ def ranks(summary, generators):
 
 
 def loss(row, key):
-    """Distance from what fresh rows have, infinite outside the gate."""
+    """Distance from the value for fresh data, infinite outside the gate."""
     best = 0.5 if key == "C2ST" else 1.0
     return abs(row[key][0] - best) if in_gate(row) else np.inf
 
 
-# -- telling -------------------------------------------------------------------------
+# -- output --------------------------------------------------------------------------
 
 TITLES = {
-    "C2ST": "Classifier two-sample test, 0.5 is the best",
-    "coverage": "Coverage, as a multiple of that of fresh rows",
-    "energy": "Energy distance, as a multiple of that of fresh rows",
-    "AUC": "Memorisation, 0.5 for new rows and 1 for copies",
+    "C2ST": "Classifier two-sample test, 0.5 is best",
+    "coverage": "Coverage, relative to fresh data",
+    "energy": "Energy distance, relative to fresh data",
+    "AUC": "Memorisation, 0.5 for new samples and 1 for copies",
 }
 
 
@@ -180,8 +180,8 @@ def draw(summary, generators, path):
     for k, g in enumerate(generators):
         panels[0, 0].plot([], [], MARKERS[k], color=f"C{k % 10}", label=g)
     figure.legend(loc="outside upper center", ncols=n_columns + 1, frameon=False)
-    figure.supxlabel("memorisation AUC: 0.5 for new rows, 1 for copies")
-    figure.supylabel("C2ST: 0.5 is the best")
+    figure.supxlabel("memorisation AUC: 0.5 for new samples, 1 for copies")
+    figure.supylabel("C2ST: 0.5 is best")
     figure.savefig(path, dpi=120)
 
 

@@ -1,26 +1,26 @@
-"""Rules of the theory beside the defaults: bandwidth and step size.
+"""Rules of the theory compared with the defaults: bandwidth and step size.
 
-Every drifter is fitted to moons and eight Gaussians (1000 rows) and to the halves of
-two tables, by every rule of its bandwidth and step size. It draws as many rows as there
-are test rows. Columns are standardised by the training rows. Each line of the table has
-means over the seeds:
+Every drifter is fitted to moons and eight Gaussians (1000 samples) and to the halves of
+two tables, with every rule of its bandwidth and step size. It draws as many samples as
+there are test samples. Columns are standardised by the training data. Each line of the
+table shows means over the seeds:
 
 * ``h``: ``bandwidth_``, in standard deviations;
-* ``step``: mean of the steps that were taken;
+* ``step``: mean step size;
 * ``energy``, ``sliced``: energy distance and sliced Wasserstein distance to the test
-  rows, over those of fresh rows (ten further draws, or the training half of a table):
-  1 is the best;
-* ``auc``: memorisation AUC, 0.5 for new rows, 1 for copies;
+  data, relative to fresh data (ten further draws, or the training half of a table): 1
+  is best;
+* ``auc``: memorisation AUC, 0.5 for new samples, 1 for copies;
 * ``steps``, ``seconds``: of the fit, in CPU seconds;
-* ``stopped_by``: what ended each flow.
+* ``stopped_by``: why each flow stopped.
 
     python benchmarks/rules.py                  # some ten minutes on one core
     python benchmarks/rules.py --data wine
-    python benchmarks/rules.py --constants      # what the rates' laws look like
+    python benchmarks/rules.py --constants      # constants of the power laws
 
 With ``--constants`` it prints the constants of :func:`rate_constants` instead, between
-the start and the data: with the field at its own bandwidth, and with that of the usual
-rate.
+the start and the data: with the field at its own bandwidth, and at the bandwidth of the
+default rate.
 """
 
 import argparse
