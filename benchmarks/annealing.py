@@ -1,32 +1,33 @@
-"""Steps that the drifters need, by the number of annealing steps.
+"""Number of steps that the drifters need, by the number of annealing steps.
 
-Every drifter (that of the sharp field is also the conservative one of the Matérn 3/2
-kernel) is fitted to 2048 rows of four laws in two columns, with several numbers
-of annealing steps, from both starts, with and without early stopping. After every other
-step the energy distance of 2048 particles to six fresh samples is taken, over what two
-fresh samples have on average. Each line of the table is a mean over the seeds:
+Every drifter (the sharp field is also the conservative field of the Matérn 3/2 kernel)
+is fitted to 2048 samples of four distributions in two columns, with several numbers of
+annealing steps, from both starts, with and without early stopping. After every other
+step the energy distance of 2048 particles to six fresh samples is measured, relative to
+the mean distance between two fresh samples. Each line of the table is a mean over the
+seeds:
 
 * ``steps``: steps after which the mean ratio stays at most 1.2 (empty: never);
 * ``steps_paired``: the same, relative to ``rows``;
 * ``final``: ratio at the end, after 60 steps at most, or where the flow stopped;
-* ``rows``: ratio of the rows that it was fitted to, 1 but for their luck;
+* ``rows``: ratio of the training data, which is 1 on average;
 * ``taken``: steps until the end;
 * ``auc``: memorisation AUC at the end;
-* ``stopped_by``: what ended each flow.
+* ``stopped_by``: why each flow stopped.
 
     python benchmarks/annealing.py          # all, an hour on one core
     python benchmarks/annealing.py --fields sharp --starts local
 """
 
 import argparse
-import csv
 import warnings
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numba
 import numpy as np
-from quality import checkerboard, ring, thinned
+from datasets import checkerboard, ring, thinned
+from report import write_as_measured
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
@@ -74,18 +75,18 @@ def mean_distance(x, y):
 
 
 def judge(draw, seed):
-    """Function that measures how far rows are from fresh ones of their law.
+    """Function that measures the distance of samples from fresh ones.
 
-    It is the energy distance over what two fresh samples have on average.
+    It is the energy distance relative to the mean distance of two fresh samples.
     """
     fresh = draw(N_FRESH * N_ROWS, 1000 + seed)
     within = np.mean([mean_distance(part, part) for part in np.split(fresh, N_FRESH)])
-    # A row has no distance to itself: 2 E|X - X'| / n is left of the energy.
+    # The distance of a sample to itself is 0, which leaves 2 E|X - X'| / n.
     scale = 2 * within / (N_ROWS - 1)
 
     def ratio(x):
         given = even_choice(x / x.std(axis=0), N_ROWS, np.random.RandomState(0))
-        x = np.ascontiguousarray(x[given])  # as `sample` gives out part of an ensemble
+        x = np.ascontiguousarray(x[given])  # as `sample` returns part of an ensemble
         return (2 * mean_distance(x, fresh) - mean_distance(x, x) - within) / scale
 
     return ratio
@@ -102,15 +103,13 @@ def fitted(field, train, **options):
 
 def course(drifter, ratio):
     """Ratio after every other step; the last one stays."""
-    ensembles = (*drifter._fitted.trajectory, drifter._fitted.particles)
-    scaling = drifter._fitted.scaling
-    seen = [*ensembles[:-1:2], ensembles[-1]]
-    ratios = [ratio(scaling.to_data(x)) for x in seen]
+    ensembles = drifter.trajectory()
+    ratios = [ratio(x) for x in (*ensembles[:-1:2], ensembles[-1])]
     return np.append(ratios, np.full(N_STEPS // 2 + 1 - len(ratios), ratios[-1]))
 
 
 def settled(ratios):
-    """Steps after which the ratio stays small, or nothing."""
+    """Steps after which the ratio stays small, or an empty string."""
     above = np.flatnonzero(ratios > SMALL_ENOUGH)
     steps = 2 * (above[-1] + 1) if len(above) else 0
     return steps if steps <= N_STEPS else ""
@@ -153,7 +152,7 @@ def lines(field, start, data, annealings, seeds):
 
 
 def may_differ(drifters, start):
-    """Whether early stopping has changed anything."""
+    """Whether early stopping may have changed the result."""
     stopped = any(drifter.stopped_by_ == "memorization" for drifter in drifters)
     return start == "local" or stopped
 
@@ -167,16 +166,9 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--table", type=Path, default=TABLE)
     options = parser.parse_args()
-    with options.table.open("w", newline="") as file:
-        writer = None
-        for case in product(options.fields, options.starts, options.data):
-            for line in lines(*case, options.annealing, options.seeds):
-                if writer is None:
-                    writer = csv.DictWriter(file, line, lineterminator="\n")
-                    writer.writeheader()
-                writer.writerow(line)
-                file.flush()
-                print(*line.values())
+    cases = product(options.fields, options.starts, options.data)
+    measured = (lines(*case, options.annealing, options.seeds) for case in cases)
+    write_as_measured(options.table, chain.from_iterable(measured))
 
 
 if __name__ == "__main__":

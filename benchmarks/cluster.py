@@ -1,22 +1,21 @@
-"""One step of a field by the dask engine beside the engines of one process.
+"""One step of a field with the dask engine, compared with the engines of one process.
 
-A *step* is the velocity of n particles towards n standard normal rows in 10 columns, in
-float64, of the Gaussian kernel at the default bandwidth: two reductions of n^2 pairs.
-The cluster has as many worker processes of one thread as there are cores, all on this
-machine, so that what it takes longer than Numba with as many threads is what messages
-cost. Sending is the time of a first step of few queries: rows and particles are sent
-and bound, and hardly a pair is summed.
+A *step* is the velocity of n particles towards n standard normal samples in 10 columns,
+in float64, with the Gaussian kernel at the default bandwidth: two reductions of n^2
+pairs. The cluster has as many worker processes of one thread as there are cores, all on
+this machine, so the difference from Numba with as many threads is the cost of
+communication. Sending is the time of a first step with few queries: data and particles
+are sent and bound, and hardly a pair is summed.
 
-Engines take turns, and medians are printed; NumPy's times are extrapolated from a part
-of the particles where that is not all of them. The smallest n is just above the pairs
-from which the dask engine leaves work to its workers.
+Engines run in turn, and medians are printed; NumPy's times are extrapolated from a part
+of the particles where that is not all of them. The smallest n is just above the number
+of pairs from which the dask engine uses its workers.
 
-Run ``python benchmarks/cluster.py``; ``--quick`` takes small n only, to try it. It
-writes ``benchmarks/results/cluster.csv``, ``--quick`` does not.
+Run ``python benchmarks/cluster.py``; ``--quick`` uses small n only, to try it. It
+writes ``benchmarks/results/cluster.csv``; ``--quick`` does not.
 """
 
 import argparse
-import csv
 import os
 import statistics
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from distributed import Client
+from report import write_csv
 
 from skdrift.bandwidth import conservative_rate
 from skdrift.engines import DaskEngine, NumbaEngine, NumpyEngine
@@ -52,7 +52,7 @@ def seconds_per_step(n, n_steps):
         DriftField(conservative(Gaussian())).bind(engine(), rows)
         for engine in (NumpyEngine, NumbaEngine, DaskEngine)
     )
-    # The rows, the particles and one query more than is left to this process.
+    # The data, the particles, and one query more than this process computes itself.
     first, _ = timed(dask.at, particles[: int(3e6 // n) + 1], particles, h)
     seconds = {"numba": [], "dask": []}
     for step in range(n_steps):
@@ -79,16 +79,13 @@ def main():
     arguments = parser.parse_args()
     table = []
     with Client(n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=":0"):
-        seconds_per_step(2000, 1)  # what is compiled, and imported by the workers
+        seconds_per_step(2000, 1)  # compilation, and imports of the workers
         for n, n_steps in SIZES[: 1 if arguments.quick else None]:
             table.append(seconds_per_step(n, n_steps))
             row = {name: f"{value:.3g}" for name, value in table[-1].items()}
             print(*(f"{name} {value}" for name, value in row.items()), sep=", ")
     if not arguments.quick:
-        with open(TABLE, "w", newline="") as file:
-            writer = csv.DictWriter(file, table[0])
-            writer.writeheader()
-            writer.writerows(table)
+        write_csv(TABLE, table)
 
 
 if __name__ == "__main__":

@@ -1,40 +1,41 @@
 """All fields on the same six problems: quality, copying, steps and seconds.
 
 Every line is the mean over the seeds of one estimator with default parameters on one
-problem: four sets of 2048 rows in two columns, drawn anew for every seed, and two real
-tables, cut in halves anew. Columns are standardised by the training rows before
-anything is measured:
+problem: four data sets of 2048 samples in two columns, drawn anew for every seed, and
+two real tables, cut in halves anew. Columns are standardised by the training data
+before anything is measured:
 
-* energy: energy distance of drawn rows to test rows, as a multiple of that of fresh
-  rows (mean of twenty draws; of the training half where the rows are real); 1 is best;
-* C2ST: area under the ROC curve of gradient boosting that is to tell drawn rows from
-  test rows; 0.5 is best;
-* coverage, as a multiple of that of fresh rows; 1 is best;
-* AUC: memorization_auc, 0.5 for new rows and 1 for copies;
+* energy: energy distance of the samples to test data, relative to fresh data (mean of
+  twenty draws; the training half for real data); 1 is best;
+* C2ST: area under the ROC curve of gradient boosting trained to separate samples from
+  test data; 0.5 is best;
+* coverage, relative to fresh data; 1 is best;
+* AUC: memorization_auc, 0.5 for new samples and 1 for copies;
 * steps of the fitted flow, and CPU seconds, of all threads, to fit and to draw as many
-  rows as there are test rows: they hardly depend on what else the machine does. With
-  ``--engine numba`` its code has been compiled before.
+  samples as there are test samples: these hardly depend on the load of the machine.
+  With ``--engine numba``, compilation is not included.
 
 The one-step generator has a benchmark of its own, ``one_step.py``.
 
 ``python benchmarks/fields.py`` takes some minutes on two cores and writes a CSV. With
 ``--released SECONDS`` it then runs the released algorithm (Deng et al.,
-arXiv:2602.04770, Algorithm 2) on the four sets in two columns: a network, trained with
-PyTorch for 2000 steps or so many CPU seconds, and how long it took until its rows were
-as good as those of the conservative drifter, over the seconds of that drifter.
+arXiv:2602.04770, Algorithm 2) on the four data sets in two columns: a network is
+trained with PyTorch for 2000 steps or this many CPU seconds. The script reports how
+long it took until the samples were as good as those of the conservative drifter,
+relative to the time of the drifter.
 """
 
 import argparse
-import csv
 import itertools
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from quality import SYNTHETIC, classifier_test, split_of  # beside this file
+from datasets import SYNTHETIC, split_of, standardised
+from quality import classifier_test
+from report import csv_table, write_csv
 from sklearn.base import clone
-from sklearn.preprocessing import StandardScaler
 
 from skdrift import (
     ConservativeDrifter,
@@ -80,7 +81,7 @@ PROBLEMS = (*PLANE, "wine", "breast_cancer")
 
 
 def problem(name, seed):
-    """Standardised training rows, test rows and draws of fresh rows."""
+    """Standardised training data, test data and draws of fresh data."""
     if name in PLANE:
         train, test, *fresh = np.split(
             PLANE[name]((2 + N_FRESH) * N_ROWS, seed), 2 + N_FRESH
@@ -88,8 +89,8 @@ def problem(name, seed):
     else:
         train, test, fresh = split_of(name, seed)
         fresh = [fresh]
-    scaler = StandardScaler().fit(train)
-    return (*map(scaler.transform, (train, test)), [*map(scaler.transform, fresh)])
+    train, test, *fresh = standardised(train, test, *fresh)
+    return train, test, fresh
 
 
 def measure(name, estimator, seed):
@@ -115,7 +116,7 @@ def measured(names, estimators, engine, n_seeds):
     for name, label in itertools.product(names, estimators):
         estimator = clone(ESTIMATORS[label]).set_params(engine=engine)
         rows = problem(name, n_seeds)[0][:100]
-        clone(estimator).fit(rows).sample()  # compiles what there is to compile
+        clone(estimator).fit(rows).sample()  # compiles the loops
         lines = [measure(name, estimator, seed) for seed in range(n_seeds)]
         mean = {key: float(np.mean([line[key] for line in lines])) for key in KEYS}
         values = "".join(f"{mean[key]:>10.3g}" for key in KEYS)
@@ -125,38 +126,36 @@ def measured(names, estimators, engine, n_seeds):
 
 TITLES = {
     "energy": (
-        "Energy distance, as a multiple of that of fresh rows (1 is best)",
+        "Energy distance, relative to fresh data (1 is best)",
         ".2f",
     ),
     "C2ST": (
         "Classifier two-sample test, area under the ROC curve (0.5 is best)",
         ".2f",
     ),
-    "coverage": ("Coverage, as a multiple of that of fresh rows (1 is best)", ".2f"),
-    "AUC": ("Memorisation AUC (0.5 for new rows, 1 for copies)", ".2f"),
+    "coverage": ("Coverage, relative to fresh data (1 is best)", ".2f"),
+    "AUC": ("Memorisation AUC (0.5 for new samples, 1 for copies)", ".2f"),
     "steps": ("Steps of the fitted flow", ".0f"),
-    "seconds": ("CPU seconds to fit and draw", ".2g"),
+    "seconds": ("CPU seconds to fit and sample", ".2g"),
 }
 
 
 def restructured(lines):
-    """Tables of what was measured, in reStructuredText."""
+    """Tables of the results in reStructuredText."""
     cells = {(line["problem"], line["estimator"]): line for line in lines}
     problems, labels = (
         list(dict.fromkeys(names)) for names in zip(*cells, strict=True)
     )
-    text = []
-    for key, (title, form) in TITLES.items():
-        header = ", ".join(f'"{name}"' for name in ("estimator", *problems))
-        text += [f".. csv-table:: {title}", f"   :header: {header}", ""]
-        for label in labels:
-            values = [float(cells[name, label][key]) for name in problems]
-            row = ", ".join(
-                f'"{text}"' for text in (label, *(f"{v:{form}}" for v in values))
-            )
-            text.append(f"   {row}")
-        text.append("")
-    return "\n".join(text)
+    header = ["estimator", *problems]
+
+    def row(label, key, form):
+        values = [float(cells[name, label][key]) for name in problems]
+        return [label, *(f"{value:{form}}" for value in values)]
+
+    return "\n".join(
+        csv_table(title, header, [row(label, key, form) for label in labels])
+        for key, (title, form) in TITLES.items()
+    )
 
 
 # -- the released algorithm ------------------------------------------------------------
@@ -199,7 +198,7 @@ def _released_drift(torch, x, y, tau):
 
 
 def time_to(energy, name, seed, limit, every=20):
-    """Seconds until the network's rows have an energy multiple, and the best it had."""
+    """Seconds until the network reaches an energy multiple, and its best multiple."""
     train, test, fresh = problem(name, seed)
     of_fresh = np.mean([energy_distance(f, test) for f in fresh])
     best, spent, start = np.inf, 0.0, time.process_time()
@@ -210,7 +209,7 @@ def time_to(energy, name, seed, limit, every=20):
         best = min(best, energy_distance(draw(), test) / of_fresh)
         if best <= energy or spent > limit:
             break
-        start = time.process_time()  # the look does not count
+        start = time.process_time()  # exclude the evaluation
     return (spent if best <= energy else np.inf), best, step, spent
 
 
@@ -243,7 +242,7 @@ def main():
     parser.add_argument(
         "--csv", type=Path, help=f"default: {TABLE}, if all is measured"
     )
-    parser.add_argument("--table", type=Path, help="where to write reStructuredText")
+    parser.add_argument("--table", type=Path, help="file to write reStructuredText to")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     print(f"{'problem':<14}{'estimator':<28}{''.join(f'{key:>10}' for key in KEYS)}")
@@ -259,11 +258,8 @@ def main():
     if arguments.problems == PROBLEMS and arguments.estimators is None:
         path = path or TABLE
     if path is not None:
-        with open(path, "w", newline="") as file:
-            columns = ["problem", "estimator", *KEYS]
-            writer = csv.DictWriter(file, columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(lines)
+        columns = ("problem", "estimator", *KEYS)
+        write_csv(path, [{key: line[key] for key in columns} for line in lines])
     if arguments.table is not None:
         arguments.table.write_text(restructured(lines))
     if arguments.released is not None:

@@ -2,27 +2,28 @@
 
 Every table is split into 80 % to train and 20 % to test, stratified by class, with the
 seeds 0 to 2. Every generator is fitted once to a split and draws five times, as many
-rows as there are training rows. The class is drawn with the features: as columns of
-zeros and ones beside them, of which the largest tells the class.
+samples as there are training samples. The class is drawn together with the features: as
+additional columns of zeros and ones, of which the largest gives the class.
 
-W1 is the exact Wasserstein distance of the drawn rows to the test rows, with the sum of
-absolute differences as the cost, features scaled to 0..1 by the training rows and a
-difference of class counted as 1. A copy of the training rows does well in it, so
-memorisation is measured beside it, on the same columns: memorization_auc (AUC, 0.5 for
-new rows and 1 for copies) and closest_record_ratio (DCR, 1 and 0).
+W1 is the exact Wasserstein distance of the samples to the test data, with the sum of
+absolute differences as the cost, features scaled to 0..1 by the training data and a
+difference of class counted as 1. Copies of the training data score well, so
+memorisation is measured too, on the same columns: memorization_auc (AUC, 0.5 for new
+samples and 1 for copies) and closest_record_ratio (DCR, 1 and 0).
 
-Published values are of Jolicoeur-Martineau, Fatras and Kachman, *Generating and
+Published values are from Jolicoeur-Martineau, Fatras and Kachman, *Generating and
 Imputing Tabular Data via Diffusion and Flow-based Gradient-Boosted Trees*, AISTATS
-2024, arXiv:2309.09968. That of the training copy checks that the protocol is theirs.
+2024, arXiv:2309.09968. The value for the training copy verifies the protocol.
 
-Run ``python benchmarks/forest_protocol.py``; a minute with POT, some without.
+Run ``python benchmarks/forest_protocol.py``; it takes a minute with POT, and some
+minutes without.
 """
 
 import argparse
 import warnings
 
 import numpy as np
-from quality import gaussian_mixture, kernel_density
+from generators import gaussian_mixture, kernel_density
 from scipy.optimize import linprog
 from scipy.sparse import eye_array, kron, vstack
 from scipy.spatial.distance import cdist
@@ -93,7 +94,7 @@ GENERATORS = {
 
 
 def transport_cost(cost):
-    """Least mean cost of moving equal weights of the rows to those of the columns."""
+    """Smallest mean cost of moving equal weights from rows to columns."""
     try:
         import ot
     except ImportError:
@@ -136,7 +137,7 @@ def measure(draws, X, y, split):
 
 
 def lines(name, generators):
-    """What was measured on a data set, then what else was published."""
+    """Measurements on a data set, then other published values."""
     X, y = DATA_SETS[name](return_X_y=True)
     position = [*DATA_SETS].index(name)
     published = {g: f"{values[position]:.3f}" for g, values in PUBLISHED.items()}

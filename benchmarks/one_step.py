@@ -1,9 +1,10 @@
-"""Fidelity and speed of the one-step generator on four laws in the plane.
+"""Fidelity and speed of the one-step generator on four distributions in the plane.
 
-The energy distance between 2048 generated rows (mean of 5 samples) and 20,000 of the
-law, over that of as many fresh rows (mean of 20), columns standardised; the share of
-generated rows farther from 200,000 of the law than 99 % of fresh rows; the memorisation
-AUC (0.5 for new rows, 1 for copies); CPU seconds of the fit and of 10^6 draws.
+The energy distance between 2048 generated samples (mean of 5 draws) and 20,000 fresh
+ones, relative to as many fresh samples (mean of 20), columns standardised; the share of
+generated samples farther from 200,000 fresh ones than 99 % of other fresh samples are;
+the memorisation AUC (0.5 for new samples, 1 for copies); CPU seconds of the fit and of
+10^6 samples.
 
     python benchmarks/one_step.py --seeds 3
 """
@@ -35,7 +36,7 @@ def checkerboard(n, rng):
 
 
 def moons(n, rng):
-    """Two half circles, independent draws (those of scikit-learn are regular)."""
+    """Two half circles, independent draws (scikit-learn spaces them evenly)."""
     angle, upper = np.pi * rng.random(n), rng.random(n) < 0.5
     x = np.where(upper, np.cos(angle), 1 - np.cos(angle))
     y = np.where(upper, np.sin(angle), 0.5 - np.sin(angle))
@@ -50,32 +51,32 @@ def spirals(n, rng):
     return rows + 0.08 * rng.standard_normal((n, 2))
 
 
-LAWS = (gaussians, checkerboard, moons, spirals)
+PROBLEMS = {draw.__name__: draw for draw in (gaussians, checkerboard, moons, spirals)}
 
 
 class Judge:
-    """Distances to one law, in units of those of fresh rows."""
+    """Distances to one distribution, relative to fresh samples."""
 
-    def __init__(self, law):
+    def __init__(self, draw):
         rng = np.random.default_rng(999)
-        self.law = law
-        rows = law(200_000, rng)
+        self.draw = draw
+        rows = draw(200_000, rng)
         self.std = rows.std(axis=0)
         self.reference = rows[:20_000] / self.std
         self.tree = cKDTree(rows / self.std)
-        fresh = [law(N, rng) for _ in range(20)]
+        fresh = [draw(N, rng) for _ in range(20)]
         self.unit = np.mean([self.energy(rows) for rows in fresh])
         far = [self.tree.query(rows / self.std)[0] for rows in fresh]
         self.far = np.quantile(far, 0.99)
 
     def energy(self, rows):
-        """Energy distance to the law, columns standardised."""
+        """Energy distance to the distribution, columns standardised."""
         return energy_distance(rows / self.std, self.reference)
 
     def __call__(self, samples, train, seed):
         """Energy ratio, share off the support, memorisation AUC."""
         rows = np.concatenate(samples)
-        test = self.law(N, np.random.default_rng(5000 + seed))
+        test = self.draw(N, np.random.default_rng(5000 + seed))
         return (
             np.mean([self.energy(sample) for sample in samples]) / self.unit,
             np.mean(self.tree.query(rows / self.std)[0] > self.far),
@@ -93,19 +94,20 @@ def timed(action):
 
 
 def main():
-    """Print one line per law, generator and seed."""
+    """Print one line per distribution, generator and seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--max-iter", type=int)
     parser.add_argument("--drifter", action="store_true", help="the flow as well")
-    parser.add_argument("--laws", nargs="+", default=[law.__name__ for law in LAWS])
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=PROBLEMS)
     arguments = parser.parse_args()
     given = {} if arguments.max_iter is None else {"max_iter": arguments.max_iter}
-    print("law,generator,seed,energy,off support,auc,fit cpu,fit wall,million cpu")
-    for law in [law for law in LAWS if law.__name__ in arguments.laws]:
-        judge = Judge(law)
+    print("problem,generator,seed,energy,off support,auc,fit cpu,fit wall,million cpu")
+    for problem in arguments.problems:
+        draw = PROBLEMS[problem]
+        judge = Judge(draw)
         for seed in range(arguments.seeds):
-            X = law(N, np.random.default_rng(seed))
+            X = draw(N, np.random.default_rng(seed))
             models = [DriftGenerator(random_state=seed, **given)]
             if arguments.drifter:
                 models.append(ConservativeDrifter(random_state=seed))
@@ -118,7 +120,7 @@ def main():
                     million = timed(lambda model=model: model.sample(10**6))[1]
                 numbers = (*quality, cpu, wall, million)
                 name = type(model).__name__
-                print(f"{law.__name__},{name},{seed}", end=",")
+                print(f"{problem},{name},{seed}", end=",")
                 print(*(f"{x:.3g}" for x in numbers), sep=",", flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Over-sampling of a rare class: drifters beside random rows, SMOTE and class weights.
+"""Over-sampling of a rare class: drifters, random repetition, SMOTE and class weights.
 
-Half of the rows, drawn at random ten times, are resampled and train a classifier; the
-balanced accuracy and the average precision are those of the other half, which keeps
+Half of the data, drawn at random ten times, are resampled and train a classifier; the
+balanced accuracy and the average precision are measured on the other half, which keeps
 its imbalance. Needs imbalanced-learn.
 """
 
@@ -22,7 +22,7 @@ N_SPLITS = 10
 
 
 def cancer(seed):
-    """All benign rows, and 60 malignant ones at random."""
+    """All benign samples, and 60 malignant ones at random."""
     X, y = load_breast_cancer(return_X_y=True)
     malignant = np.random.RandomState(seed).permutation(np.flatnonzero(y == 0))[:60]
     rows = np.append(np.flatnonzero(y == 1), malignant)
@@ -30,7 +30,7 @@ def cancer(seed):
 
 
 def synthetic(seed):
-    """The same 2000 rows for every seed, a twentieth of them rare."""
+    """The same 2000 samples for every seed, a twentieth of them rare."""
     return make_classification(
         2000,
         n_features=8,
@@ -45,7 +45,7 @@ class AsTheyAre:
     """No over-sampling."""
 
     def fit_resample(self, X, y):
-        """Return what is given."""
+        """Return the data unchanged."""
         return X, y
 
 

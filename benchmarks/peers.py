@@ -1,16 +1,16 @@
-"""Speed of the engines beside their peers, as ratios measured in one run.
+"""Speed of the engines compared with other packages, as ratios measured in one run.
 
-Calls take turns, repetition by repetition, and medians are compared, so that whatever
-else the machine does falls on all of them. A ratio of 8 means that the peer takes 8
-times as long.
+Calls run in turn, repetition by repetition, and medians are compared, so that other
+load on the machine affects all of them. A ratio of 8 means that the peer takes 8 times
+as long.
 
 The first table is about the numba engine. Every row is one precision and number of
 columns: ``n`` queries against ``n`` sources, Gaussian kernel. Its peers are
 
 * KeOps and NumPy: the same reduction, log normaliser and displacement, by the other
   engines, KeOps on a GPU if it finds one;
-* PyTorch: the same once more, in plain dense operations; on a GPU with the copies to
-  and from it, as for KeOps;
+* PyTorch: the same in plain dense operations; on a GPU including the copies to and
+  from it, as for KeOps;
 * KernelDensity: its exact log-density (``score_samples`` with no tolerance);
 * gaussian_kde: SciPy's density, always in float64;
 * roof: the time that the exponentials (one for each pair) and the fused products and
@@ -19,8 +19,8 @@ columns: ``n`` queries against ``n`` sources, Gaussian kernel. Its peers are
 
 The second table compares the nufft engine, binding included, with the numba engine,
 bound before: standard normal queries and sources, default bandwidth. The numba engine
-is timed on part of the queries, its time extrapolated to all of them; on that part, the
-largest difference of displacements is given in bandwidths.
+is timed on part of the queries, and its time extrapolated to all of them; on that part,
+the largest difference of displacements is given in bandwidths.
 
 Run ``python benchmarks/peers.py``; ``--help`` lists the options.
 """
@@ -47,7 +47,7 @@ PRODUCTS = 32  # for each of them, in the second loop
 # Bytes of the matrices that PyTorch holds at once, and their number.
 TORCH_BYTES = 2e9
 TORCH_MATRICES = 3
-# Pairs of query and source to which the numba engine is limited beside transforms.
+# Pairs to which the numba engine is limited when compared with transforms.
 MAX_PAIRS = 4e9
 PROFILES = displacement(Gaussian())
 
@@ -104,7 +104,7 @@ def torch_dense(device):
 
 
 def torch_missing(device):
-    """Say why PyTorch cannot run on a device, or return None."""
+    """Reason why PyTorch cannot run on a device, or None."""
     if importlib.util.find_spec("torch") is None:
         return "the package torch is not installed; run 'pip install torch'"
     import torch
@@ -115,7 +115,7 @@ def torch_missing(device):
 
 
 def available_peers(device, without):
-    """Peers by name; says of each that is missing why."""
+    """Peers by name; prints the reason for each that is missing."""
     peers = {
         "KeOps": (reduction(KeopsEngine), KeopsEngine.unavailable_reason()),
         "NumPy": (reduction(NumpyEngine), None),
@@ -127,7 +127,7 @@ def available_peers(device, without):
         peers["PyTorch cuda"] = torch_dense("cuda"), torch_missing("cuda")
     for name, (_, reason) in peers.items():
         if reason is not None:
-            print(f"{name} is left out: {reason}")
+            print(f"skipped {name}: {reason}")
     return {
         name: peer
         for name, (peer, reason) in peers.items()
@@ -151,7 +151,7 @@ def medians(calls, repetitions):
 
 
 def tight_loops(dtype):
-    """Calls that do one exponential, or one fused product and sum, very often."""
+    """Calls that repeat one exponential, or one fused product and sum."""
     import numba
 
     _compiled.compile_all()
@@ -239,7 +239,7 @@ def print_peers(dtypes, dims, n, repetitions, peers):
 def print_spectral(dtypes, n, repetitions):
     reason = NufftEngine.unavailable_reason()
     if reason is not None:
-        print(f"nufft is left out: {reason}")
+        print(f"skipped nufft: {reason}")
         return
     print_row(["dtype", "d", "nufft [s]", "numba [s]", "ratio", "difference"])
     for dtype in dtypes:

@@ -1,38 +1,37 @@
-"""Rules of the theory beside the defaults: bandwidth and step size.
+"""Rules of the theory compared with the defaults: bandwidth and step size.
 
-Every drifter is fitted to moons and eight Gaussians (1000 rows) and to the halves of
-two tables, by every rule of its bandwidth and step size. It draws as many rows as there
-are test rows. Columns are standardised by the training rows. Each line of the table has
-means over the seeds:
+Every drifter is fitted to moons and eight Gaussians (1000 samples) and to the halves of
+two tables, with every rule of its bandwidth and step size. It draws as many samples as
+there are test samples. Columns are standardised by the training data. Each line of the
+table shows means over the seeds:
 
 * ``h``: ``bandwidth_``, in standard deviations;
-* ``step``: mean of the steps that were taken;
+* ``step``: mean step size;
 * ``energy``, ``sliced``: energy distance and sliced Wasserstein distance to the test
-  rows, over those of fresh rows (ten further draws, or the training half of a table):
-  1 is the best;
-* ``auc``: memorisation AUC, 0.5 for new rows, 1 for copies;
+  data, relative to fresh data (ten further draws, or the training half of a table): 1
+  is best;
+* ``auc``: memorisation AUC, 0.5 for new samples, 1 for copies;
 * ``steps``, ``seconds``: of the fit, in CPU seconds;
-* ``stopped_by``: what ended each flow.
+* ``stopped_by``: why each flow stopped.
 
     python benchmarks/rules.py                  # some ten minutes on one core
     python benchmarks/rules.py --data wine
-    python benchmarks/rules.py --constants      # what the rates' laws look like
+    python benchmarks/rules.py --constants      # constants of the power laws
 
 With ``--constants`` it prints the constants of :func:`rate_constants` instead, between
-the start and the data: with the field at its own bandwidth, and with that of the usual
-rate.
+the start and the data: with the field at its own bandwidth, and at the bandwidth of the
+default rate.
 """
 
 import argparse
-import csv
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from quality import N_ROWS, REAL, SYNTHETIC, split_of
+from datasets import N_ROWS, SYNTHETIC, split_of, standardised
+from report import write_as_measured
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
 from skdrift.diagnostics import rate_constants
@@ -73,14 +72,12 @@ def distances(rows, test):
 
 def split(data, seed):
     """Training and test rows, and distances of fresh rows to the test rows."""
-    train, test, _ = split_of(data, seed)
-    scaler = StandardScaler().fit(train)
-    train_z, test_z = scaler.transform(train), scaler.transform(test)
-    if data in REAL:
-        return train_z, test_z, distances(train_z, test_z)
-    fresh = SYNTHETIC[data](N_FRESH * N_ROWS, 100 + seed)
-    parts = np.split(scaler.transform(fresh), N_FRESH)
-    return train_z, test_z, np.mean([distances(part, test_z) for part in parts], axis=0)
+    train, test, fresh = split_of(data, seed)
+    fresh = [fresh]
+    if data in SYNTHETIC:
+        fresh = np.split(SYNTHETIC[data](N_FRESH * N_ROWS, 100 + seed), N_FRESH)
+    train, test, *fresh = standardised(train, test, *fresh)
+    return train, test, np.mean([distances(rows, test) for rows in fresh], axis=0)
 
 
 def fitted(drifter, bandwidth, step_size, train, seed):
@@ -173,15 +170,7 @@ def main():
     options = parser.parse_args()
     name = "rules_constants.csv" if options.constants else TABLE.name
     table = options.table or TABLE.with_name(name)
-    with table.open("w", newline="") as file:
-        writer = None
-        for found in lines(options):
-            if writer is None:
-                writer = csv.DictWriter(file, found, lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(found)
-            file.flush()
-            print(*found.values())
+    write_as_measured(table, lines(options))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,24 @@
-"""How the time of reductions and the time and memory of fits grow with the rows.
+"""Growth of the time of reductions and of the time and memory of fits with the data.
 
-A *reduction* is that of the Gaussian kernel at the default bandwidth, standard normal
+A *reduction* uses the Gaussian kernel at the default bandwidth, with standard normal
 queries and as many sources, in float64. Engines that visit every pair are timed on as
-many queries as make 2e8 pairs, and extrapolated where that is not all of them;
-the difference is the largest from NumPy's displacement over some hundred queries, in
-bandwidths. The nufft engine's time includes binding.
+many queries as make 2e8 pairs, and extrapolated if these are not all; the difference is
+the largest from NumPy's displacement over some hundred queries, in bandwidths. The
+nufft engine's time includes binding.
 
-A *fit* is that of a default drifter to five clusters, with one particle for each row or
-with the default number. Its peak is the resident memory above that of the imports: it
-includes the rows and whatever the chosen engine loads.
+A *fit* is of a default drifter to five clusters, with one particle for each sample or
+with the default number. Its peak is the resident memory above the imports: it includes
+the data and whatever the chosen engine loads.
 
-Every size is measured in a process of its own. An exponent of 2 between one n and the
-next means that ten times the rows take a hundred times as long.
+Every size is measured in a separate process. An exponent of 2 between one n and the
+next means that ten times the data take a hundred times as long.
 
-Run ``python benchmarks/scaling.py``; ``--quick`` takes small n only, to try it. It
-writes ``benchmarks/results/scaling.csv`` and a picture, ``--quick`` a picture only if
-``--picture`` says where.
+Run ``python benchmarks/scaling.py``; ``--quick`` uses small n only, to try it. It
+writes ``benchmarks/results/scaling.csv`` and a picture; ``--quick`` writes a picture
+only if ``--picture`` is given.
 """
 
 import argparse
-import csv
 import importlib.util
 import math
 import multiprocessing
@@ -31,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from peers import medians, reduction, spectral
+from report import write_csv
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
@@ -56,7 +56,7 @@ QUICK_MAX_ROWS = 10_000
 MAX_PAIRS = 2e8
 COMPARED_QUERIES = 200
 REPETITIONS = 3
-FIT_LIMIT = 1800  # seconds, after which a fit is given up
+FIT_LIMIT = 1800  # seconds, after which a fit is stopped
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "results" / "scaling.csv"
 PICTURE = ROOT / "doc" / "images" / "scaling.png"
@@ -66,7 +66,7 @@ PICTURE = ROOT / "doc" / "images" / "scaling.png"
 
 
 def isolated(function, *arguments, limit=None):
-    """Result of a function in a new process, killed if it is not there by the limit.
+    """Result of a function in a new process, which is killed at the time limit.
 
     This process stays small: the peak of a new one begins at that of its parent.
     """
@@ -74,15 +74,15 @@ def isolated(function, *arguments, limit=None):
         result = pool.apply_async(function, arguments)
         result.wait(limit)
         if result.ready():
-            # A process that has used KeOps writes its cache as it exits. Killed while
-            # it does, it would leave half a file that fails every later one.
+            # A process that has used KeOps writes its cache on exit. Killing it then
+            # would leave a truncated file that breaks every later process.
             pool.close()
             pool.join()
         return result.get(0)
 
 
 def calls_of_engines(d, n, h):
-    """What to time, by engine, of those that can do it."""
+    """Calls to time, by engine, for the engines that support the computation."""
     x, y = np.random.default_rng(0).standard_normal((2, n, d))
     few = x[: int(MAX_PAIRS // n)]
     work = Work(n, n, d, 1, conservative(Gaussian()))
@@ -132,7 +132,7 @@ def peak_mib():
 
 
 def fit(d, n, particles):
-    """What became of one fit."""
+    """Time, memory and outcome of one fit."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     before = peak_mib()
     X, _ = make_blobs(n, d, centers=5, random_state=0)
@@ -157,10 +157,10 @@ def fits(max_rows):
         try:
             yield row | isolated(fit, d, n, particles, limit=FIT_LIMIT)
         except multiprocessing.TimeoutError:
-            print(f"{row}: given up after {FIT_LIMIT} s")
+            print(f"{row}: stopped after {FIT_LIMIT} s")
 
 
-# -- telling -------------------------------------------------------------------------
+# -- output --------------------------------------------------------------------------
 
 
 def with_exponents(rows, measurement, *series):
@@ -183,7 +183,7 @@ def as_text(value):
 
 
 def printed(rows):
-    """The rows as a list, each printed as soon as it is there."""
+    """List of the rows, each of which is printed as soon as it is measured."""
     kept = []
     for row in rows:
         if not kept:
@@ -192,15 +192,6 @@ def printed(rows):
         kept.append(row)
     print()
     return kept
-
-
-def write_table(rows):
-    TABLE.parent.mkdir(exist_ok=True)
-    with open(TABLE, "w", newline="") as file:
-        names = dict.fromkeys(name for row in rows for name in row)
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 # -- drawing -------------------------------------------------------------------------
@@ -287,15 +278,15 @@ def main():
     for engine in ENGINES:
         reason = engine.unavailable_reason()
         if reason is not None:
-            print(f"{engine.name} is left out: {reason}")
+            print(f"skipped {engine.name}: {reason}")
 
-    # Before the fits: they leave compiled code on disk, which no fit shall wait for.
+    # Before the fits, so that no fit waits for compilation.
     reduction_rows = printed(
         with_exponents(reductions(max_rows), "reduction", "d", "engine")
     )
     fit_rows = printed(with_exponents(fits(max_rows), "fit", "d", "particles"))
     if not arguments.quick:
-        write_table(reduction_rows + fit_rows)
+        write_csv(TABLE, reduction_rows + fit_rows)
     if picture is not None and importlib.util.find_spec("matplotlib") is not None:
         draw(reduction_rows, fit_rows, picture)
 

@@ -70,7 +70,13 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # Pages without subpages need no navigation of their section.
 html_sidebars = {
-    name: [] for name in ("getting_started", "extending", "references", "changelog")
+    page: []
+    for page in (
+        "start/getting_started",
+        "reference/extending",
+        "reference/references",
+        "reference/changelog",
+    )
 }
 html_theme_options = {
     "navbar_align": "left",

@@ -2,13 +2,13 @@
 Why the bandwidth is annealed
 =============================
 
-A cloud of particles that drifts towards data has to lose every difference from them,
-broad ones and fine ones. How fast it loses one depends on how long the difference is
-next to the bandwidth of the kernel: a Gaussian kernel sees waves of about its own size
-well, and is all but blind to waves that are much shorter. Letting the bandwidth fall
-during the flow gives every wave its turn. Here a single wave is put into a cloud that
-is perfect otherwise, and what is left of it after every step is compared with what
-theory predicts.
+Particles that drift towards data have to lose every difference from them, at large and
+at small scales. How fast a difference disappears depends on its length relative to the
+bandwidth of the kernel: a Gaussian kernel resolves waves of about its own size well and
+hardly reacts to much shorter ones. Decreasing the bandwidth during the flow lets it
+match each wave in turn. This example adds a single wave to otherwise perfect particles
+and compares the amplitude that is left after every step with the prediction of the
+theory.
 """
 
 import matplotlib.pyplot as plt
@@ -23,14 +23,14 @@ from skdrift.spectral import mode_amplitudes, resolution_time
 N_STEPS, STEP_SIZE = 40, 0.5
 
 # %%
-# The data lie evenly on a circle of length :math:`2 \pi`. The particles have the
-# density :math:`1 + a \cos(k x)` there, a wave that goes k times round. Unrolled, the
-# circle repeats itself for ever, and it is enough to follow the particles of one wave.
-# Its amplitude is the Fourier coefficient :math:`|\sum_j e^{-i k x_j}| / n`.
+# The data are spread evenly on a circle of length :math:`2 \pi`. The particles have the
+# density :math:`1 + a \cos(k x)` there, a wave with k periods. Unrolled, the circle
+# repeats periodically, and it is enough to follow the particles of one period. The
+# amplitude is the Fourier coefficient :math:`|\sum_j e^{-i k x_j}| / n`.
 
 
 def amplitudes(profiles, wave, bandwidths, n=128, a=0.05):
-    """What is left of the wave before the first step and after every one."""
+    """Amplitude of the wave before the first step and after every step."""
     length = 2 * np.pi / wave
     even = length * (np.arange(n) + 0.5) / n
     x = even
@@ -52,9 +52,9 @@ def amplitudes(profiles, wave, bandwidths, n=128, a=0.05):
 
 # %%
 # Three flows: waves of four lengths at one bandwidth, then the shortest of them in four
-# different fields, then the four waves again while the bandwidth falls exponentially.
-# The gradient of the Laplace kernel has a kink at every point, so that it takes more
-# points and a higher wave to look smooth.
+# different fields, then the four waves again while the bandwidth decreases
+# exponentially. The gradient field of the Laplace kernel has a kink at every point, so
+# it needs more points and a higher wave to look smooth.
 
 constant = np.full(N_STEPS, 0.5)
 annealed = annealing_schedule(2.0, 1 / 16, N_STEPS, N_STEPS)[:-1]
@@ -94,11 +94,11 @@ panels = {
 }
 
 # %%
-# Bands are measured, dashes predicted. On the left, wave 8 is four radians per
-# bandwidth, and it stays. In the middle, the Laplace kernel gets on with it: its
-# spectrum falls like a power. (Its gradient is the fastest, until the particles move by
-# no more than their spacing.) On the right the Gaussian itself has removed all four
-# waves, each while the bandwidth was about as long as the wave.
+# Bands are measured, dashes predicted. On the left, wave 8 has four radians per
+# bandwidth and does not decay. In the middle, the Laplace kernel removes it, because
+# its spectrum decreases like a power. (Its gradient field is the fastest, until the
+# particles move by no more than their spacing.) On the right, the Gaussian itself has
+# removed all four waves, each while the bandwidth was about as long as the wave.
 
 figure, axes = plt.subplots(
     1, 3, figsize=(13, 4.4), sharex=True, sharey=True, layout="constrained"
@@ -113,11 +113,11 @@ for axis, (title, curves), cs in zip(axes, panels.items(), colours, strict=True)
     axis.set(title=title, xlabel="steps", ylim=(4e-3, 1.3))
     axis.legend(frameon=False, loc="lower right" if cs is by_field else "lower left")
 axes[0].set_ylabel("amplitude of the wave")
-figure.suptitle("What drifting leaves of a wave: measured (bands), predicted (dashes)")
+figure.suptitle("Amplitude of a wave: measured (bands), predicted (dashes)")
 figure.savefig("annealing.png", dpi=120)
 
 # %%
-# The largest differences between the two, in units of the starting amplitude:
+# The largest differences between the two, in units of the initial amplitude:
 
 for title, curves in panels.items():
     for label, (measured, predicted) in curves:
@@ -125,11 +125,11 @@ for title, curves in panels.items():
         print(f"{title:30}{label:24}{difference:.4f}")
 
 # %%
-# The same theory says how long it takes until one hundredth of a wave is left, in steps
-# of size 1. At a constant bandwidth that grows like the exponential of the square of
-# its frequency, with annealing hardly at all.
+# The theory also predicts how long it takes until one hundredth of a wave is left, in
+# steps of size 1. At a constant bandwidth the time grows like the exponential of the
+# square of the frequency; with annealing it hardly grows at all.
 
 fine = [8, 10, 12]
 print("constant:", resolution_time(fine, 0.5).round())
 print("annealed:", resolution_time(fine, 1 / 16, initial_bandwidth=2.0).round())
-print("The picture is in annealing.png")
+print("Saved annealing.png")

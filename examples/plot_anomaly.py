@@ -1,16 +1,16 @@
 """
-Anomalies by density
-====================
+Detecting anomalies with the density
+====================================
 
-``score_samples`` of a fitted drifter is a log-density: rows where it is low are unlike
-the data. One class of a table is taken for normal. Half of its rows train the
-estimators; the other half is to be told from the rows of the other classes, of which
-the estimators have seen none. The number is the ROC AUC, over ten random halves.
+``score_samples`` of a fitted drifter is a log-density: samples with a low value are
+unlike the data. Here one class of a table is considered normal. Half of it trains the
+estimators; the other half has to be separated from the other classes, which the
+estimators have not seen. The figure shows the ROC AUC over ten random halves.
 
-What should one expect? The density of a drifter is the kernel density of its particles.
-As these are distributed like the data, it should do about as well as a kernel density
-of the data themselves. Detecting anomalies is no reason to prefer a drifter; it comes
-with one that is there to draw rows.
+The density of a drifter is the kernel density of its particles. As these are
+distributed like the data, it should perform about as well as a kernel density of the
+data. Anomaly detection is therefore no reason to prefer a drifter, but it comes for
+free with a drifter that is fitted for sampling.
 """
 
 import matplotlib.pyplot as plt
@@ -43,9 +43,9 @@ def detectors(seed):
 
 
 # %%
-# Columns are standardised by the normal training rows. The 64 pixels of the digits are
-# reduced to ten principal components first. The bandwidth of the kernel density is
-# chosen by cross-validation on the training rows.
+# Columns are standardised by the normal training data. The 64 pixels of the digits are
+# first reduced to ten principal components. The bandwidth of the kernel density is
+# chosen by cross-validation on the training data.
 
 aucs = {}
 for problem, (X, y, normal) in problems.items():
@@ -84,9 +84,9 @@ ax.set(yticks=range(len(aucs)), yticklabels=aucs, xlabel="ROC AUC")
 ax.invert_yaxis()
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 figure.savefig("anomaly.png", dpi=120)
-print("The picture is in anomaly.png")
+print("Saved anomaly.png")
 
 # %%
 # None of the three is the best throughout. On the first two tables the drifter and the
-# forest are ahead of the kernel density, by a point of AUC; on the digits the kernel
-# density is ahead of the drifter by four, and of the forest by nine.
+# forest are better than the kernel density, by .01 in AUC; on the digits the kernel
+# density is better than the drifter by .04, and than the forest by .09.

@@ -1,15 +1,15 @@
 """
-What a bandwidth trades off
-===========================
+The trade-off in the bandwidth
+==============================
 
 The theory of finitely many particles bounds their residual velocity by two terms that
-depend on the bandwidth h: the self-interaction, which falls like ``h^-(d+2) / N``, and
-the quadrature error, which grows like ``h^(2-beta)``. Their sum is least at the
-bandwidth h* that ``bandwidth="balance"`` takes. Both are measured here, between the
-start of a flow and the moons that it leads to, for two numbers of rows; the field of
-the quadrature error is that of the usual rate, the default bandwidth. After
-Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
-Non-Conservative Drifting Models*, arXiv:2605.22795, section 4.3.
+depend on the bandwidth h: the self-interaction, which decreases like ``h^-(d+2) / N``,
+and the quadrature error, which grows like ``h^(2-beta)``. The bandwidth h* that
+minimises their sum is ``bandwidth="balance"``. Both terms are measured here, between
+the start of a flow and the moons it is fitted to, for two sample sizes; the field of
+the quadrature error uses the default rate as its bandwidth. After Balasubramanian,
+*Finite-Particle Convergence Rates for Conservative and Non-Conservative Drifting
+Models*, arXiv:2605.22795, section 4.3.
 """
 
 import matplotlib.pyplot as plt
@@ -24,13 +24,13 @@ d, sizes = 2, (250, 2000)
 power = -(d + 2)
 
 # %%
-# The constants come with their standard errors, and with the slope that the
-# self-interaction really has: -3.6 and -3.4 instead of -4, as the moons are thin and
-# their particles fill less than two dimensions. The quadrature error grows by 1.7 and
-# 1.8, so that ``beta`` is 0.3 and 0.2. At its own bandwidth instead of a fixed one the
-# field varies on the scale of the kernel, and the error falls where the law has it grow
-# (dashed): the theory allows no ``beta`` of 2 and more. With 250 rows h* is 0.52 and
-# the default 0.40, with 2000 they are 0.26 and 0.28.
+# The constants come with their standard errors, and with the measured slope of the
+# self-interaction: -3.6 and -3.4 instead of -4, because the moons are thin and their
+# particles fill less than two dimensions. The quadrature error grows with powers 1.7
+# and 1.8, so that ``beta`` is 0.3 and 0.2. At its own bandwidth instead of a fixed one
+# the field varies on the scale of the kernel, and the error decreases where the power
+# law increases (dashed): the theory allows no ``beta`` of 2 and more. With 250 samples
+# h* is 0.52 and the default 0.40; with 2000 they are 0.26 and 0.28.
 
 figure, axes = plt.subplots(
     1, 2, figsize=(10.5, 6.5), sharex=True, sharey=True, layout="constrained"
@@ -62,14 +62,14 @@ for axis, n in zip(axes, sizes, strict=True):
         fine,
         laws[0],
         c="tab:blue",
-        label=f"self-interaction: slope {found.slope.value:.1f}, law {power}",
+        label=f"self-interaction: slope {found.slope.value:.1f}, theory {power}",
     )
     axis.loglog(h, found.quadrature_error, "s", c="tab:orange")
     axis.loglog(
         fine,
         laws[1],
         c="tab:orange",
-        label=f"quadrature error: slope {2 - beta:.1f}, law at most 2",
+        label=f"quadrature error: slope {2 - beta:.1f}, theory at most 2",
     )
     axis.loglog(
         h,
@@ -79,7 +79,7 @@ for axis, n in zip(axes, sizes, strict=True):
         alpha=0.6,
         label=f"the same, field at its own h: slope {2 - own.beta.value:.1f}",
     )
-    axis.loglog(fine, sum(laws), c="k", lw=2, label="sum of the two laws")
+    axis.loglog(fine, sum(laws), c="k", lw=2, label="sum of the two power laws")
     axis.axvline(best, c="k", ls=":", label=f"h* = {best:.3f}")
     axis.axvline(rate, c="0.5", ls="-.", label=f"default rate = {rate:.3f}")
     axis.set(title=f"N = {n}", xlabel="bandwidth h, standard deviations")
@@ -89,4 +89,4 @@ for axis, n in zip(axes, sizes, strict=True):
     axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12))
 axes[0].set_ylabel("term of the rate, score units")
 figure.savefig("bandwidth_tradeoff.png", dpi=120)
-print("The picture is in bandwidth_tradeoff.png")
+print("Saved bandwidth_tradeoff.png")

@@ -1,14 +1,14 @@
 """
-One code path for four generators
-=================================
+Four generators with the same interface
+=======================================
 
-Drifters follow the interface of scikit-learn's density estimators: ``fit``, ``sample``,
-``score_samples``, and they go through ``cross_val_score``. The same loop runs over a
-kernel density, a Gaussian mixture and two drifters; the only difference is that the
-mixture's ``sample`` returns the components as well.
+Drifters follow the interface of scikit-learn's density estimators, with ``fit``,
+``sample`` and ``score_samples``, and they work with ``cross_val_score``. The same loop
+runs over a kernel density, a Gaussian mixture and two drifters; the only difference is
+that the mixture's ``sample`` also returns the components.
 
-The bandwidth of the kernel density and the number of components of the mixture are
-chosen first, by cross-validation and by the BIC. The drifters have their defaults.
+The bandwidth of the kernel density is chosen by cross-validation, and the number of
+components of the mixture by BIC. The drifters use default parameters.
 """
 
 import matplotlib.pyplot as plt
@@ -40,9 +40,9 @@ estimators = [
 print(*estimators, sep="\n")
 
 # %%
-# Drawn rows are compared with held-out rows by the energy distance, and with the
-# training rows by the memorisation AUC (0.5 for new rows, 1 for copies). As ``score``
-# of a drifter is no likelihood, ``cross_val_score`` takes minus the energy distance.
+# Samples are compared with held-out data by the energy distance, and with the training
+# data by the memorisation AUC (0.5 for new samples, 1 for copies). As ``score`` of a
+# drifter is not a likelihood, ``cross_val_score`` uses minus the energy distance.
 
 scoring = make_sample_scorer(energy_distance, n_draws=5)
 folds = KFold(3, shuffle=True, random_state=0)
@@ -64,16 +64,16 @@ for ax, estimator in zip(axes, estimators, strict=True):
         f"{name:22}{energy:9.4f}{auc:7.2f}{density:13.2f}"
         f"{scores.mean():11.4f} ± {scores.std():.4f}"
     )
-    # Not the first n rows: those of a mixture come component by component.
+    # Not the first n: the samples of a mixture are sorted by component.
     SampleDisplay.from_samples(rows[::5], test, ax=ax)
     ax.set_title(name)
-print(f"{'the training rows':22}{energy_distance(train, test):9.4f}{1:7.2f}")
+print(f"{'the training data':22}{energy_distance(train, test):9.4f}{1:7.2f}")
 figure.savefig("compare.png", dpi=120)
-print("The picture is in compare.png")
+print("Saved compare.png")
 
 # %%
-# The densities of the drifters are lower than the others' at held-out rows, though
-# their rows are as near to the law. They are kernel densities of the particles at
-# ``bandwidth_``, where the two blurred densities, of the data and of the particles,
-# are made to agree: the particles themselves are sharper. Where only a likelihood is
-# wanted, the kernel density and the mixture are the better choice.
+# The densities of the drifters are lower than the others at held-out data, although
+# their samples are equally close to the distribution. They are kernel densities of the
+# particles at ``bandwidth_``, where the two smoothed densities, of the data and of the
+# particles, are made to agree: the particles themselves are sharper. If only a
+# likelihood is needed, the kernel density and the mixture are the better choice.

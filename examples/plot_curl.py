@@ -1,15 +1,15 @@
 """
-Where a drifting field turns
+The curl of a drifting field
 ============================
 
-A field that has a potential does not turn anywhere: its curl is 0. Three fields pull
-the same particles towards the same data here: the displacement field of the Laplace
-kernel, which is that of :class:`~skdrift.LaplaceDrifter`, the field of the Gaussian
-kernel, and the sharp Laplace field of :class:`~skdrift.SharpDrifter`, which is the
-gradient field of the Matérn kernel of order 3/2. Where the points are their arrows look
-much alike. Their curls do not: only the first has one, and a formula says how large it
-is at every place. After Remark 6.11 of Balasubramanian, *Finite-Particle Convergence
-Rates for Conservative and Non-Conservative Drifting Models*, arXiv:2605.22795.
+A field with a potential has no curl. Three fields attract the same particles to the
+same data here: the displacement field of the Laplace kernel, used by
+:class:`~skdrift.LaplaceDrifter`, the field of the Gaussian kernel, and the sharp
+Laplace field of :class:`~skdrift.SharpDrifter`, which is the gradient field of the
+Matérn kernel of order 3/2. At the points their arrows look similar. Only the first has
+a curl, and a formula gives its size everywhere. After Remark 6.11 of Balasubramanian,
+*Finite-Particle Convergence Rates for Conservative and Non-Conservative Drifting
+Models*, arXiv:2605.22795.
 """
 
 import matplotlib.pyplot as plt
@@ -31,8 +31,9 @@ points = grid.reshape(-1, 2)
 laplace = Matern(nu=0.5)
 
 # %%
-# The curl of the velocity, ``dV_2 / dx_1 - dV_1 / dx_2`` with its sign, is a difference
-# of two entries of the Jacobian. A displacement over a length has no unit.
+# The curl of the velocity, ``dV_2 / dx_1 - dV_1 / dx_2``, including its sign, is a
+# difference of two entries of the Jacobian. A displacement divided by a length has no
+# unit.
 
 cases = {
     "Laplace, displacement": (laplace, displacement, "displacement"),
@@ -52,9 +53,9 @@ for name, (kernel, profiles, field) in cases.items():
 
 # %%
 # A Laplace mean shift is a score times a local scale, ``m = a s#``, and a score has no
-# curl: ``curl V = grad a_p x s#_p - grad a_q x s#_q``. The gradient of the scale is
-# ``a (s# - s)``, with the score s of the Laplace kernel itself. Nothing in this formula
-# is a second derivative, or known to the Jacobian above.
+# curl: ``curl V = grad a_p x s#_p - grad a_q x s#_q``. The gradient of the scale is ``a
+# (s# - s)``, with the score s of the Laplace kernel itself. The formula contains no
+# second derivative and is independent of the Jacobian above.
 
 parts = scale_decomposition(particles, data, h, queries=points)
 
@@ -81,13 +82,14 @@ print(f"Largest part of the data {np.abs(of_data).max():.2f}, ", end="")
 print(f"of the particles {np.abs(of_model).max():.2f}")
 
 # %%
-# One scale of colours for all three maps. The lines over the first are contours of the
+# All three maps use the same colour scale. The lines over the first are contours of the
 # formula, at a third and two thirds of that scale, dashed where it is negative. Each
-# follows one shade of the colours, which are the Jacobian's: the two agree to 5e-14 of
-# the largest curl. That is 0.96, next to entries of the Jacobian of at most 1.64: at
-# its worst the field turns as much as it does anything else. The curl is large at the
-# rim of the clouds and beside the arcs, where the two see different sources. The other
-# two fields have a curl of 6e-15 at most, which is rounding.
+# follows one shade of the colours, which are computed from the Jacobian: the two agree
+# to 5e-14 of the largest curl. This is 0.96, compared with entries of the Jacobian of
+# at most 1.64, so the rotation can be as strong as anything else in the field. The curl
+# is large at the edge of the point sets and next to the arcs, where data and particles
+# have different sources nearby. The other two fields have a curl of 6e-15 at most,
+# which is rounding error.
 
 limit = np.quantile(np.abs(formula), 0.99)
 figure, axes = plt.subplots(
@@ -116,4 +118,4 @@ axes[0].contour(*axes_of_grid, formula, levels=levels, colors="k", linewidths=1)
 axes[2].legend(loc="lower right", markerscale=2)
 figure.colorbar(image, ax=axes, label="curl of the velocity", extend="both", shrink=0.9)
 figure.savefig("curl.png", dpi=120)
-print("The picture is in curl.png")
+print("Saved curl.png")

@@ -1,18 +1,18 @@
 r"""
-The entropy of all particles together
-=====================================
+The joint entropy of all particles
+==================================
 
-A cloud of N particles that starts at random has a joint law. Its entropy H, relative to
-independent draws of the data's density :math:`p_h`, is what the finite-particle theory
-follows: along the conservative field, in score units,
+N particles that start at random have a joint distribution. The finite-particle theory
+follows its entropy H, relative to independent draws from the data's density
+:math:`p_h`: along the conservative field, in score units,
 
 .. math:: \frac{d}{dt}\frac HN = \mathbb E[-S_N + I_N],
 
-the Stein drift, by which the flow lowers the entropy, and the self-interaction of the
-particles, which raises it and is absent if every particle leaves itself out
-(Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
-Non-Conservative Drifting Models*, arXiv:2605.22795, eq. 11). Two particles on a line
-are few enough for H to be computed from its definition.
+where the Stein drift decreases the entropy, and the self-interaction of the particles
+increases it. The latter is absent with leave-one-out (Balasubramanian, *Finite-Particle
+Convergence Rates for Conservative and Non-Conservative Drifting Models*,
+arXiv:2605.22795, eq. 11). With two particles on a line, H can be computed from its
+definition.
 """
 
 import matplotlib.pyplot as plt
@@ -29,9 +29,9 @@ KERNEL = Gaussian()
 PROFILES = conservative(KERNEL)
 
 # %%
-# The two particles are independent at first, from one Gaussian beside the data. A rule
-# of Gauss and Hermite has nodes for the pair, each of which starts a flow. The
-# repulsion of two particles is written out, for many pairs at a time, shape
+# The two particles are independent at first, drawn from one Gaussian next to the data.
+# A Gauss-Hermite rule has nodes for the pair, each of which starts a flow. The
+# repulsion of two particles is written out, for many pairs at a time, with shape
 # (n_pairs, 2).
 
 
@@ -66,8 +66,9 @@ def pairs_of(node, weight):
 
 # %%
 # The flow carries the joint density along, divided by the determinant of its Jacobian.
-# That comes from where neighbouring starts go, by differences of fourth order, so that
-# H knows nothing but positions: no divergence, and none of the terms of the identity.
+# The determinant is computed from the positions of neighbouring flows, by differences
+# of fourth order, so that H uses only positions: no divergence, and none of the terms
+# of the identity.
 
 EPSILON = 2e-3
 STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
@@ -99,14 +100,15 @@ def entropy(start, weights, positions, log_dets):
 
 
 def derivative(values, dt):
-    """By differences of fourth order; two values less on either side."""
+    """Derivative by differences of fourth order; two values fewer at either end."""
     near, far = values[3:-1] - values[1:-3], values[4:] - values[:-4]
     return (8 * near - far) / (12 * dt)
 
 
 # %%
-# The right-hand side is the library's: :func:`~skdrift.diagnostics.stein_drift` and
-# :func:`~skdrift.diagnostics.self_interaction` of every pair, in the mean.
+# The right-hand side is computed by the library: the mean of
+# :func:`~skdrift.diagnostics.stein_drift` and
+# :func:`~skdrift.diagnostics.self_interaction` over all pairs.
 
 
 def terms(pairs, weights, leave_one_out):
@@ -140,7 +142,7 @@ for (top, bottom), leave_one_out in zip(axes.T, (False, True), strict=True):
     span = seen[-1] - seen[0]
     mean_s, mean_i = (np.trapezoid(term, seen) / span for term in (s, i))
     bound = h_n[looked_at[0]] / span + mean_i
-    print(f"  mean of S_N {mean_s:.3f}, of which the theory says at most {bound:.3f}")
+    print(f"  mean of S_N {mean_s:.3f}, bounded in theory by {bound:.3f}")
     top.plot(times, h_n, c="tab:blue")
     top.set_title(name)
     bottom.axhline(0, c="0.8", lw=1)
@@ -155,23 +157,24 @@ axes[1, 0].legend(frameon=False, loc="upper left")
 figure.savefig("entropy_identity.png", dpi=120)
 
 # %%
-# The slope of H and the two terms agree to 3e-10 of the largest slope. The start lies
-# beside the data, and at first both flows take it there and lower the entropy. Then the
-# particles have to do with one another. In the full field the two come to rest at
-# places that hardly depend on where they were: the law of the pair gets ever thinner,
-# the self-interaction outweighs the Stein drift, and the entropy rises. Where each
-# leaves itself out there is no such term, but one particle repels the other the more
-# the further it is away. The Stein drift itself turns negative, and the two run apart.
+# The slope of H and the two terms agree to 3e-10 of the largest slope. The start is
+# next to the data, and at first both flows move it there and decrease the entropy. Then
+# the particles interact. In the full field the two come to rest at positions that
+# hardly depend on where they started: the distribution of the pair becomes ever
+# narrower, the self-interaction outweighs the Stein drift, and the entropy increases.
+# With leave-one-out there is no such term, but one particle repels the other more
+# strongly the farther away it is. The Stein drift itself becomes negative, and the two
+# diverge.
 #
-# As entropies are not negative, the identity bounds the mean of :math:`S_N` over a
-# time T by :math:`H_0/NT` and the mean of :math:`I_N`, which is the theorem behind the
-# rates. It is sharp for particles that start as independent draws of :math:`p_h`: there
-# H is 0, its least value, its derivative vanishes, and the two terms are equal. The
-# trapezoidal rule on a line shows it.
+# As entropies are not negative, the identity bounds the mean of :math:`S_N` over a time
+# T by :math:`H_0/NT` and the mean of :math:`I_N`, which is the theorem behind the
+# rates. The bound is sharp for particles that start as independent draws of
+# :math:`p_h`: there H has its minimum 0, its derivative vanishes, and the two terms are
+# equal. The trapezoidal rule on a line confirms this.
 
 node = np.linspace(-8, 8, 81)
 weight = np.exp(data_term(node)[1])
 pairs, weights = pairs_of(node, weight / weight.sum())
 for leave_one_out in (False, True):
     print("S_N {:.8f}, I_N {:.8f}".format(*terms(pairs, weights, leave_one_out)))
-print("The picture is in entropy_identity.png")
+print("Saved entropy_identity.png")

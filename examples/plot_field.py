@@ -1,11 +1,11 @@
 """
-Watch particles drift
-=====================
+Watching particles drift
+========================
 
-Two half moons, and four hundred particles that start as one Gaussian cloud over both.
-The data attract them, they repel one another, and in some thirty steps they take the
-shape of the data. Three displays show how: the paths, the course of the residual
-velocity, and the field that is left at the end.
+The data are two half moons, and four hundred particles start as one Gaussian over both.
+The data attract the particles, the particles repel each other, and in some thirty steps
+they have the shape of the data. Three displays show this process: the paths, the
+residual velocity, and the final field.
 """
 
 import matplotlib.pyplot as plt
@@ -21,11 +21,11 @@ drifters = [
 ]
 
 # %%
-# While the bandwidth is wide the cloud is pulled together and bent as a whole; the
-# narrower it gets, the finer the structure that the particles follow. Along the
-# gradient of densities (above) they come to rest, within the tolerance. In the
-# displacement field of the Laplace kernel (below) they would drift on, and the flow is
-# ended before they begin to copy the data.
+# While the bandwidth is wide, the ensemble contracts and bends as a whole; as it
+# narrows, the particles follow finer structure. In the gradient field (above) they come
+# to rest, within the tolerance. In the displacement field of the Laplace kernel (below)
+# they would continue to drift, and the flow is stopped before they begin to copy the
+# data.
 
 figure, axes = plt.subplots(2, 3, figsize=(15, 8.5), layout="constrained")
 for row, drifter in zip(axes, drifters, strict=True):
@@ -34,13 +34,13 @@ for row, drifter in zip(axes, drifters, strict=True):
     VelocityFieldDisplay.from_estimator(drifter, X, ax=row[2])
     row[0].set_title(type(drifter).__name__, loc="left")
 figure.savefig("field.png", dpi=120)
-print("The picture is in field.png")
+print("Saved field.png")
 
 # %%
-# The conservative field is the gradient of a potential, the log of the two densities'
-# ratio. Where it is 0.02, there are two per cent too few particles. The displacement
-# field is no gradient: its picture shows the speed instead. Far from the data both
-# fields are large, but no particle is there to feel them.
+# The conservative field is the gradient of a potential, the log ratio of the two
+# densities. Where it is 0.02, there are two per cent too few particles. The
+# displacement field is not a gradient: its plot shows the speed instead. Far from the
+# data both fields are large, but there are no particles there.
 
 for drifter in drifters:
     print(

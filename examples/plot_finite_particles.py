@@ -2,13 +2,13 @@
 Paths with and without a potential
 ==================================
 
-The data are a thin horizontal cluster, the particles start in a thin vertical one, both
-about the origin. The same particles follow two fields: the gradient of Gaussian kernel
-densities, and the displacement field of the Laplace kernel with leave-one-out. The
-first has a potential: its curl is 0, and it does no work around a closed loop. The
-second has none, and its paths turn further. After figure 1 of Balasubramanian,
-*Finite-Particle Convergence Rates for Conservative and Non-Conservative Drifting
-Models*, arXiv:2605.22795.
+The data are a thin horizontal cluster, and the particles start in a thin vertical one,
+both centred at the origin. The same particles follow two fields: the gradient of
+Gaussian kernel densities, and the displacement field of the Laplace kernel with
+leave-one-out. The first has a potential: its curl is 0, and it does no work along a
+closed loop. The second has none, and its paths turn more. After figure 1 of
+Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
+Non-Conservative Drifting Models*, arXiv:2605.22795.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ start[:4] = [(0.15, 1.6), (-0.2, 0.9), (0.2, -0.8), (-0.1, -1.7)]
 h, step_size, n_steps = 0.5, 0.05, 400
 
 # %%
-# Both fields run through the same loop, in displacement units.
+# Both fields use the same loop, in displacement units.
 
 cases = {
     "Gaussian, conservative": (Gaussian(), conservative, "conservative", False),
@@ -36,7 +36,7 @@ cases = {
 
 
 def turning(path):
-    """Total angle by which a path turns, in turns, over steps that move at all."""
+    """Total angle by which a path turns, in turns, ignoring steps that do not move."""
     step = np.diff(path, axis=0)
     step = step[np.linalg.norm(step, axis=1) > 1e-4 * h]
     angle = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
@@ -44,8 +44,8 @@ def turning(path):
 
 
 # %%
-# The loop of the circulation is a circle in the upper right quadrant, in the field at
-# the start.
+# The circulation is measured along a circle in the upper right quadrant, in the field
+# at the start.
 
 t = np.linspace(0, 2 * np.pi, 200, endpoint=False)
 loop = np.array([0.7, 0.7]) + 0.5 * np.column_stack((np.cos(t), np.sin(t)))
@@ -79,4 +79,4 @@ for axis, (name, (kernel, profiles, field, leave_one_out)) in zip(
     )
 axes[0].legend(frameon=False, loc="upper right")
 figure.savefig("finite_particles.png", dpi=120)
-print("The picture is in finite_particles.png")
+print("Saved finite_particles.png")

@@ -1,13 +1,13 @@
 """
-What more particles do not remove
-=================================
+The scale mismatch of Laplace drifting
+======================================
 
-The displacement field of the Laplace kernel is a mismatch of scores, times a local
-scale, and a residual. The residual vanishes where data and particles have the same
-local radius, the mean distance to the points in sight: where their shells are aligned.
+The displacement field of the Laplace kernel is a mismatch of scores, multiplied by a
+local scale, plus a residual. The residual vanishes where data and particles have the
+same local radius, the mean distance to nearby points: where their shells are aligned.
 Its mean square is the scale mismatch :math:`\\Gamma^2`, a term of the rate of Laplace
-drifting that stands beside others that fall as the number of particles grows. It is a
-matter of the two laws, not of how many points are drawn from them. After section 6 of
+drifting that does not decrease with the number of particles, unlike others. It depends
+on the two distributions, not on how many points are drawn from them. After section 6 of
 Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
 Non-Conservative Drifting Models*, arXiv:2605.22795 (Remark 6.10, Corollary 6.12).
 """
@@ -25,8 +25,9 @@ rng = np.random.default_rng(0)
 h = 0.5
 
 # %%
-# The data are a ring, the particles another draw of it, or of the disc inside. As many
-# data as particles, all independent, and a bandwidth that stays where it is.
+# The data are a ring, and the particles are another draw of the ring, or of the disc
+# inside. There are as many data points as particles, all independent, and the bandwidth
+# is fixed.
 
 
 def polar(radius):
@@ -44,10 +45,10 @@ def disc(n):
 
 # %%
 # :math:`\Gamma^2 = \int q^\#_h |(a_p - a_q) s^\#_p|^2` is a mean over draws of the
-# particles smoothed by the sharp companion, the Matérn kernel of order 3/2: in the
-# plane its radius is a mixture of two Gamma laws. With radii that differ by no more
-# than :math:`\delta` and scores no longer than B, :math:`\Gamma^2` is at most
-# :math:`h^2 \delta^2 B^2`; both are largest values over the same draws here.
+# particles smoothed by the sharp companion, the Matérn kernel of order 3/2: in two
+# columns its radius is a mixture of two Gamma distributions. With radii that differ by
+# at most :math:`\delta` and scores of length at most B, :math:`\Gamma^2` is at most
+# :math:`h^2 \delta^2 B^2`; here both are largest values over the same draws.
 
 
 def draws(particles, n):
@@ -70,11 +71,12 @@ print(f"Gamma / h {mismatch(x, y)[0]:.3f}, by scale_mismatch ", end="")
 print(f"{by_library:.3f} +- {error:.3f}")
 
 # %%
-# Two laws, or twice the same. The first Gamma stays: 0.64 bandwidths per step with 64
-# points and with 2,048, a slope of 0.00 in N. The second falls from 0.12 to 0.02 with
-# the slope -0.49, where independent draws at a fixed bandwidth promise -1/2. The bound
-# follows both, three and six to eight times as high: it takes the largest difference of
-# radii and the longest score, which are not in the same place.
+# The first Gamma, for two different distributions, does not decrease: it is 0.64
+# bandwidths per step with 64 points and with 2,048, a slope of 0.00 in N. The second,
+# for twice the same distribution, decreases from 0.12 to 0.02 with slope -0.49; for
+# independent draws at a fixed bandwidth -1/2 is expected. The bound follows both, three
+# and six to eight times as high: it combines the largest difference of radii and the
+# longest score, which occur in different places.
 
 sizes = 2 ** np.arange(6, 12)
 laws = {"disc and ring": disc, "ring and ring": ring}
@@ -101,12 +103,12 @@ for name, found in fixed.items():
     )
 
 # %%
-# Along the flow, from the disc to the ring, the two laws come together. The theory asks
-# for the mean of :math:`\Gamma^2` over the time of the flow. That is a property of the
-# path, which more particles share: the slope of its root in N is -0.04. What does fall
-# is what particles owe to leaving themselves out, the root mean square difference of
-# the velocities with and without: the slope is -1.12, and -1 once all of them have
-# many neighbours. The theory has it among its finite-particle errors.
+# Along the flow, from the disc to the ring, the two distributions approach each other.
+# The theory requires the mean of :math:`\Gamma^2` over the time of the flow. This is a
+# property of the path, which is the same for more particles: the slope of its root in N
+# is -0.04. The leave-one-out error, the root mean square difference of the velocities
+# with and without leave-one-out, does decrease: the slope is -1.12, and -1 once all
+# particles have many neighbours. The theory counts it among its finite-particle errors.
 
 step_size, n_steps, every = 0.1, 200, 10
 flow_sizes = 2 ** np.arange(7, 11)
@@ -140,11 +142,11 @@ print(f"Gamma / h at the end: {along[:, -1, 0].round(3)}", end=", ")
 print(f"slope {slope(flow_sizes, along[:, -1, 0]):+.2f}")
 
 # %%
-# In time the mismatch is not for ever. Data and particles of one law have none, and the
-# flow brings them as near to that as the particles allow: after 19 units of time Gamma
-# is 0.053 bandwidths with 128 particles and 0.005 with 1,024, less than for independent
-# draws, and with the slope -1.17. So the plateau on the left is the price of being on
-# the way. It limits what the theory promises for a given time, not where a free flow
+# Over time the mismatch disappears. Data and particles with the same distribution have
+# none, and the flow brings them as close to that as the particles allow: after 19 units
+# of time Gamma is 0.053 bandwidths with 128 particles and 0.005 with 1,024, less than
+# for independent draws, and with slope -1.17. The plateau on the left therefore applies
+# to the path. It limits what the theory guarantees for a given time, not where a flow
 # ends.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(12.5, 5.2), layout="constrained")
@@ -185,4 +187,4 @@ right.set(
 )
 right.legend(frameon=False)
 figure.savefig("laplace_plateau.png", dpi=120)
-print("The picture is in laplace_plateau.png")
+print("Saved laplace_plateau.png")

@@ -2,14 +2,14 @@
 What copying looks like
 =======================
 
-A generator can be perfect in fidelity and useless all the same: if it gives out the
-rows that it was fitted to. Half of the wine table trains three drifters. One has its
-defaults. The others have smaller bandwidths and no guard, so that their particles
-settle on training rows.
+A generator can have perfect fidelity and still be useless, if it reproduces the data it
+was fitted to. Here half of the wine data trains three drifters. The first has default
+parameters. The others have smaller bandwidths and no early stopping, so that their
+particles settle on the training data.
 
-How far is a drawn row from its closest training row? As far as a held-out row, if it is
-new. The histograms compare the two, and two numbers sum them up: the memorisation AUC
-(0.5 for new rows, 1 for copies) and the ratio of the medians (1 and 0).
+If a sample is new, it is as far from its closest training sample as held-out data are.
+The histograms compare these distances, and two numbers summarise them: the memorisation
+AUC (0.5 for new samples, 1 for copies) and the ratio of the medians (1 and 0).
 """
 
 import matplotlib.pyplot as plt
@@ -38,8 +38,8 @@ drifters = {
 }
 
 # %%
-# In two of the thirteen columns, one could take all three draws for new wines, or the
-# first two at least. The distances in all columns tell them apart.
+# In two of the thirteen columns, all three sets of samples, or at least the first two,
+# could pass for new wines. The distances in all columns reveal the difference.
 
 columns = ["flavanoids", "color_intensity"]
 figure, axes = plt.subplots(2, 3, figsize=(13.5, 8), layout="constrained")
@@ -54,14 +54,15 @@ for column, (name, drifter) in zip(axes.T, drifters.items(), strict=True):
     )
     column[0].set_title(name, loc="left")
 figure.savefig("memorization.png", dpi=120)
-print("The picture is in memorization.png")
+print("Saved memorization.png")
 
 # %%
-# The energy distance to the held-out rows is in units of that of the training rows. It
-# does not notice the second drifter: copies of training rows are as near to the law as
-# training rows are. (It does notice the third, whose particles fall into too few rows.)
-# Read it together with the measures of memorisation. One of them comes with every fit
-# and needs no held-out rows: ``memorization_auc_``, in the last column.
+# The energy distance to the held-out data is relative to the training data. It does not
+# detect the second drifter: copies of the training data are as close to the
+# distribution as the training data are. (It does detect the third, whose particles
+# collapse onto too few points.) Read it together with the memorisation metrics. One of
+# them comes with every fit and needs no held-out data: ``memorization_auc_``, in the
+# last column.
 
 scaler = StandardScaler().fit(train)
 z, z_test = scaler.transform(train), scaler.transform(test)

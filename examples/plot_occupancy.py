@@ -3,10 +3,10 @@ How many neighbours a particle has
 ==================================
 
 A density that is a mean of kernels is bounded from below at every particle that has
-neighbours, and so are the denominators of a drifting field. How many neighbours there
-are at least can be proven for independent particles, and for later ones if the flow
-does not tear them apart. The bounds are put beside counts here. After sections 5 and
-6.5 of Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
+neighbours, and so are the denominators of a drifting field. A lower bound for the
+number of neighbours can be proven for independent particles, and for later ones if the
+flow does not separate them. The example compares the bounds with counts. After sections
+5 and 6.5 of Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
 Non-Conservative Drifting Models*, arXiv:2605.22795.
 """
 
@@ -35,14 +35,14 @@ n_runs, sizes = 200, 2 ** np.arange(6, 12)
 
 # %%
 # Independent points in the unit square, and balls of one bandwidth, r0 = 1. The ball
-# with the least mass is that in a corner, a quarter of a disc: :math:`m_0 = \pi h^2/4`.
-# With :math:`h = c \sqrt{\log N / N}` the proven probability is close to :math:`1 -
-# N^{1 - \pi c^2/32}`, which says something for c > 3.2 only. Indeed at c = 1 nothing is
-# proven, and the count is missed in 5 to 26 of 100 runs. At c = 4 it is proven with
-# probability 0.93 to 0.99 and was never missed: the least count of 200 runs is 1.4 to
-# 1.6 times the proven one, as few points lie in corners. At the larger bandwidth
-# :math:`N^{-1/6}` the proof begins with about a thousand points, and only with 64 were
-# there two misses.
+# with the smallest mass is the one in a corner, a quarter of a disc: :math:`m_0 = \pi
+# h^2/4`. With :math:`h = c \sqrt{\log N / N}` the proven probability is close to
+# :math:`1 - N^{1 - \pi c^2/32}`, which is meaningful for c > 3.2 only. Indeed at c = 1
+# nothing is proven, and the count falls short in 5 to 26 of 100 runs. At c = 4 it is
+# proven with probability 0.93 to 0.99 and never fell short: the smallest count of 200
+# runs is 1.4 to 1.6 times the proven one, because few points lie in corners. At the
+# larger bandwidth :math:`N^{-1/6}` the proof requires about a thousand points, and the
+# count fell short twice, with 64 points.
 
 bandwidths = {
     "$h = (\\log N / N)^{1/2}$": lambda n: np.sqrt(np.log(n) / n),
@@ -52,7 +52,7 @@ bandwidths = {
 
 
 def one_size(n, h):
-    """Least counts, what is proven of them, and reciprocal densities with bounds."""
+    """Smallest counts with their proven bounds, reciprocal densities with theirs."""
     proven = occupancy_probability(n, np.pi * h**2 / 4)
     clouds = [rng.random((n, 2)) for _ in range(n_runs)]
     least = np.array([local_occupancy(x, h).min() for x in clouds])
@@ -79,11 +79,12 @@ for name, rule in bandwidths.items():
         )
 
 # %%
-# The same counts bound the mean reciprocal density, by the least that was seen and by
-# the proven one. At c = 4 it falls from 4.9 to 1.7, towards the 1 of the law itself,
-# and the bounds are 12 to 14 and 26. That these do not grow with N is what the rates
-# need. The denominators of a leave-one-out Laplace field in the same square, by counts
-# too: the least is 0.090, and at least 0.018 is certain.
+# The same counts bound the mean reciprocal density, by the smallest observed count and
+# by the proven one. At c = 4 it decreases from 4.9 to 1.7, towards the value 1 of the
+# distribution itself, and the bounds are 12 to 14 and 26. The rates require that these
+# bounds do not grow with N. For the denominators of a leave-one-out Laplace field in
+# the same square, bounded by counts too, the smallest is 0.090, and 0.018 is
+# guaranteed.
 
 x = rng.random((2048, 2))
 h = 4 * np.sqrt(np.log(2048) / 2048)
@@ -93,10 +94,10 @@ print(f"least denominator {z.min():.4f}, proven by counts {z_bound.min():.4f}")
 
 # %%
 # A flow from a square to a rectangle twice as wide. The factor by which it has moved a
-# pair apart says how much smaller the balls are that have to be full at the start. The
-# least count falls from 412 to 217, and 75 are certain, with a factor of 2.3. The
-# theory multiplies the factors of single moments, as if the worst pair were always the
-# same: that makes 3.3, and 36 neighbours.
+# pair apart determines how much smaller the balls at the start are that have to contain
+# points. The smallest count decreases from 412 to 217, and 75 are guaranteed, with a
+# factor of 2.3. The theory multiplies the factors of single time steps, as if the worst
+# pair were always the same: this gives 3.3, and 36 neighbours.
 
 h, radius, step_size = 0.5, 2.0, 0.1
 start, data = rng.random((500, 2)), rng.random((500, 2)) * (2.0, 0.8)
@@ -123,7 +124,7 @@ by_product = [sure(f) for f in products]
 print(f"at the end proven {by_factor[-1]}, by single steps {by_product[-1]}")
 
 # %%
-# Points and bars are what was observed, lines what is proven.
+# Points and bars are observed, lines are proven.
 
 figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
 (top_left, top_right), (low_left, low_right) = axes
@@ -149,20 +150,20 @@ for (name, (n_s, rows)), c, shift in zip(found.items(), colours, shifts, strict=
     low_left.plot(n_s, by_least, "--", c=c)
     low_left.plot(n_s, by_proven, c=c)
 top_left.set(
-    title="Least count of a cloud, 200 clouds\nline: $1 + (N - 1)\\, m_0 / 2$",
+    title="Smallest count, 200 point sets\nline: $1 + (N - 1)\\, m_0 / 2$",
     ylabel="particles within one bandwidth",
     yscale="log",
     ylim=(0.8, 900),
 )
 top_right.set(
-    title="Probability of a least count above that line\n"
+    title="Probability of a smallest count above that line\n"
     "line: $1 - N \\exp(-(N - 1)\\, m_0 / 8)$, 0 where negative",
     ylabel="probability",
 )
 low_left.set(
     title="Mean reciprocal density\n"
     "line: bound by the proven count, dashed: by the least one",
-    ylabel="mean of $1 / q_h$, the square being 1",
+    ylabel="mean of $1 / q_h$, 1 for the square",
     yscale="log",
     ylim=(0.9, 70),
 )
@@ -176,11 +177,11 @@ low_right.plot(
     time, by_product, "--", c="tab:purple", label="by the product over single steps"
 )
 low_right.set(
-    title="Least count along a flow\nlines: what the start guarantees",
+    title="Smallest count along a flow\nlines: guaranteed by the start",
     xlabel="time, steps times their size",
     ylabel="particles within two bandwidths",
     ylim=(0, None),
 )
 low_right.legend(frameon=False)
 figure.savefig("occupancy.png", dpi=110)
-print("The picture is in occupancy.png")
+print("Saved occupancy.png")

@@ -1,19 +1,19 @@
 r"""
-How fast a cloud of N particles comes to rest
-=============================================
+How fast N particles come to rest
+=================================
 
-The residual velocity :math:`R_N`, the mean square velocity of the particles, says what
-one more step would change. For the conservative field, in score units, the theory
+The residual velocity :math:`R_N`, the mean square velocity of the particles, measures
+what one more step would change. For the conservative field, in score units, the theory
 bounds its mean over a time T (Balasubramanian, *Finite-Particle Convergence Rates for
 Conservative and Non-Conservative Drifting Models*, arXiv:2605.22795, eq. 21):
 
 .. math:: \frac1T\int_0^T \mathbb E R_N\,dt \;\lesssim\;
           \frac{H_0}{NT} + \frac{A}{N h^{d+2}} + B h^2 ,
 
-the entropy of the start, the self-interaction :math:`I_N` of the particles, and a
-quadrature error. The bandwidth :math:`h \propto N^{-1/(d+4)}` balances the last two,
-and :math:`\sqrt{R_N}` is at most of the order :math:`N^{-1/(d+4)}`. Is that what
-happens?
+The terms are the entropy of the start, the self-interaction :math:`I_N` of the
+particles, and a quadrature error. The bandwidth :math:`h \propto N^{-1/(d+4)}` balances
+the last two, and :math:`\sqrt{R_N}` is at most of the order :math:`N^{-1/(d+4)}`. The
+example compares this rate with measurements.
 """
 
 import matplotlib.pyplot as plt
@@ -27,12 +27,13 @@ from skdrift.spectral import decay_rate
 
 # %%
 # The bound assumes that :math:`1/q_h` stays bounded at the particles, and that the
-# logarithms of the densities are smooth, uniformly in h. So the data have no tails and
-# no edges: they lie on a circle of length :math:`2 \pi`, in every coordinate, with the
-# density :math:`(1 + \cos(x)/2)/2\pi`. Blurring it only shrinks the wave, which makes
-# the score of the data a formula; that of the particles is the library's, of the
-# particles and their images round the circle. The start are independent draws of
-# :math:`p_h`: then :math:`H_0 = 0`, and the first term vanishes for every T.
+# logarithms of the densities are smooth, uniformly in h. The data therefore have no
+# tails and no edges: they lie on a circle of length :math:`2 \pi`, in every coordinate,
+# with the density :math:`(1 + \cos(x)/2)/2\pi`. Smoothing it only shrinks the wave, so
+# the score of the data is a formula; the score of the particles is computed by the
+# library, from the particles and their periodic images. The start consists of
+# independent draws of :math:`p_h`: then :math:`H_0 = 0`, and the first term vanishes
+# for every T.
 
 LENGTH, WAVE, KERNEL = 2 * np.pi, 0.5, Gaussian()
 PROFILES = conservative(KERNEL)
@@ -67,8 +68,8 @@ def velocity_and_interaction(x, h, engine):
 
 
 # %%
-# An explicit step may be as long as :math:`h^2` in these units, and in the beginning it
-# is shorter: most of the motion ends within a time of :math:`h^2`.
+# An explicit step may be as long as :math:`h^2` in these units, and is shorter in the
+# beginning: most of the motion ends within a time of :math:`h^2`.
 
 
 def follow(x, h, engine):
@@ -87,10 +88,10 @@ def follow(x, h, engine):
 
 
 # %%
-# What to expect follows from the rates at which the waves of a flat density decay: the
-# start has all waves at the amplitude :math:`N^{-1/2}`, and no constant is free. Summed
-# up, :math:`I_N` and the mean of :math:`R_N` over the time :math:`h^2` are of the order
-# :math:`1/(N h^{d+2})`, and the mean over a fixed time is of the order
+# The expected exponents follow from the rates at which the waves of a flat density
+# decay: the start has all waves at the amplitude :math:`N^{-1/2}`, and there is no free
+# constant. In total, :math:`I_N` and the mean of :math:`R_N` over the time :math:`h^2`
+# are of the order :math:`1/(N h^{d+2})`, and the mean over a fixed time is of the order
 # :math:`1/(N h^d T)`: as :math:`h^2` is :math:`N^{-2/(d+4)}`, its exponent is twice as
 # large.
 
@@ -163,24 +164,24 @@ figure.savefig("residual_rate.png", dpi=120)
 
 # %%
 # Over a time of :math:`h^2`, one step of size 1 in units of displacement, the residual
-# velocity falls as :math:`N^{-1/(d+4)}`, within a tenth of the exponent: the rate of
-# the bound is attained by nothing but the noise of independent draws. Over a fixed time
-# the bound is met with room to spare. Noise of the length of the bandwidth is gone
-# after some :math:`h^2`, and the mean falls with an exponent that is nearly twice as
-# large. That is no better law: :math:`H`, which was 0, has grown. What the theory
-# bounds in the first place is the mean of the Stein drift :math:`S_N`, by that of
-# :math:`I_N`, and :math:`I_N` hardly changes along the flow. A start from another law
-# has :math:`H_0/N > 0`, and the first term of the bound comes down to the others only
+# velocity decreases as :math:`N^{-1/(d+4)}`, within a tenth of the exponent: the noise
+# of independent draws alone attains the rate of the bound. Over a fixed time it is well
+# below the bound. Noise on the scale of the bandwidth disappears after some
+# :math:`h^2`, and the mean decreases with an exponent that is nearly twice as large.
+# This does not improve the distribution: :math:`H`, which was 0, has grown. The theory
+# primarily bounds the mean of the Stein drift :math:`S_N` by the mean of :math:`I_N`,
+# and :math:`I_N` hardly changes along the flow. A start from another distribution has
+# :math:`H_0/N > 0`, and the first term of the bound reaches the size of the others only
 # after a time that grows as :math:`h^{-2}`.
 #
 # One assumption does not hold even here. The constant B is uniform in h if the third
-# derivatives of the velocity are bounded; those of the noise grow as :math:`h^{-2}` at
-# this bandwidth. The exponent comes out nevertheless: the bound asks for more than the
-# particles need.
+# derivatives of the velocity are bounded, but the third derivatives of the noise grow
+# as :math:`h^{-2}` at this bandwidth. The exponent is still correct: the assumption is
+# stronger than necessary.
 #
-# What tails do: with normal data, :math:`1/q_h` grows at the outermost particles, the
-# assumption fails by powers of a logarithm, and the exponent of :math:`\sqrt{I_N}` is
-# less than the rate's, the more so the more columns there are.
+# The effect of tails: with normal data, :math:`1/q_h` grows at the outermost particles,
+# the assumption fails by powers of a logarithm, and the exponent of :math:`\sqrt{I_N}`
+# is smaller than that rate, increasingly so with more columns.
 
 for d in (1, 2, 3):
     numbers, squares = 2 ** np.arange(7, 13), []
@@ -190,4 +191,4 @@ for d in (1, 2, 3):
         squares.append(np.mean([self_interaction(cloud, h) for cloud in x]))
     slope = exponent(numbers, np.sqrt(squares))
     print(f"normal data, d = {d}: N^-{slope:.3f}, theory N^-{1 / (d + 4):.3f}")
-print("The picture is in residual_rate.png")
+print("Saved residual_rate.png")

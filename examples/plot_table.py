@@ -1,15 +1,15 @@
 """
-Draw a table of mixed columns
-=============================
+Sampling a table of mixed columns
+=================================
 
-The iris table, made into one with a column of every kind: four lengths, one of them
-with missing values, the species as a category, the length of the petals in three
-ordered classes, a count and a flag. :class:`~skdrift.tables.TabularDrifter` draws rows
-of the same table.
+The iris data are extended to a table with a column of every kind: four lengths, one of
+them with missing values, the species as a category, the petal length in three ordered
+classes, a count and a flag. :class:`~skdrift.tables.TabularDrifter` generates samples
+of this table.
 
-What the rows are worth is measured on held-out flowers: a classifier is trained on
-drawn rows, and another on as many real ones. The picture compares columns of drawn
-rows with those of the data, alone and two at a time.
+Their usefulness is measured on held-out flowers: one classifier is trained on generated
+samples, and another on the same number of real ones. The figure compares columns of the
+samples with those of the data, individually and in pairs.
 """
 
 import matplotlib.pyplot as plt
@@ -37,24 +37,24 @@ frame["sepal width"] = frame["sepal width"].mask(gone)
 print(frame.sample(5, random_state=0).to_string(), end="\n\n")
 
 # %%
-# The label is a column like the others.
+# The label is a column like any other.
 
 train, test = train_test_split(frame, test_size=0.4, random_state=0)
 drifter = TabularDrifter(ConservativeDrifter(random_state=0))
 drifter.fit(train)
 
 # %%
-# Draws are a frame with the same names and types.
+# Samples are a frame with the same names and types.
 
 drawn = drifter.sample(len(train))
 print(drawn.head().to_string(), end="\n\n")
 print("same types:", drawn.dtypes.equals(frame.dtypes))
-print("drawn rows that are in the table:", len(drawn.merge(frame)))
+print("samples that are in the table:", len(drawn.merge(frame)))
 score = train_on_synthetic_score(drawn, train, test, target="species", random_state=0)
-print(f"accuracy after training on drawn rows, over that on real ones: {score:.2f}")
+print(f"accuracy after training on samples, relative to real data: {score:.2f}")
 
 # %%
-# Frequencies are those of the data; so is what depends on the species.
+# The frequencies agree with the data, and so does the dependence on the species.
 
 drawn = TabularDrifter(ConservativeDrifter(random_state=0)).fit(frame).sample(150)
 figure, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
@@ -92,4 +92,4 @@ for axis, name in zip(axes[1, 2:], ("sepal width", "petal width"), strict=True):
     axis.set(xlabel=name, ylabel="petal length")
 axes[0, 3].legend(frameon=False, loc="upper right")
 figure.savefig("table.png", dpi=120)
-print("The picture is in table.png")
+print("Saved table.png")

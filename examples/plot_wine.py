@@ -1,15 +1,15 @@
 """
-Draw new wines
-==============
+Drawing new wines
+=================
 
-The wine table of scikit-learn has 178 rows and 13 chemical columns, in units that
+The wine data of scikit-learn have 178 samples and 13 chemical columns, whose units
 differ by a factor of a thousand. One half trains four generators, the other half is
-held out; each generator then draws as many rows as were held out.
+held out; each generator then draws as many samples as were held out.
 
-The table compares the draws with the held-out half: the energy distance says how
-far their law is (1 is what a training half reaches itself), the distance to the
-closest record says whether they are new (1) or copied (0). Both matter: a copy of
-the training half has a perfect first number and a second of 0.
+The table compares the samples with the held-out half: the energy distance measures how
+different their distribution is (1 for the training half itself), and the distance to
+the closest record whether they are new (1) or copied (0). Both matter: a copy of the
+training half has a perfect first number and a second of 0.
 """
 
 import matplotlib.pyplot as plt
@@ -27,8 +27,8 @@ wine = load_wine()
 train, test = train_test_split(wine.data, test_size=0.5, random_state=0)
 
 # %%
-# The drifters take the columns as they are. The two density estimators need a
-# scaler in front, and it must be inverted by hand after sampling.
+# The drifters need no scaling. The two density estimators need a scaler in front, which
+# must be inverted by hand after sampling.
 
 scaler = StandardScaler().fit(train)
 Z = scaler.transform(train)
@@ -60,7 +60,7 @@ for name, rows in {**draws, "training half itself": train}.items():
 
 # %%
 # Two of the thirteen columns show where the differences come from: the density
-# estimates blur the three cultivars, the drifted rows keep them apart.
+# estimates blur the three cultivars, the drifters keep them apart.
 
 i, j = (wine.feature_names.index(name) for name in ("flavanoids", "color_intensity"))
 figure, axes = plt.subplots(
@@ -68,9 +68,9 @@ figure, axes = plt.subplots(
 )
 for axis, (name, rows) in zip(axes, draws.items(), strict=True):
     axis.scatter(test[:, i], test[:, j], s=14, c="0.75", label="held-out wines")
-    axis.scatter(rows[:, i], rows[:, j], s=14, c="tab:red", label="drawn")
+    axis.scatter(rows[:, i], rows[:, j], s=14, c="tab:red", label="generated")
     axis.set(title=name, xlabel="flavanoids")
 axes[0].set_ylabel("color intensity")
 axes[0].legend(frameon=False, loc="upper right")
 figure.savefig("wine.png", dpi=120)
-print("The picture is in wine.png")
+print("Saved wine.png")

@@ -1,4 +1,4 @@
-"""What a drifter spends its time and memory on, by engine, size and precision."""
+"""Time and memory of a drifter, by engine, size and precision."""
 
 import warnings
 from itertools import product
@@ -26,7 +26,7 @@ def normal_rows(n, d, dtype):
 
 
 def ready_engine(name, n, d, dtype):
-    """Engine, which has made a tiny reduction; what it cannot do, asv skips."""
+    """Engine after a tiny trial reduction; asv skips unsupported cases."""
     try:
         return get_engine(name, Work(n, n, d, 1, PROFILES, np.dtype(dtype)))
     except ValueError as error:
@@ -34,7 +34,7 @@ def ready_engine(name, n, d, dtype):
 
 
 def compile_engines():
-    """Leave compiled code on disk: a compiler takes time and memory of its own."""
+    """Compile beforehand, since compilation takes time and memory of its own."""
     for name, d, dtype in product(ENGINES, COLUMNS, DTYPES):
         try:
             ready_engine(name, 8, d, dtype)
@@ -72,15 +72,15 @@ class Reduction:
 class Drifter:
     """The verbs of an estimator with as many particles as rows.
 
-    It takes ten steps whatever it is fitted to: by its own rules the engines might
-    stop after different ones.
+    It always makes ten steps, because stopping rules might end after different steps
+    for different engines.
     """
 
     params = (ENGINES, N_FITTED, COLUMNS, DTYPES)
     param_names = ("engine", "n", "d", "dtype")
 
     def setup_cache(self):
-        """Fit what draws: the peak of a fit would hide that of a draw."""
+        """Fit beforehand, since the peak of a fit would hide the peak of a draw."""
         compile_engines()
         warnings.simplefilter("ignore", ConvergenceWarning)
         drifter = ConservativeDrifter(
@@ -94,7 +94,7 @@ class Drifter:
     setup_cache.timeout = 600
 
     def setup(self, fitted, engine, *parameters):
-        """Choose one of them; the engine is asked for anew by every verb."""
+        """Choose one of them; every method selects the engine again."""
         warnings.simplefilter("ignore", ConvergenceWarning)
         ready_engine(engine, *parameters)
         self.rows = normal_rows(*parameters)

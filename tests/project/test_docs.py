@@ -15,7 +15,7 @@ from inventory import (
 from numpydoc.validate import validate
 
 ROOT = Path(__file__).parents[2]
-API = (ROOT / "doc" / "api.rst").read_text(encoding="utf-8")
+API = (ROOT / "doc" / "reference" / "api.rst").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("module", public_modules(), ids=lambda m: m.__name__)
