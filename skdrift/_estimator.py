@@ -12,6 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils import check_random_state
 
+from ._earlier import check_version
 from ._version import __version__
 
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
@@ -66,6 +67,7 @@ class VersionedStateMixin:
     def __setstate__(self, state):
         state = dict(state)
         written_by = state.pop("_skdrift_version", "unknown")
+        check_version(written_by)
         if written_by != __version__:
             warnings.warn(
                 InconsistentVersionWarning(

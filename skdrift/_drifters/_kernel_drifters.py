@@ -10,12 +10,14 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._docstrings import documented
 from .._theory.rules import balanced_bandwidth, occupied_bandwidth
 from ..bandwidth import conservative_rate, laplace_rate
 from ..fields import conservative, displacement
 from ..flow._fit import Recipe
 from ..kernels import KERNEL_NAMES, Kernel, get_kernel
 from ._base import BaseDrifter
+from ._docs import CONSERVATIVE, SHARED
 from ._recipes import bandwidth_constraint, kernel_recipe
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class KernelDrifter(BaseDrifter):
         return clone(get_kernel(self.kernel))
 
 
+@documented(CONSERVATIVE)
 class ConservativeDrifter(KernelDrifter):
     """Generative drifting along the gradient of kernel densities.
 
@@ -83,117 +86,41 @@ class ConservativeDrifter(KernelDrifter):
         Kernel of the density estimates: ``"gaussian"``, ``"laplace"``,
         ``"matern32"``, ``"matern52"``, ``"rational_quadratic"``, or a
         :class:`~skdrift.kernels.Kernel` (one with parameters, or your own).
-    bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
-        Final bandwidth h. A float counts standard deviations of a column (data
-        units with ``standardize=False``). ``"rate"``
-        is ``sqrt(d/2) n^(-1/(d+4))``, ``"scott"`` and ``"silverman"`` are the usual
-        rules, all times the standard deviation. ``"balance"`` estimates from the data
-        and the start where the two errors of the theory add up to the least, between
-        half and twice the rate (:func:`skdrift.diagnostics.rate_constants`); it needs
-        a C^2 density kernel and full self-interaction.
-    n_particles : int or None, default=None
-        Size of the ensemble. None takes one particle per sample (per unit of
-        weight), two with leave-one-out, but at least 64 and at most 10,000.
-    self_interaction : {"full", "leave-one-out"}, default="full"
-        Whether a particle counts among those that repel it (its own pull is 0,
-        but it enters the normaliser) or leaves itself out, exactly. Leave-one-out
-        with light tails (the Gaussian) spreads ensembles beyond the data in more
-        than a few columns, and any kernel may if the start is not local and there
-        are not several particles per sample.
-    start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
-        mutual neighbours of a data row, which follows clusters, curves, correlations;
-        its noise is chosen in `fit` such that the final particles are as near to the
-        data as new samples would be (see `early_stopping`). ``"gaussian"``: the
-        Gaussian with the mean and covariance of all the data. Given rows of shape
-        (n_particles, n_features), which :meth:`sample` resamples with noise; or
-        ``start(n, random_state)``, which returns n rows. These are in data units and
-        should be independent draws of a law that overlaps the data: particles that
-        are all in one place may be stuck there.
-    standardize : bool, default=True
-        Whether distances are measured in standard deviations of each column. If
-        not, in data units.
-    discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns that :meth:`sample` rounds to values that occur, each as often as in
-        the data, keeping the order of the rows: a mask or indices, all or none.
-        ``"auto"`` takes columns whose values each occur five times on average, other
-        than by repetition of whole rows unless they are integers.
-    annealing : int or array-like, default=20
-        Steps in which the bandwidth falls exponentially to its final value, from
-        twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is
-        larger and the start is not local; 0 for none. Or the bandwidths of the first
-        steps, as multiples of the final one.
-    step_size : float or "lipschitz", default=1.0
-        Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
-        is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-        every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
-        same steps. It needs a kernel without a kink at 0.
-    max_iter : int, default=200
-        Largest number of steps.
-    tol : float, default=5e-3
-        Stop once the residual velocity (root mean square over the particles) is at
-        most this many bandwidths per step.
-    early_stopping : bool, default=True
-        Guard against copying the data. The flow stops as well before the memorisation
-        AUC reaches 0.55: the probability that a particle is nearer to its nearest
-        data row than a data row is to its own. A local start has the noise that
-        brings it to about 0.52 at the end, found in at most five flows. If False, its
-        noise is that of the neighbourhood. Without effect if most rows have an equal
-        twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
-        What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
-        if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
-        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
-        unless another is installed and the work is large enough to be worth it, and
-        never dask.
-    random_state : int, RandomState instance or None, default=None
-        Source of the start, in :meth:`fit` and by default in :meth:`sample`.
-    verbose : int, default=0
-        Print the engine of a fit, then the bandwidth, residual velocity and seconds
-        of every step, in :meth:`sample` as well.
+    {bandwidth}
+    {n_particles}
+    {self_interaction}
+    {start}
+    {standardize}
+    {discrete_features}
+    {annealing}
+    {step_size}
+    {max_iter}
+    {tol}
+    {early_stopping}
+    {engine}
+    {random_state}
+    {verbose}
 
     Attributes
     ----------
-    particles_ : ndarray of shape (n_particles, n_features)
-        Final ensemble, in data units.
-    start_ : ndarray of shape (n_particles, n_features)
-        Initial ensemble, in data units.
-    bandwidth_ : float
-        Bandwidth that the parameter stands for, in units of ``scale_``. Early
-        stopping may end the flow at a larger one, ``history_["bandwidth"][-1]``.
-    scale_ : ndarray of shape (n_features,)
-        Unit of length of each column: its standard deviation, or 1.
-    residual_velocity_ : float
-        Root mean square velocity of the final ensemble at the last bandwidth in
-        ``history_``, in units of ``scale_``.
-    step_size_ : float
-        Step size that the parameter stands for at the final ensemble.
-    n_iter_ : int
-        Number of steps taken.
-    history_ : dict of ndarray of shape (`n_iter_` + 1,)
-        ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
-        evaluation of the field; no step follows the last one.
-    stopped_by_ : {"tol", "memorization", "max_iter", "divergence"}
-        What ended the flow; the last two come with a ConvergenceWarning.
-    start_noise_ : float
-        Noise of the local start, in standard deviations of the neighbourhoods: 0
-        would copy rows. 1 for other starts, where it means nothing.
-    memorization_auc_ : float
-        Probability that a particle is nearer to the data than a data row is to the
-        others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
-        where most rows have an equal twin.
-    tracer_spread_ : float
-        Spread of some fresh rows of the start that :meth:`transform` carries, over that
-        of the particles: about 1 if tracers are distributed as these.
+    {particles_}
+    {start_}
+    {flow_}
+    {bandwidth_}
+    {scale_}
+    {residual_velocity_}
+    {step_size_}
+    {n_iter_}
+    {history_}
+    {stopped_by_}
+    {start_noise_}
+    {memorization_auc_}
+    {tracer_spread_}
     kernel_ : Kernel
         Kernel that was fitted with.
-    engine_ : str
-        Engine that `fit` ran on.
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if they are all strings.
+    {engine_}
+    {n_features_in_}
+    {feature_names_in_}
 
     See Also
     --------
@@ -298,6 +225,7 @@ class ConservativeDrifter(KernelDrifter):
         )
 
 
+@documented(CONSERVATIVE)
 class SharpDrifter(ConservativeDrifter):
     """Generative drifting by mean shifts that are normalised to be a gradient.
 
@@ -314,117 +242,41 @@ class SharpDrifter(ConservativeDrifter):
         Kernel k of the mean shift: ``"gaussian"``, ``"laplace"``, ``"matern32"``,
         ``"matern52"``, ``"rational_quadratic"``, or a
         :class:`~skdrift.kernels.Kernel` that defines ``sharp()``.
-    bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
-        Final bandwidth h. A float counts standard deviations of a column (data
-        units with ``standardize=False``). ``"rate"``
-        is ``sqrt(d/2) n^(-1/(d+4))``, ``"scott"`` and ``"silverman"`` are the usual
-        rules, all times the standard deviation. ``"balance"`` estimates from the data
-        and the start where the two errors of the theory add up to the least, between
-        half and twice the rate (:func:`skdrift.diagnostics.rate_constants`); it needs
-        a C^2 density kernel and full self-interaction.
-    n_particles : int or None, default=None
-        Size of the ensemble. None takes one particle per sample (per unit of
-        weight), two with leave-one-out, but at least 64 and at most 10,000.
-    self_interaction : {"full", "leave-one-out"}, default="full"
-        Whether a particle counts among those that repel it (its own pull is 0,
-        but it enters the normaliser) or leaves itself out, exactly. Leave-one-out
-        with light tails (the Gaussian) spreads ensembles beyond the data in more
-        than a few columns, and any kernel may if the start is not local and there
-        are not several particles per sample.
-    start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
-        mutual neighbours of a data row, which follows clusters, curves, correlations;
-        its noise is chosen in `fit` such that the final particles are as near to the
-        data as new samples would be (see `early_stopping`). ``"gaussian"``: the
-        Gaussian with the mean and covariance of all the data. Given rows of shape
-        (n_particles, n_features), which :meth:`sample` resamples with noise; or
-        ``start(n, random_state)``, which returns n rows. These are in data units and
-        should be independent draws of a law that overlaps the data: particles that
-        are all in one place may be stuck there.
-    standardize : bool, default=True
-        Whether distances are measured in standard deviations of each column. If
-        not, in data units.
-    discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns that :meth:`sample` rounds to values that occur, each as often as in
-        the data, keeping the order of the rows: a mask or indices, all or none.
-        ``"auto"`` takes columns whose values each occur five times on average, other
-        than by repetition of whole rows unless they are integers.
-    annealing : int or array-like, default=20
-        Steps in which the bandwidth falls exponentially to its final value, from
-        twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is
-        larger and the start is not local; 0 for none. Or the bandwidths of the first
-        steps, as multiples of the final one.
-    step_size : float or "lipschitz", default=1.0
-        Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
-        is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-        every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
-        same steps. It needs a companion without a kink at 0.
-    max_iter : int, default=200
-        Largest number of steps.
-    tol : float, default=5e-3
-        Stop once the residual velocity (root mean square over the particles) is at
-        most this many bandwidths per step.
-    early_stopping : bool, default=True
-        Guard against copying the data. The flow stops as well before the memorisation
-        AUC reaches 0.55: the probability that a particle is nearer to its nearest
-        data row than a data row is to its own. A local start has the noise that
-        brings it to about 0.52 at the end, found in at most five flows. If False, its
-        noise is that of the neighbourhood. Without effect if most rows have an equal
-        twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
-        What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
-        if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
-        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
-        unless another is installed and the work is large enough to be worth it, and
-        never dask.
-    random_state : int, RandomState instance or None, default=None
-        Source of the start, in :meth:`fit` and by default in :meth:`sample`.
-    verbose : int, default=0
-        Print the engine of a fit, then the bandwidth, residual velocity and seconds
-        of every step, in :meth:`sample` as well.
+    {bandwidth}
+    {n_particles}
+    {self_interaction}
+    {start}
+    {standardize}
+    {discrete_features}
+    {annealing}
+    {step_size}
+    {max_iter}
+    {tol}
+    {early_stopping}
+    {engine}
+    {random_state}
+    {verbose}
 
     Attributes
     ----------
-    particles_ : ndarray of shape (n_particles, n_features)
-        Final ensemble, in data units.
-    start_ : ndarray of shape (n_particles, n_features)
-        Initial ensemble, in data units.
-    bandwidth_ : float
-        Bandwidth that the parameter stands for, in units of ``scale_``. Early
-        stopping may end the flow at a larger one, ``history_["bandwidth"][-1]``.
-    scale_ : ndarray of shape (n_features,)
-        Unit of length of each column: its standard deviation, or 1.
-    residual_velocity_ : float
-        Root mean square velocity of the final ensemble at the last bandwidth in
-        ``history_``, in units of ``scale_``.
-    step_size_ : float
-        Step size that the parameter stands for at the final ensemble.
-    n_iter_ : int
-        Number of steps taken.
-    history_ : dict of ndarray of shape (`n_iter_` + 1,)
-        ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
-        evaluation of the field; no step follows the last one.
-    stopped_by_ : {"tol", "memorization", "max_iter", "divergence"}
-        What ended the flow; the last two come with a ConvergenceWarning.
-    start_noise_ : float
-        Noise of the local start, in standard deviations of the neighbourhoods: 0
-        would copy rows. 1 for other starts, where it means nothing.
-    memorization_auc_ : float
-        Probability that a particle is nearer to the data than a data row is to the
-        others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
-        where most rows have an equal twin.
-    tracer_spread_ : float
-        Spread of some fresh rows of the start that :meth:`transform` carries, over that
-        of the particles: about 1 if tracers are distributed as these.
+    {particles_}
+    {start_}
+    {flow_}
+    {bandwidth_}
+    {scale_}
+    {residual_velocity_}
+    {step_size_}
+    {n_iter_}
+    {history_}
+    {stopped_by_}
+    {start_noise_}
+    {memorization_auc_}
+    {tracer_spread_}
     kernel_ : Kernel
         The sharp companion of `kernel`, that of the density estimates.
-    engine_ : str
-        Engine that `fit` ran on.
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if they are all strings.
+    {engine_}
+    {n_features_in_}
+    {feature_names_in_}
 
     See Also
     --------
@@ -488,6 +340,7 @@ class SharpDrifter(ConservativeDrifter):
         return self._conservative(self._kernel().sharp())
 
 
+@documented(SHARED)
 class LaplaceDrifter(KernelDrifter):
     """Generative drifting along the original displacement field.
 
@@ -513,109 +366,49 @@ class LaplaceDrifter(KernelDrifter):
         sees only its nearest neighbours, and the ensemble spreads. ``"occupancy"`` is
         the distance within which 95 % of the rows have ``log(n)`` others
         (:func:`skdrift.diagnostics.occupancy_bandwidth`).
-    n_particles : int or None, default=None
-        Size of the ensemble. None takes one particle per sample (per unit of
-        weight), two with leave-one-out, but at least 64 and at most 10,000.
+    {n_particles}
     self_interaction : {"full", "leave-one-out"}, default="leave-one-out"
         Whether a particle counts among those that repel it (its own pull is 0,
         but it enters the normaliser) or leaves itself out, exactly. Leave-one-out
         with light tails (the Gaussian) spreads ensembles beyond the data in more
         than a few columns, and any kernel may if the start is not local and there
         are not several particles per sample.
-    start : {"local", "gaussian"}, array-like or callable, default="local"
-        Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
-        mutual neighbours of a data row, which follows clusters, curves, correlations;
-        its noise is chosen in `fit` such that the final particles are as near to the
-        data as new samples would be (see `early_stopping`). ``"gaussian"``: the
-        Gaussian with the mean and covariance of all the data. Given rows of shape
-        (n_particles, n_features), which :meth:`sample` resamples with noise; or
-        ``start(n, random_state)``, which returns n rows. These are in data units and
-        should be independent draws of a law that overlaps the data: particles that
-        are all in one place may be stuck there.
-    standardize : bool, default=True
-        Whether distances are measured in standard deviations of each column. If
-        not, in data units.
-    discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns that :meth:`sample` rounds to values that occur, each as often as in
-        the data, keeping the order of the rows: a mask or indices, all or none.
-        ``"auto"`` takes columns whose values each occur five times on average, other
-        than by repetition of whole rows unless they are integers.
-    annealing : int or array-like, default=20
-        Steps in which the bandwidth falls exponentially to its final value, from
-        twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is
-        larger and the start is not local; 0 for none. Or the bandwidths of the first
-        steps, as multiples of the final one.
+    {start}
+    {standardize}
+    {discrete_features}
+    {annealing}
     step_size : float or "lipschitz", default=1.0
         Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
         is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
         every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
         same steps. It needs leave-one-out, or a kernel without a kink at 0.
-    max_iter : int, default=200
-        Largest number of steps.
-    tol : float, default=5e-3
-        Stop once the residual velocity (root mean square over the particles) is at
-        most this many bandwidths per step.
-    early_stopping : bool, default=True
-        Guard against copying the data. The flow stops as well before the memorisation
-        AUC reaches 0.55: the probability that a particle is nearer to its nearest
-        data row than a data row is to its own. A local start has the noise that
-        brings it to about 0.52 at the end, found in at most five flows. If False, its
-        noise is that of the neighbourhood. Without effect if most rows have an equal
-        twin.
-    engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
-        What computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (GPU
-        if there is one, otherwise CPU); FINUFFT (up to three columns, within 1e-6
-        bandwidths, for the Gaussian and Matérn kernels); the workers of a dask cluster.
-        Numba and KeOps compile for some seconds at first use. ``"auto"`` takes NumPy
-        unless another is installed and the work is large enough to be worth it, and
-        never dask.
-    random_state : int, RandomState instance or None, default=None
-        Source of the start, in :meth:`fit` and by default in :meth:`sample`.
-    verbose : int, default=0
-        Print the engine of a fit, then the bandwidth, residual velocity and seconds
-        of every step, in :meth:`sample` as well.
+    {max_iter}
+    {tol}
+    {early_stopping}
+    {engine}
+    {random_state}
+    {verbose}
 
     Attributes
     ----------
-    particles_ : ndarray of shape (n_particles, n_features)
-        Final ensemble, in data units.
-    start_ : ndarray of shape (n_particles, n_features)
-        Initial ensemble, in data units.
-    bandwidth_ : float
-        Bandwidth that the parameter stands for, in units of ``scale_``. Early
-        stopping may end the flow at a larger one, ``history_["bandwidth"][-1]``.
-    scale_ : ndarray of shape (n_features,)
-        Unit of length of each column: its standard deviation, or 1.
-    residual_velocity_ : float
-        Root mean square velocity of the final ensemble at the last bandwidth in
-        ``history_``, in units of ``scale_``.
-    step_size_ : float
-        Step size that the parameter stands for at the final ensemble.
-    n_iter_ : int
-        Number of steps taken.
-    history_ : dict of ndarray of shape (`n_iter_` + 1,)
-        ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every
-        evaluation of the field; no step follows the last one.
-    stopped_by_ : {"tol", "memorization", "max_iter", "divergence"}
-        What ended the flow; the last two come with a ConvergenceWarning.
-    start_noise_ : float
-        Noise of the local start, in standard deviations of the neighbourhoods: 0
-        would copy rows. 1 for other starts, where it means nothing.
-    memorization_auc_ : float
-        Probability that a particle is nearer to the data than a data row is to the
-        others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
-        where most rows have an equal twin.
-    tracer_spread_ : float
-        Spread of some fresh rows of the start that :meth:`transform` carries, over that
-        of the particles: about 1 if tracers are distributed as these.
+    {particles_}
+    {start_}
+    {flow_}
+    {bandwidth_}
+    {scale_}
+    {residual_velocity_}
+    {step_size_}
+    {n_iter_}
+    {history_}
+    {stopped_by_}
+    {start_noise_}
+    {memorization_auc_}
+    {tracer_spread_}
     kernel_ : Kernel
         Kernel that was fitted with.
-    engine_ : str
-        Engine that `fit` ran on.
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if they are all strings.
+    {engine_}
+    {n_features_in_}
+    {feature_names_in_}
 
     See Also
     --------

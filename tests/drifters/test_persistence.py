@@ -24,7 +24,9 @@ from skdrift import (
     SharpDrifter,
     SinkhornDrifter,
     SoftmaxDrifter,
+    _estimator,
 )
+from skdrift._earlier import EarlierVersionError
 from skdrift._estimator import VersionedStateMixin
 from skdrift.kernels import Kernel
 from skdrift.oversampling import DriftOversampler
@@ -161,7 +163,7 @@ def test_every_estimator_saves_the_version():
 @named
 def test_another_version_is_warned_of(name, fitted, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(skdrift, "__version__", "0.0.7")
+        patch.setattr(_estimator, "__version__", "0.0.7")
         saved = pickle.dumps(fitted[name])
     with pytest.warns(InconsistentVersionWarning) as caught:
         loaded = pickle.loads(saved)
@@ -191,3 +193,24 @@ def test_a_state_without_a_version_is_of_another_one(fitted):
     with pytest.warns(InconsistentVersionWarning, match="from version unknown"):
         ConservativeDrifter().__setstate__(state)
     assert state.keys() == before.keys()
+
+
+# Written by 0.1.0.dev0 itself.
+SAVED_BY_0_1 = sorted((Path(__file__).parent / "saved_by_0_1").glob("*.pickle"))
+
+
+@pytest.mark.parametrize("path", SAVED_BY_0_1, ids=lambda path: path.stem)
+def test_files_of_0_1_name_the_version_that_loads_them(path):
+    with pytest.raises(EarlierVersionError, match=r"Load it with skdrift 0\.1"):
+        pickle.loads(path.read_bytes())
+
+
+def test_there_are_files_of_0_1():
+    assert len(SAVED_BY_0_1) == 9
+
+
+def test_modules_of_0_1_answer_questions_that_are_not_about_classes():
+    for name in ("_base", "_frames"):
+        assert not hasattr(sys.modules[f"skdrift.{name}"], "__file__")
+    with pytest.raises(AttributeError):
+        skdrift._generator.anything  # noqa: B018

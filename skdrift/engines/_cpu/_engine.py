@@ -154,7 +154,7 @@ class _NumbaSources(BoundSources):
         if deleted is not None:
             gone[:n] = deleted
         log2_z, displacement = np.empty(rows), np.empty(x.shape)
-        kernel = compiled.numbers(x.dtype)
+        profiles = compiled.numbers(x.dtype)
         reduce_rows = _loops.reduce_rows
         if compiled.user[0] is not None:
             reduce_rows = _loops.of_user(reduce_rows)
@@ -167,7 +167,7 @@ class _NumbaSources(BoundSources):
                 gone[q],
                 self.absent,
                 self.floor,
-                *kernel,
+                profiles,
                 *compiled.user,
                 log2_z[q],
                 displacement[q],

@@ -72,7 +72,7 @@ class NearSources:
                 self._high,
                 radius**2,
                 _ABSENT,
-                *compiled.numbers(x.dtype),
+                compiled.numbers(x.dtype),
                 *compiled.user,
                 *far,
                 z[q],

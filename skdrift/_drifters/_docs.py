@@ -1,0 +1,176 @@
+"""Parameters and attributes that the docstrings of several drifters share."""
+
+SHARED = {
+    "n_particles": """
+n_particles : int or None, default=None
+    Size of the ensemble. None stands for one particle per sample (per unit of
+    weight), two with leave-one-out, but at least 64 and at most 10,000.
+""",
+    "self_interaction": """
+self_interaction : {"full", "leave-one-out"}, default="full"
+    Whether a particle counts among those that repel it (its own pull is 0, but it
+    enters the normaliser) or is left out exactly. Leave-one-out with light tails (the
+    Gaussian) spreads ensembles beyond the data in more than a few columns, and any
+    kernel may do so if the start is not local and there are not several particles per
+    sample.
+""",
+    "start": """
+start : {"local", "gaussian"}, array-like or callable, default="local"
+    Where particles start. ``"local"``: drawn from the Gaussian of the up to 40 mutual
+    neighbours of a data row, which follows clusters, curves and correlations; its noise
+    is chosen in `fit` such that the final particles are as near to the data as new
+    samples would be (see `early_stopping`). ``"gaussian"``: the Gaussian with the mean
+    and covariance of all the data. Given rows of shape (n_particles, n_features), which
+    :meth:`sample` resamples with noise; or ``start(n, random_state)``, which returns n
+    rows. These are in data units and should be independent draws of a distribution that
+    overlaps the data: particles that are all in one place may be stuck there.
+""",
+    "standardize": """
+standardize : bool, default=True
+    Whether distances are measured in standard deviations of each column. If not, they
+    are measured in data units.
+""",
+    "discrete_features": """
+discrete_features : {"auto"}, bool or array-like, default="auto"
+    Columns that :meth:`sample` rounds to values that occur, each as often as in the
+    data, keeping the order of the rows: a mask or indices, all or none. ``"auto"``
+    selects columns whose values each occur five times on average, other than by
+    repetition of whole rows unless they are integers.
+""",
+    "annealing": """
+annealing : int or array-like, default=20
+    Number of steps in which the bandwidth falls exponentially to its final value, from
+    twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is larger
+    and the start is not local; 0 for none. Or the bandwidths of the first steps, as
+    multiples of the final one.
+""",
+    "step_size": """
+step_size : float or "lipschitz", default=1.0
+    Fraction of the velocity, a displacement, that one step moves by. ``"lipschitz"``
+    is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
+    every step of `fit` starts, at no more than 250 particles; :meth:`sample` uses the
+    same steps. It requires a density kernel without a kink at 0.
+""",
+    "max_iter": """
+max_iter : int, default=200
+    Largest number of steps.
+""",
+    "tol": """
+tol : float, default=5e-3
+    Stop once the residual velocity (root mean square over the particles) is at most
+    this many bandwidths per step.
+""",
+    "early_stopping": """
+early_stopping : bool, default=True
+    Guard against copying the data. The flow also stops before the memorisation AUC
+    reaches 0.55: the probability that a particle is nearer to its nearest data row than
+    a data row is to its own. A local start gets the noise that brings the AUC to about
+    0.52 at the end, found in at most five flows; if False, its noise is that of the
+    neighbourhood. Without effect if most rows are duplicated.
+""",
+    "engine": """
+engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
+    Engine that computes the sums: NumPy; code compiled by Numba for the CPU; KeOps (on
+    a GPU if there is one, otherwise on the CPU); FINUFFT (up to three columns, within
+    1e-6 bandwidths, for the Gaussian and Matérn kernels); the workers of a dask
+    cluster. Numba and KeOps compile for some seconds at first use. ``"auto"`` uses
+    NumPy unless another engine is installed and the work is large enough to be worth
+    it. Dask is never selected automatically.
+""",
+    "random_state": """
+random_state : int, RandomState instance or None, default=None
+    Source of the start, in :meth:`fit` and by default in :meth:`sample`.
+""",
+    "verbose": """
+verbose : int, default=0
+    Print the engine of a fit, then the bandwidth, residual velocity and seconds of
+    every step, in :meth:`sample` as well.
+""",
+    "particles_": """
+particles_ : ndarray of shape (n_particles, n_features)
+    Final ensemble, in data units.
+""",
+    "start_": """
+start_ : ndarray of shape (n_particles, n_features)
+    Initial ensemble, in data units.
+""",
+    "flow_": """
+flow_ : FittedFlow
+    The fitted flow as an object, in internal units
+    (:class:`skdrift.flow.FittedFlow`).
+""",
+    "bandwidth_": """
+bandwidth_ : float
+    Bandwidth that the parameter stands for, in units of ``scale_``. Early stopping may
+    end the flow at a larger one, ``history_["bandwidth"][-1]``.
+""",
+    "scale_": """
+scale_ : ndarray of shape (n_features,)
+    Unit of length of each column: its standard deviation, or 1.
+""",
+    "residual_velocity_": """
+residual_velocity_ : float
+    Root mean square velocity of the final ensemble at the last bandwidth in
+    ``history_``, in units of ``scale_``.
+""",
+    "step_size_": """
+step_size_ : float
+    Step size that the parameter stands for at the final ensemble.
+""",
+    "n_iter_": """
+n_iter_ : int
+    Number of steps taken.
+""",
+    "history_": """
+history_ : dict of ndarray of shape (`n_iter_` + 1,)
+    ``"bandwidth"``, ``"residual_velocity"`` and ``"step_size"`` of every evaluation of
+    the field; no step follows the last one.
+""",
+    "stopped_by_": """
+stopped_by_ : {"tol", "memorization", "max_iter", "divergence"}
+    What ended the flow; the last two come with a ConvergenceWarning.
+""",
+    "start_noise_": """
+start_noise_ : float
+    Noise of the local start, in standard deviations of the neighbourhoods: 0 would copy
+    rows. 1 for other starts, where it has no meaning.
+""",
+    "memorization_auc_": """
+memorization_auc_ : float
+    Probability that a particle is nearer to the data than a data row is to the others:
+    about 0.5 for new samples, 1 for copies. Undefined (reported as 0) when most rows
+    are duplicated.
+""",
+    "tracer_spread_": """
+tracer_spread_ : float
+    Spread of some fresh rows of the start that :meth:`transform` carries, relative to
+    the spread of the particles: about 1 if tracers are distributed like these.
+""",
+    "engine_": """
+engine_ : str
+    Engine that `fit` used.
+""",
+    "n_features_in_": """
+n_features_in_ : int
+    Number of columns seen in `fit`.
+""",
+    "feature_names_in_": """
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Names of the columns, if they are all strings.
+""",
+}
+
+# Of the drifters along a gradient of kernel densities.
+CONSERVATIVE = {
+    **SHARED,
+    "bandwidth": """
+bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
+    Final bandwidth h. A float counts standard deviations of a column (data units with
+    ``standardize=False``). ``"rate"`` is ``sqrt(d/2) n^(-1/(d+4))``, ``"scott"`` and
+    ``"silverman"`` are the usual rules, all times the standard deviation. ``"balance"``
+    estimates from the data and the start where the two errors of the theory add up to
+    the least, between half and twice the rate
+    (:func:`skdrift.diagnostics.rate_constants`); it requires a C^2 density kernel and
+    full self-interaction.
+""",
+}
