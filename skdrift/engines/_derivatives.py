@@ -65,7 +65,7 @@ class Moments(NamedTuple):
     square: np.ndarray
 
     @property
-    def jacobian(self):
+    def jacobian(self) -> np.ndarray:
         """Derivative of D, shape (n_queries, d, d), rows by component of D."""
         identity = np.eye(self.score.shape[1])
         outer = self.displacement[:, :, None] * self.score[:, None, :]
