@@ -150,6 +150,13 @@ tracer_spread_ : float
 engine_ : str
     Engine that `fit` used.
 """,
+    "recipe": """
+Returns
+-------
+Recipe
+    Field, kernel of the densities, and rules of bandwidth and step size
+    (:class:`skdrift.flow.Recipe`).
+""",
     "n_features_in_": """
 n_features_in_ : int
     Number of columns seen in `fit`.

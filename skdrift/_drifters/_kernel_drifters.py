@@ -209,8 +209,12 @@ class ConservativeDrifter(KernelDrifter):
         X = self._checked_rows(X)
         return self._flow().potential(X)
 
+    @documented(SHARED)
     def recipe(self) -> Recipe:
-        """Gradient field of the densities of the kernel; see :meth:`BaseDrifter`."""
+        """Gradient field of the densities of the kernel.
+
+        {recipe}
+        """
         return self._conservative(self._kernel())
 
     def _conservative(self, kernel):
@@ -335,8 +339,12 @@ class SharpDrifter(ConservativeDrifter):
             verbose=verbose,
         )
 
+    @documented(SHARED)
     def recipe(self) -> Recipe:
-        """Gradient field of the densities of the sharp companion."""
+        """Gradient field of the densities of the sharp companion.
+
+        {recipe}
+        """
         return self._conservative(self._kernel().sharp())
 
 
@@ -472,8 +480,12 @@ class LaplaceDrifter(KernelDrifter):
             verbose=verbose,
         )
 
+    @documented(SHARED)
     def recipe(self) -> Recipe:
-        """Displacement field of the kernel."""
+        """Displacement field of the kernel.
+
+        {recipe}
+        """
         kernel = self._kernel()
         return kernel_recipe(
             self,

@@ -164,8 +164,12 @@ class SinkhornDrifter(BaseDrifter):
         """Temperature of the plans at the end, the square of ``bandwidth_``."""
         return self.bandwidth_**2
 
+    @documented(SHARED)
     def recipe(self) -> Recipe:
-        """Gradient field of the Sinkhorn divergence."""
+        """Gradient field of the Sinkhorn divergence.
+
+        {recipe}
+        """
         given = self.epsilon if self.epsilon == "rate" else np.sqrt(self.epsilon)
         return Recipe(
             SinkhornField(self.sinkhorn_tol, self.sinkhorn_max_iter),

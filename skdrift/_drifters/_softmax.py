@@ -156,8 +156,12 @@ class SoftmaxDrifter(BaseDrifter):
         )
         self.temperature = temperature
 
+    @documented(SHARED)
     def recipe(self) -> Recipe:
-        """Field of the algorithm as it was released."""
+        """Field of the algorithm as it was released.
+
+        {recipe}
+        """
         temperatures = self._temperatures()
         by_rule = isinstance(self.temperature, str)
         return Recipe(
