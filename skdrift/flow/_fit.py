@@ -129,9 +129,7 @@ def fit_flow(
         field.engine.name,
         work,
         len(rows.rows),
-        partial(reasons_not_chosen, field.engine.name, work)
-        if p.engine == "auto"
-        else dict,
+        partial(reasons_not_chosen, p.engine, field.engine.name, work),
     )
 
     memorization = Memorization(rows.rows, rows.weight, rows.count, neighbors)

@@ -592,8 +592,8 @@ def conservative():
 
 def test_report_says_what_the_functions_say(conservative):
     report = diagnose(conservative)
-    h, x = conservative.history_["bandwidth"][-1], conservative._fitted.particles
-    y, w = conservative._fitted.table[:2]
+    h, x = conservative.history_["bandwidth"][-1], conservative.flow_.particles
+    y, w = conservative.flow_.rows[:2]
     values = {name: q.value for name, q in report.quantities.items()}
     assert_allclose(
         values["residual velocity"], conservative.residual_velocity_ / h, rtol=1e-10

@@ -886,7 +886,7 @@ def test_frames_with_unusable_columns_name_them(frame):
     if frame is pd.DataFrame:  # polars makes numbers of dates
         columns.append(np.array(["2026-01-01"] * 4, "datetime64[us]"))
     for column in columns:
-        with pytest.raises(ValueError, match=r"The column 'c' of X .*TabularDrifter"):
+        with pytest.raises(ValueError, match=r"Column 'c' of X .*TabularDrifter"):
             ConservativeDrifter().fit(frame({**good, "c": column}))
     turned = frame({"b": good["b"], "a": good["a"]})
     with pytest.raises(ValueError, match="'X' and 'start' must have the same names"):

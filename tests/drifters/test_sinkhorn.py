@@ -119,15 +119,15 @@ def test_without_iterations_it_is_the_mean_shift(weights):
 def test_the_tolerance_bounds_the_total_variation_of_the_marginals(tol):
     data, particles, w = clouds(2, n=30)
     bound = SinkhornField(tol=tol).bind(NumpyEngine(), data, np.log(w))
-    bound.on_particles(particles, 0.4)
+    _, (u, v, _) = bound.advance(particles, 0.4, None)
     for sources, weights, potential in (
-        (data, w, bound.v),
-        (particles, equal(particles), bound.u),
+        (data, w, v),
+        (particles, equal(particles), u),
     ):
         c = 0.5 * np.sum((particles[:, None] - sources) ** 2, axis=2) / 0.4**2
         row = weights * np.exp(potential - c)
         # The rows of the plan of the data are normalised; the other is symmetric.
-        sums = row.sum(axis=1) if sources is data else np.exp(-bound.u)
+        sums = row.sum(axis=1) if sources is data else np.exp(-u)
         marginal = np.mean(row / sums[:, None], axis=0)
         assert 0 < 0.5 * np.abs(marginal - weights).sum() <= tol
 
@@ -247,27 +247,36 @@ def test_potentials_carry_over_until_the_bandwidth_grows():
     engine = Counting()
     field = SinkhornField()
 
-    def sums(bound, x, h):
-        before = engine.n_bound
-        v = bound.on_particles(x, h)
-        return engine.n_bound - before, v
-
     bound = field.bind(engine, data)
-    cold, _ = sums(bound, particles, 0.5)
-    again, _ = sums(bound, particles, 0.5)
+
+    def sums(x, h, state=None):
+        before = engine.n_bound
+        v, state = bound.advance(x, h, state)
+        return engine.n_bound - before, v, state
+
+    cold, _, found = sums(particles, 0.5)
+    again, _, state = sums(particles, 0.5, found)
     assert again == 3  # two half-steps and the symmetric one, only to look
-    near, _ = sums(bound, particles + 0.01 * data[:12], 0.5)
+    near, _, state = sums(particles + 0.01 * data[:12], 0.5, state)
     assert near < cold / 2
-    cold, _ = sums(field.bind(engine, data), particles, 0.45)
-    cooler, _ = sums(bound, particles, 0.45)
+    cold, _, _ = sums(particles, 0.45)
+    cooler, _, state = sums(particles, 0.45, state)
     assert cooler < cold
-    n_warmer, warmer = sums(bound, particles, 0.7)
-    n_fresh, fresh = sums(field.bind(engine, data), particles, 0.7)
+    n_warmer, warmer, state = sums(particles, 0.7, state)
+    n_fresh, fresh, _ = sums(particles, 0.7)
     assert n_warmer == n_fresh
     assert_array_equal(warmer, fresh)
     # Another number of particles are others.
-    _, fewer = sums(bound, particles[:7], 0.5)
-    assert_array_equal(fewer, sums(field.bind(engine, data), particles[:7], 0.5)[1])
+    _, fewer, _ = sums(particles[:7], 0.5, state)
+    assert_array_equal(fewer, sums(particles[:7], 0.5)[1])
+
+
+def test_a_query_changes_nothing():
+    data, particles, _ = clouds(2)
+    bound = SinkhornField().bind(NumpyEngine(), data)
+    first = bound.on_particles(particles, 0.5)
+    bound.at(data, particles[:5], 0.3)
+    assert_array_equal(bound.on_particles(particles, 0.5), first)
 
 
 def test_one_warning_with_the_error():

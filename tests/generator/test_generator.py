@@ -16,7 +16,9 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network import MLPRegressor
 
 from skdrift import ConservativeDrifter, DriftGenerator, LaplaceDrifter, SharpDrifter
-from skdrift._generator import _estimator as _generator
+from skdrift._data._rows import weighted_rows
+from skdrift._generator import _training
+from skdrift._generator._learner import Average
 from skdrift.metrics import energy_distance
 
 IRIS, SPECIES = load_iris(return_X_y=True)
@@ -67,7 +69,7 @@ def recorded_steps(generator, X, y=None, sample_weight=None):
     Recorder.told.clear()
     generator.set_params(generator=Recorder())
     generator.fit(X, y, sample_weight)
-    return deepcopy(Recorder.told[_generator._START_STEPS :])
+    return deepcopy(Recorder.told[_training._START_STEPS :])
 
 
 def gaussian_pull(x, sources, weight, h):
@@ -264,7 +266,7 @@ def test_many_rows_are_drawn_in_chunks(monkeypatch):
     whole = generator.sample(301)
     seen = []
     predict = generator.generator_.predict
-    monkeypatch.setattr(_generator, "_CHUNK", 50)
+    monkeypatch.setattr(_training, "_CHUNK", 50)
     monkeypatch.setattr(
         generator.generator_, "predict", lambda z: seen.append(len(z)) or predict(z)
     )
@@ -307,7 +309,7 @@ def test_a_regressor_that_starts_anew_is_refused():
 
 def test_the_network_is_averaged_over_its_last_steps():
     # With the weights t^8 of polynomial decay, against their recursion.
-    average = _generator._Average()
+    average = Average()
     network = MLPRegressor(hidden_layer_sizes=(3,), batch_size=10, random_state=0)
     rng = np.random.default_rng(0)
     seen = []
@@ -439,8 +441,8 @@ def test_a_weight_of_two_is_the_row_twice():
 
 def test_held_out_rows_are_not_trained_on():
     X = np.arange(400.0)[:, None]
-    table = _generator.make_table(X, np.ones(400), True)[0]
-    rest, held = _generator._hold_out(table, 0.25, np.random.RandomState(0))
+    table = weighted_rows(X, np.ones(400), True)[0]
+    rest, held = _training._hold_out(table, 0.25, np.random.RandomState(0))
     assert len(rest.rows) + len(held) == 400
     assert 70 < len(held) < 130
     assert_array_equal(np.sort(np.r_[rest.rows, held], axis=0), table.rows)
