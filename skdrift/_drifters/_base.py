@@ -240,10 +240,10 @@ class BaseDrifter(
         The rows are not the fitted particles, and their order carries no
         information: they are exchangeable. Whole ensembles, of the size of
         ``particles_`` to one and a half times that, are evolved even for a few rows,
-        so that their law hardly depends on `n_samples`; draw many rows at once
-        rather than a few many times. Those that are given out are spread evenly over
-        where the ensemble lies, so that means and shares of regions vary less than
-        those of independent draws.
+        so that their distribution hardly depends on `n_samples`; draw many rows at
+        once rather than a few many times. The returned rows are spread evenly over the
+        ensemble, so that means and shares of regions vary less than with independent
+        draws.
 
         Parameters
         ----------
@@ -288,10 +288,10 @@ class BaseDrifter(
 
         Every row moves in the field of the data and the fitted particles, step by
         step, without acting on them or on other rows. Rows of ``start_`` are particles
-        themselves and end in ``particles_``. Others stand for further particles of the
-        same law: they count in part in the normalisers of both densities, in their
-        place. ``tracer_spread_`` says how well they keep together; to draw new rows,
-        use :meth:`sample`.
+        themselves and end in ``particles_``. Other rows stand for further particles of
+        the same distribution: they count in part in the normalisers of both densities,
+        in their place. ``tracer_spread_`` measures how well they keep together; to draw
+        new rows, use :meth:`sample`.
 
         Parameters
         ----------
@@ -436,11 +436,12 @@ class BaseDrifter(
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Minus the residual velocity of held-out rows towards the fitted particles.
 
-        The root-mean-square velocity of the rows of `X` in the field that takes the
-        fitted particles for the data: the rows would hardly move if the particles
-        were distributed like them. It counts over that towards the training rows, at
-        the worst of four bandwidths, and in bandwidths, at the largest. The first
-        tells candidates apart, the second rows of another law.
+        This is the root mean square velocity of the rows of `X` in a field that uses
+        the fitted particles as data: the rows would hardly move if the particles were
+        distributed like them. Two numbers are added: the ratio to the velocity towards
+        the training rows, at the worst of four bandwidths, and the velocity in
+        bandwidths, at the largest. The first tells candidates apart, the second detects
+        rows of another distribution.
 
         Field, bandwidths and units are a reference common to all candidates of a
         search: the gradient of Laplace densities, leave-one-out, at 1, 2, 4 and 8
@@ -459,8 +460,8 @@ class BaseDrifter(
         -------
         float
             Dimensionless, at most 0; greater is better. At about -1 the particles are
-            as far from the held-out rows as the training rows are, which copies reach
-            as well: look at ``memorization_auc_`` beside it.
+            as far from the held-out rows as the training rows are. Copies reach this
+            score as well, so also look at ``memorization_auc_``.
         """
         X = self._checked_rows(X)
         return self._flow().score(X)

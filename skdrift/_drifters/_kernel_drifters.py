@@ -376,20 +376,21 @@ class LaplaceDrifter(KernelDrifter):
         (:func:`skdrift.diagnostics.occupancy_bandwidth`).
     {n_particles}
     self_interaction : {"full", "leave-one-out"}, default="leave-one-out"
-        Whether a particle counts among those that repel it (its own pull is 0,
-        but it enters the normaliser) or leaves itself out, exactly. Leave-one-out
-        with light tails (the Gaussian) spreads ensembles beyond the data in more
-        than a few columns, and any kernel may if the start is not local and there
-        are not several particles per sample.
+        Whether a particle counts among those that repel it (its own pull is 0, but it
+        enters the normaliser) or is left out exactly. Leave-one-out with light tails
+        (the Gaussian) spreads ensembles beyond the data in more than a few columns, and
+        any kernel may do so if the start is not local and there are not several
+        particles per sample.
     {start}
     {standardize}
     {discrete_features}
     {annealing}
     step_size : float or "lipschitz", default=1.0
-        Fraction of the velocity, a displacement, that one step takes. ``"lipschitz"``
-        is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-        every step of `fit` starts, at most at 250 particles; :meth:`sample` takes the
-        same steps. It needs leave-one-out, or a kernel without a kink at 0.
+        Fraction of the velocity, a displacement, that one step moves by.
+        ``"lipschitz"`` is ``min(1, 1 / L)`` with the Lipschitz constant L of the field,
+        measured where every step of `fit` starts, at no more than 250 particles;
+        :meth:`sample` uses the same steps. It requires leave-one-out, or a kernel
+        without a kink at 0.
     {max_iter}
     {tol}
     {early_stopping}

@@ -27,12 +27,12 @@ class SinkhornDrifter(BaseDrifter):
 
     Particles follow ``V(x) = T_p(x) - T_q(x)``: T_p takes a particle to the mean of the
     data that an entropic optimal transport plan couples it with, T_q does the same
-    with the particles in the place of the data. A mean shift weights the same
+    with the particles instead of the data. A mean shift weights the same
     neighbours, but lets every particle choose its own; a plan must place the whole
     mass of the data. So V sees how much mass each mode holds at any distance, and it
     vanishes only where particles and data agree. Prefer it where shares of separated
-    modes matter, or where the start is far from the data; a step costs several times
-    that of :class:`ConservativeDrifter`.
+    modes matter, or where the start is far from the data; a step costs several
+    times as much as with :class:`ConservativeDrifter`.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class SinkhornDrifter(BaseDrifter):
         ``sqrt(epsilon)``, the bandwidth. ``"rate"`` is ``(d/2) n^(-2/(d+4))`` times
         the variance.
     n_particles : int or None, default=None
-        Size of the ensemble. None takes one particle per sample (per unit of
+        Size of the ensemble. None stands for one particle per sample (per unit of
         weight), but at least 64 and at most 10,000.
     start : {"local", "gaussian"}, array-like or callable, default="local"
         Where particles start. ``"local"``: drawn from the Gaussian of the up to 40

@@ -44,8 +44,8 @@ class SoftmaxDrifter(BaseDrifter):
         ``"rate"`` is ``2 sqrt(d/2) (log(n)/n)^(1/d)``, times the standard deviation.
         See :func:`~skdrift.conventions.bandwidth_from` for other conventions.
     n_particles : int or None, default=None
-        Size of the ensemble, at least 2. None takes two particles per sample (per unit
-        of weight), but at least 64 and at most 10,000.
+        Size of the ensemble, at least 2. None stands for two particles per sample (per
+        unit of weight), but at least 64 and at most 10,000.
     {start}
     {standardize}
     {discrete_features}
@@ -55,8 +55,8 @@ class SoftmaxDrifter(BaseDrifter):
         deviations if that is larger and the start is not local; 0 for none. Or the
         factors of the first steps, as multiples of the final temperatures.
     step_size : float, default=2.0
-        Multiple of the velocity, a displacement, that one step takes. The velocity is
-        smaller than that of the other drifters by a gain of about ``M / (N + M)``, for
+        Multiple of the velocity, a displacement, that one step moves by. The velocity
+        is smaller than with the other drifters by a gain of about ``M / (N + M)``, for
         N particles and M samples: 1/3 with two particles per sample, for which 3 would
         be full steps. With far fewer particles than samples the flow does not settle
         above 2.

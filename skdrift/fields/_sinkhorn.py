@@ -25,8 +25,8 @@ class SinkhornField:
     plan between the particles and the data, P_xx that between the particles and
     themselves, for the cost ``|x - y|^2 / 2`` at temperature ``h^2``. It is minus the
     gradient of their Sinkhorn divergence with respect to ``x_i``, times the number of
-    particles, and the divergence vanishes only where the two laws agree (Turan and
-    Ovsjanikov, arXiv:2603.09936; He et al., arXiv:2603.12366).
+    particles, and the divergence vanishes only where the two distributions agree
+    (Turan and Ovsjanikov, arXiv:2603.09936; He et al., arXiv:2603.12366).
 
     The plans are ``w_i w_j exp(u_i + v_j - |x_i - y_j|^2 / (2 h^2))``. A half-step of
     Sinkhorn's algorithm, ``u = -log Z`` with log-weights ``log w + v``, and the
