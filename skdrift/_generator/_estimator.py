@@ -45,19 +45,19 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     ----------
     generator : regressor or None, default=None
         Any regressor of several outputs with ``partial_fit``, called once per step,
-        or with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and sees
-        standardised columns. None takes a
+        or with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and its
+        outputs are standardised columns. None stands for an
         ``MLPRegressor`` with two hidden layers of 128.
         The weights of this class are averaged over the last steps.
     field : drifter or None, default=None
         Unfitted drifter whose kernel, bandwidth, self-interaction, standardisation,
         discrete columns and engine are used. Its annealing is one cycle of
         bandwidths, which training repeats: wide ones balance distant clusters, narrow
-        ones shape each. None takes the field of :class:`ConservativeDrifter`, its
+        ones shape each. None stands for the field of :class:`ConservativeDrifter`, its
         bandwidth the smaller of :func:`~skdrift.bandwidth.conservative_rate` and
         :func:`~skdrift.bandwidth.laplace_rate`, and four wider ones.
     latent_dim : int or None, default=None
-        Number of latent variables; None takes one per column.
+        Number of latent variables; None stands for one per column.
     max_iter : int, default=2000
         Largest number of training steps.
     batch_size : int, default=1024
@@ -73,7 +73,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     early_stopping : bool, default=True
         Guard against copying the data: every 25 steps `fit` looks at the memorisation
         AUC (see ``memorization_auc_``), and at 0.55 goes back 25 steps and ends.
-        Without effect on :meth:`partial_fit`, and if most rows have an equal twin.
+        Without effect on :meth:`partial_fit`, and if most rows are duplicated.
     random_state : int, RandomState instance or None, default=None
         Source of noise and held-out rows, of the generator unless it has its own, and
         by default of :meth:`sample`.
@@ -97,8 +97,8 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         data (64 to 10,000), in the same units.
     memorization_auc_ : float
         Probability that such a row is nearer to the data than a data row is to the
-        others: about 0.5 for new samples, 1 for copies. It says nothing, and is 0,
-        where most rows have an equal twin.
+        others: about 0.5 for new samples, 1 for copies. Undefined (reported as 0) when
+        most rows are duplicated.
     n_iter_ : int
         Number of training steps.
     stopped_by_ : {"max_iter", "memorization"}

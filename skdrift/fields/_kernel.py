@@ -133,10 +133,6 @@ class BoundDriftField(BoundField):
         self.engine = engine
         self.data = engine.bind(data, log_weights)
 
-    def own(self, n):
-        """Index of the source that each of n particles deletes, or None."""
-        return np.arange(n) if self.leave_one_out else None
-
     def terms(self, queries, particles, bandwidth, deleted=None):
         """Reductions over data and particles; `deleted` is one particle per query."""
         model = self.engine.bind(particles)

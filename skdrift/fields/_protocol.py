@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ..engines import Moments, Reduction
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .._typing import Floats
     from ..engines import Engine
 
@@ -46,9 +50,27 @@ class BoundField:
     ----------
     engine : Engine
         Engine of all sums.
+    leave_one_out : bool
+        Whether a particle is left out of its own model term.
     """
 
     engine: Engine
+    leave_one_out: bool = False
+
+    def own(self, n: int) -> NDArray[np.integer[Any]] | None:
+        """Sources that particles delete from their own model terms.
+
+        Parameters
+        ----------
+        n : int
+            Number of particles.
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype int, or None
+            Index of each particle's own source; None without leave-one-out.
+        """
+        return np.arange(n) if self.leave_one_out else None
 
     def on_particles(self, particles: Floats, bandwidth: float) -> Floats:
         """Velocity of every particle.

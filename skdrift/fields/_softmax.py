@@ -149,7 +149,7 @@ class _Columns:
     def __init__(self, field, particles, bandwidth):
         self.field, self.particles, self.bandwidth = field, particles, bandwidth
         n, bind = len(particles), field.engine.bind
-        self.own = np.arange(n)
+        self.own = field.own(n)
         self.counted = bind(particles, np.zeros(n))
         self.log_seen = self._reduce(self.counted, particles, self.own).log_z
         log_seen_data = self._reduce(self.counted, field.rows).log_z
