@@ -25,10 +25,7 @@ from ._training import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Seed
+    from .._typing import ArrayLike, Estimator, Floats, Seed, Self
 
 
 class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):

@@ -8,17 +8,14 @@ import numpy as np
 
 from .._docstrings import documented
 from ..fields import displacement
-from ..kernels import get_kernel
+from ..kernels import Kernel, get_kernel
 from .checks import check_bandwidth, check_positive, check_rows, not_c2, weighted
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
 from .sums import EngineByWork, log_square_sum
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats, KernelName
-    from ..kernels import Kernel
+    from .._typing import ArrayLike, Floats, KernelName
 
 
 @documented(PARAMETERS)

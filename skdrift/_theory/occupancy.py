@@ -23,7 +23,7 @@ from .checks import check_bandwidth, check_positive, check_rows
 from .docs import PARAMETERS
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from .._typing import ArrayLike, NDArray
 
 # Rows for which neighbours are counted, at most.
 _MAX_CENTRES = 2000

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from .._docstrings import documented
-from ..kernels import get_kernel
+from ..kernels import Kernel, get_kernel
 from .checks import check_bandwidth, check_positive, not_c2
 from .density import self_interaction
 from .docs import PARAMETERS
@@ -23,10 +23,7 @@ from .estimates import Estimate
 from .stein import stein_terms
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import KernelName, Seed
-    from ..kernels import Kernel
+    from .._typing import ArrayLike, KernelName, Seed
 
 # Quadrature errors up to this multiple of d / h^2, the divergence of a kernel's score,
 # are rounding errors.

@@ -11,15 +11,12 @@ from ..fields import displacement
 from .checks import check_queries
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
-from .estimates import monte_carlo
+from .estimates import Estimate, monte_carlo
 from .sampling import density_draws
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats, KernelName, Seed
+    from .._typing import ArrayLike, Floats, KernelName, Seed
     from ..kernels import Kernel
-    from .estimates import Estimate
 
 
 class ScaleDecomposition(NamedTuple):

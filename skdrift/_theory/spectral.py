@@ -9,14 +9,11 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from .._docstrings import documented
-from ..kernels import get_kernel
+from ..kernels import Kernel, get_kernel
 from .docs import PARAMETERS
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from .._typing import KernelName
-    from ..kernels import Kernel
+    from .._typing import ArrayLike, KernelName, NDArray
 
 # Nodes of the quadrature over the logarithms of the bandwidths of an annealing.
 _N_NODES = 256

@@ -15,9 +15,7 @@ from .sampling import density_draws, quadrature
 from .scales import scale
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import KernelName, Seed
+    from .._typing import ArrayLike, KernelName, Seed
     from ..kernels import Kernel
 
 

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats
+    from .._typing import ArrayLike, Floats
 
 __all__ = ["bandwidth_from", "bandwidth_to"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,9 +24,7 @@ from ..flow import root_mean_square
 from ._report import Diagnosis, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import ArrayLike
+    from .._typing import ArrayLike
 
 # Largest number of particles at which Jacobians are evaluated, size of that work, and
 # smallest number of particles; numbers of draws of the Monte Carlo estimates.

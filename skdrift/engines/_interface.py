@@ -18,9 +18,7 @@ from ..kernels import Kernel
 from ._derivatives import Moments, Slopes, sum_moments
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .._typing import Array, Floats
+    from .._typing import Array, Floats, NDArray
 
 
 @dataclass(frozen=True)

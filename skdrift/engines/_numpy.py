@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn import get_config
 
-from ._interface import BoundSources, Engine, Reduction, merge
+from ._interface import BoundSources, Engine, Reduction, Work, merge
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ._interface import Work
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engines import Moments, Profiles, Reduction, merge
+from ..engines import Engine, Moments, Profiles, Reduction, merge
 from ..engines._derivatives import merge_moments
 from ..kernels import Kernel
 from ._protocol import BoundField, Terms
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ..engines import Engine
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
 # of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in the

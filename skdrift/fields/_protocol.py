@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..engines import Moments, Reduction
+from ..engines import Engine, Moments, Reduction
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .._typing import Floats
-    from ..engines import Engine
+    from .._typing import Floats, NDArray
 
 
 class Terms(NamedTuple):

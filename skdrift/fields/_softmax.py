@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,6 @@ from ._kernel import displacement
 from ._protocol import BoundField, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .._typing import Floats
     from ..engines import Engine
 

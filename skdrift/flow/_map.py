@@ -12,6 +12,7 @@ a density is carried along by ``log p(T(z)) = log p(z) - log |det(I + eta grad V
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,8 +20,6 @@ from sklearn import get_config
 from sklearn.utils import gen_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from .._typing import Floats
     from ..fields._protocol import BoundField
 

@@ -5,13 +5,12 @@ A *hazard* is a test of the particles by name; a step that leads into one is tak
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._data._rows import WeightedRows
     from .._typing import Floats
 

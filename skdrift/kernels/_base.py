@@ -9,9 +9,7 @@ from scipy.special import gammaln, hyp0f1, logsumexp
 from sklearn.base import BaseEstimator
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Array, Floats
+    from .._typing import Array, ArrayLike, Floats
 
 LOG2_E = 1.4426950408889634
 

@@ -12,9 +12,7 @@ from scipy.special import gammaln, kve
 from ._base import CompiledForm, Kernel
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Array, Floats
+    from .._typing import Array, ArrayLike, Floats
 
 
 class RationalQuadratic(Kernel):

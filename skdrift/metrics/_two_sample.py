@@ -18,9 +18,7 @@ from ._docs import SHARED
 from ._samples import check_samples, distance_tiles
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Estimator, Seed
+    from .._typing import ArrayLike, Estimator, Seed
 
 # Widths of the default kernels over the median distance. A single width at the median
 # is most sensitive to location, and almost insensitive to correlation and scale.

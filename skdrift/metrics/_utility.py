@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +19,6 @@ from .._data._frames import Arrays, library_of
 from ._samples import check_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._typing import Estimator, Seed, Table
 
 # A numeric target with at most this many values is treated as classes.

@@ -10,10 +10,7 @@ from .._docstrings import documented
 from ._common import DATA, DRAWN, OTHER, SHARED, check_drifter, new_axes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats
+    from .._typing import Axes, Estimator, Floats, Self
 
 
 @documented(SHARED)

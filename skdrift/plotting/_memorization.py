@@ -16,10 +16,7 @@ from ..metrics._samples import check_samples, nearest_distances
 from ._common import DATA_FILL, DRAWN, SHARED, draw_for, is_mixed, new_axes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Seed, Table
+    from .._typing import Axes, Estimator, Floats, Seed, Self, Table
 
 _SHARED = SHARED | {
     "train": """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,13 +25,7 @@ from ._common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from numpy.typing import ArrayLike
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Table
+    from .._typing import ArrayLike, Axes, Estimator, Floats, Self, Table
 
 
 @documented(SHARED)
