@@ -152,20 +152,7 @@ class Trained(NamedTuple):
 def new_state(X, weight, parts, labels, parameters, random_state):
     """State before the first step, which has learned a Gaussian.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    weight : ndarray of shape (n_samples,)
-    parts : list of ndarray of shape (n_samples,), dtype bool
-        Rows of every class.
-    labels : list or None
-        Of the classes; None if there are none.
-    parameters : TrainingParameters
-    random_state : int, RandomState instance or None
-
-    Returns
-    -------
-    State
+    The parts are masks of the rows of every class; the labels are None without classes.
     """
     drifter, recipe = _drifter_and_recipe(parameters.field)
     if parameters.batch_size < 2 * len(parts):
@@ -312,22 +299,9 @@ def _representatives(rows, weight, count, random_state):
 def train(state, targets, n_steps, parameters, report=None, n_before=0):
     """Train a state in place, with evaluations, until it ends or begins to copy.
 
-    Parameters
-    ----------
-    state : State
-    targets : list of Target
-    n_steps : int or None
-        Number of steps; None for one cycle of bandwidths without a guard.
-    parameters : TrainingParameters
-    report : callable, default=None
-        Called with every evaluation, and the bandwidth and residual velocity of the
-        step before.
-    n_before : int, default=0
-        Number of earlier steps.
-
-    Returns
-    -------
-    Trained
+    Without a number of steps it is one cycle of bandwidths, without a guard. `report`
+    is called with every evaluation, and with the bandwidth and residual velocity of
+    the step before it; `n_before` is the number of earlier steps.
     """
     batch = _Batches(targets, parameters, len(state.classes))
     evaluate = _evaluation(state, targets)

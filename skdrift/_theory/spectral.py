@@ -243,11 +243,7 @@ def resolution_time(
     factor = _check("factor", factor, n_dims=0)
     if factor >= 1:
         raise ValueError(f"The 'factor' must be between 0 and 1; got {factor}.")
-    options: dict[str, Any] = {
-        "kernel": kernel,
-        "field": field,
-        "n_features": n_features,
-    }
+    options: Any = {"kernel": kernel, "field": field, "n_features": n_features}
     if initial_bandwidth is None:
         rate = decay_rate(frequency, bandwidth, **options)
     else:

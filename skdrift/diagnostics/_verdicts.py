@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._drifters._kernel_drifters import KernelDrifter
-from .._theory.checks import not_c2
+from .._theory.checks import check_c2
 from .._theory.density import effective_size
 from .._theory.ensemble import Ensemble, Places
 from .._theory.jacobian import admissible_step, curl, lipschitz_constant
@@ -401,10 +401,8 @@ def _stein(case):
 def _self_interaction(case):
     """``h^2 I_N``, in which the normaliser of the kernel cancels."""
     e = case.ensemble
-    slope = e.kernel.slope_at_zero()
-    if not np.isfinite(slope):
-        raise not_c2(e.kernel, "The self-interaction term")
-    ratio = slope / float(e.kernel.profile(0.0))
+    check_c2(e.kernel, "The self-interaction term")
+    ratio = e.kernel.slope_at_zero() / float(e.kernel.profile(0.0))
     return float(e.x.shape[1] * ratio * case.own_share)
 
 

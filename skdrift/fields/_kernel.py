@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from .._typing import Floats
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
-# of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in the
-# normaliser of the model, but repels none: close to a particle only the tracer steps
-# back, so it must be repelled more, hence counts less than a particle there, or more in
-# the normaliser of the data. As both count, a tracer far from all sources stays where
-# it is, and has an origin. Among the pairs of shares that were tried these kept tracers
-# closest to particles, on five sets of data of 2 to 64 columns.
+# model, by leave-one-out. A particle counts 1 or 0 in the normaliser of the model. A
+# tracer does not repel particles, so it must be repelled more: it counts less than a
+# particle, or more in the normaliser of the data. With both shares positive, a tracer
+# far from all sources stays where it is, and has an origin. Of the pairs that were
+# tried, these kept tracers closest to particles, on five sets of data of 2 to 64
+# columns.
 _OWN_SHARES = {False: (0.25, 0.5), True: (0.5, 0.25)}
 
 
 def conservative(kernel: Kernel) -> Profiles:
     """Profiles of the kernel density gradient: ``V = h^2 grad log(p_h / q_h)``.
 
-    A true gradient field for every kernel (Balasubramanian, arXiv:2605.22795,
-    section 1). The sharp-normalised field of Franz et al. (arXiv:2604.06333) is
-    the conservative field of the sharp companion ``kernel.sharp()``.
+    A gradient field for every kernel (Balasubramanian, arXiv:2605.22795, section 1).
+    The sharp-normalised field of Franz et al. (arXiv:2604.06333) is the conservative
+    field of the sharp companion ``kernel.sharp()``.
 
     Parameters
     ----------
@@ -48,8 +48,7 @@ def displacement(kernel: Kernel) -> Profiles:
     """Profiles of the mean shift: ``V`` is a difference of weighted mean offsets.
 
     The original drifting field (Deng et al., arXiv:2602.04770, eq. 8-12). It is a
-    gradient field only for the Gaussian kernel, where it equals
-    :func:`conservative`.
+    gradient field only for the Gaussian kernel, where it equals :func:`conservative`.
 
     Parameters
     ----------
@@ -116,15 +115,7 @@ class DriftField:
 
 
 class BoundDriftField(BoundField):
-    """Field of two profiles between a data set and any ensemble.
-
-    Parameters
-    ----------
-    field : DriftField
-    engine : Engine
-    data : ndarray of shape (n_data, n_features)
-    log_weights : ndarray of shape (n_data,), default=None
-    """
+    """Field of two profiles between a data set and any ensemble."""
 
     def __init__(self, field, engine, data, log_weights=None):
         self.profiles = field.profiles

@@ -6,20 +6,41 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._docstrings import documented
 from ..engines import Engine, Moments, Reduction
 
 if TYPE_CHECKING:
     from .._typing import Floats, NDArray
 
 
-class Terms(NamedTuple):
-    """Data term and model term of a field, of which it is the difference.
+_SHARED = {
+    "on_particles": """
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel one another.
+        bandwidth : float
+            The kernel's scale h.
+        """,
+    "at_queries": """
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+        """,
+    "state": """
+        state : object, default=None
+            State that the step before returned; None at the first step.
+        """,
+}
 
-    Attributes
-    ----------
-    data, model : Reduction or Moments
-        Sums over the data and over the particles.
-    """
+
+class Terms(NamedTuple):
+    """Sums over the data and over the particles, whose difference is a field."""
 
     data: Reduction | Moments
     model: Reduction | Moments
@@ -54,30 +75,28 @@ class BoundField:
     engine: Engine
     leave_one_out: bool = False
 
-    def own(self, n: int) -> NDArray[np.integer[Any]] | None:
+    def own(self, n: int, index: Any = slice(None)) -> NDArray[np.integer[Any]] | None:
         """Sources that particles delete from their own model terms.
 
         Parameters
         ----------
         n : int
             Number of particles.
+        index : slice or ndarray of int, default=slice(None)
+            Which of the particles; all by default.
 
         Returns
         -------
-        ndarray of shape (n,), dtype int, or None
+        ndarray of dtype int, or None
             Index of each particle's own source; None without leave-one-out.
         """
-        return np.arange(n) if self.leave_one_out else None
+        return np.arange(n)[index] if self.leave_one_out else None
 
+    @documented(_SHARED)
     def on_particles(self, particles: Floats, bandwidth: float) -> Floats:
         """Velocity of every particle.
 
-        Parameters
-        ----------
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel one another.
-        bandwidth : float
-            The kernel's scale h.
+        {on_particles}
 
         Returns
         -------
@@ -86,17 +105,11 @@ class BoundField:
         """
         raise NotImplementedError(f"{type(self).__name__} must define on_particles()")
 
+    @documented(_SHARED)
     def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats:
         """Velocity of points that are no particles.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
+        {at_queries}
 
         Returns
         -------
@@ -105,19 +118,14 @@ class BoundField:
         """
         raise NotImplementedError(f"{type(self).__name__} must define at()")
 
+    @documented(_SHARED)
     def advance(
         self, particles: Floats, bandwidth: float, state: Any = None
     ) -> tuple[Floats, Any]:
         """Velocity of every particle, and the state for the next step.
 
-        Parameters
-        ----------
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel one another.
-        bandwidth : float
-            The kernel's scale h.
-        state : object, default=None
-            State that the step before returned; None at the first step.
+        {on_particles}
+        {state}
 
         Returns
         -------
@@ -128,19 +136,13 @@ class BoundField:
         """
         return self.on_particles(particles, bandwidth), None
 
+    @documented(_SHARED)
     def of_tracers(
         self, queries: Floats, particles: Floats, bandwidth: float
     ) -> Floats:
         """Velocity of points that stand for further particles, but repel none.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
+        {at_queries}
 
         Returns
         -------
@@ -149,25 +151,14 @@ class BoundField:
         """
         return self.at(queries, particles, bandwidth)
 
+    @documented(_SHARED)
     def advance_tracers(
-        self,
-        queries: Floats,
-        particles: Floats,
-        bandwidth: float,
-        state: Any = None,
+        self, queries: Floats, particles: Floats, bandwidth: float, state: Any = None
     ) -> tuple[Floats, Any]:
-        """Velocity of tracers, and what the next step starts from.
+        """Velocity of tracers, and the state for the next step.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
-        state : object, default=None
-            State that the step before returned; None at the first step.
+        {at_queries}
+        {state}
 
         Returns
         -------
@@ -178,19 +169,13 @@ class BoundField:
         """
         return self.of_tracers(queries, particles, bandwidth), None
 
+    @documented(_SHARED)
     def linearized(
         self, queries: Floats, particles: Floats, bandwidth: float
     ) -> tuple[Floats, Floats]:
         """Velocity of tracers and its Jacobian.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
+        {at_queries}
 
         Returns
         -------

@@ -109,25 +109,11 @@ class SinkhornField:
 
 
 class Potentials(NamedTuple):
-    """Potentials of both plans, in units of the temperature, and where they belong.
+    """Potentials of both plans, in units of the temperature, at one bandwidth."""
 
-    Attributes
-    ----------
-    u : ndarray of shape (n_particles,)
-        Of the plan of the particles with themselves.
-    v : ndarray of shape (n_data,)
-        Of the plan with the data.
-    bandwidth : float
-        At which they were found.
-    """
-
-    u: np.ndarray
-    v: np.ndarray
+    u: np.ndarray  # of the plan of the particles with themselves
+    v: np.ndarray  # of the plan of the particles with the data
     bandwidth: float
-
-    def suit(self, x, h):
-        """Whether they may be those of a flow that is now at particles x."""
-        return len(self.u) == len(x) and h <= self.bandwidth
 
 
 class _Plan(NamedTuple):
@@ -175,11 +161,11 @@ class BoundSinkhornField(BoundField):
     def _plans(self, x, h, potentials):
         """Plans of the particles with the data and with themselves, and potentials.
 
-        Given potentials are a start for the iterations, unless the bandwidth has
-        grown or the ensemble is another one: then another flow begins.
+        The iterations start from given potentials, unless the bandwidth has grown or
+        the number of particles has changed: then another flow begins.
         """
         u, v = np.zeros(len(x)), np.zeros(len(self.data))
-        if potentials is not None and potentials.suit(x, h):
+        if potentials and len(potentials.u) == len(x) and h <= potentials.bandwidth:
             u, v = potentials.u, potentials.v
         v, data = self._iterate(self._data_sweep, v, x, h)
         u, model = self._iterate(self._model_sweep, u, x, h)

@@ -136,13 +136,9 @@ class _BoundSoftmaxField(BoundField):
 class _Columns:
     """Column sums of an ensemble at one bandwidth, and what follows from them.
 
-    Attributes
-    ----------
-    log_seen : ndarray of shape (n_particles,)
-        Log sum over the other particles: of the row, and, as K is symmetric, of the
-        column of each particle.
-    model, data : objects
-        Particles and data, bound with their columns normalised.
+    `log_seen` has the log sum over the other particles: of the row of a particle and,
+    as K is symmetric, of its column. `model` and `data` are the particles and the data,
+    bound with their columns normalised.
     """
 
     def __init__(self, field, particles, bandwidth):

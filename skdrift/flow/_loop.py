@@ -104,15 +104,9 @@ def drift(
     hazards: Hazards | None = None,
     report: Report | None = None,
 ) -> Flow:
-    """:func:`evolve` along a velocity with a state, which each call hands to the next.
+    """:func:`evolve` along ``advance(particles, bandwidth, state)``.
 
-    Parameters other than `advance` are as for :func:`evolve`.
-
-    Parameters
-    ----------
-    advance : callable
-        ``advance(particles, bandwidth, state)``, velocity and next state; the first
-        state is None.
+    It returns the velocity and the state for the next step; the first state is None.
     """
 
     def size_of_step(t, x, h):
@@ -144,34 +138,11 @@ def follow(
     hazards: Hazards,
     report: Report | None = None,
 ) -> tuple[Floats, str, int]:
-    """Take given steps, whatever the residual velocity.
+    """Take given steps (bandwidth, step size), whatever the residual velocity.
 
-    Parameters
-    ----------
-    start : ndarray of shape (n_particles, n_features)
-        Initial positions.
-    advance : callable
-        See :func:`drift`.
-    steps : sequence of (bandwidth, step_size)
-        Steps in order.
-    hazards : dict of str to callable
-        See :func:`evolve`.
-    report : callable, default=None
-        See :func:`evolve`.
-
-    Returns
-    -------
-    particles : ndarray of shape (n_particles, n_features)
-        After the last step, or before the one that led into a hazard.
-    stopped_by : str
-        Name of the hazard; empty if all steps were taken.
-    last : int
-        Step that led into the hazard.
-
-    Raises
-    ------
-    FloatingPointError
-        If a velocity is not finite.
+    Returns the particles after the last step, or before the one that led into a hazard,
+    the name of the hazard, or an empty string, and the index of that step. Other
+    parameters are as for :func:`drift`.
     """
     bandwidths, sizes = zip(*steps, strict=True) if steps else ((), ())
     return _euler(

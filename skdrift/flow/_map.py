@@ -36,20 +36,11 @@ _MATRICES = 8
 
 
 class Step(NamedTuple):
-    """One Euler step of the ensemble.
-
-    Attributes
-    ----------
-    bandwidth : float
-    size : float
-        Fraction of the velocity that is taken.
-    particles : ndarray of shape (n_particles, n_features)
-        Positions before the step.
-    """
+    """One Euler step of the ensemble."""
 
     bandwidth: float
-    size: float
-    particles: np.ndarray
+    size: float  # fraction of the velocity
+    particles: np.ndarray  # before the step, shape (n_particles, n_features)
 
 
 class Origin(NamedTuple):
@@ -75,21 +66,7 @@ class Origin(NamedTuple):
 
 
 def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
-    """Carry tracers through a flow.
-
-    Parameters
-    ----------
-    z : ndarray of shape (n_tracers, n_features)
-        Positions before the first step.
-    field : BoundField
-    steps : iterable of Step
-        First to last.
-
-    Returns
-    -------
-    ndarray of shape (n_tracers, n_features)
-        Positions after the last step.
-    """
+    """Carry tracers through all steps of a flow, shape (n_tracers, n_features)."""
     state = None
     for h, size, particles in steps:
         v, state = field.advance_tracers(z, particles, h, state)
@@ -98,25 +75,9 @@ def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
 
 
 def carry_back(z: Floats, field: BoundField, steps: Sequence[Step]) -> Origin:
-    """Find where tracers come from, step by step by Newton's method.
+    """Find where tracers were before all steps of a flow, by Newton's method.
 
-    Parameters
-    ----------
-    z : ndarray of shape (n_tracers, n_features)
-        Positions after the last step.
-    field : BoundField
-    steps : sequence of Step
-        First to last.
-
-    Returns
-    -------
-    Origin
-        Where each tracer started, and whether it did.
-
-    Raises
-    ------
-    TypeError
-        If the field states no Jacobian.
+    A field without Jacobian raises TypeError.
     """
     n, d = z.shape
     budget = get_config()["working_memory"] * 2**20

@@ -28,13 +28,7 @@ class _NoContext:
 
 
 class StepPrinter:
-    """Prints every step, and the seconds since the one before.
-
-    Parameters
-    ----------
-    prefix : str
-        Beginning of every line.
-    """
+    """Prints every step, and the seconds since the one before."""
 
     def __init__(self, prefix):
         self._prefix = prefix
@@ -58,12 +52,7 @@ def step_printer(estimator, what=""):
 class FitProgress:
     """Reports of one fit: a task, its flows, and their steps.
 
-    Parameters
-    ----------
-    estimator : object
-        The estimator that is fitted; verbose or not.
-    new_context : callable
-        ``new_context(max_subtasks=n)``, the callback context of the fit.
+    ``new_context(max_subtasks=n)`` returns the callback context of the fit.
     """
 
     def __init__(self, estimator, new_context):

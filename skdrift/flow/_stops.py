@@ -55,12 +55,7 @@ def runs_away(rows: WeightedRows, start: Floats) -> Callable[[Floats], bool]:
 class Rest:
     """Whether a flow ends at an evaluation of the field, and why.
 
-    Parameters
-    ----------
-    bandwidths : ndarray of shape (n_steps + 1,)
-        Schedule.
-    tol : float
-        Residual velocity at which particles rest, in bandwidths.
+    Particles rest at a residual velocity of `tol` bandwidths.
     """
 
     def __init__(self, bandwidths: Floats, tol: float) -> None:

@@ -59,18 +59,8 @@ def is_smooth(profiles):
 def splits(profiles, d, error):
     """Ways to split, from no neighbours (if the kernel is smooth) to nothing else.
 
-    Parameters
-    ----------
-    profiles : Profiles
-        Of a kernel that is a mixture of Gaussians.
-    d : int
-        Number of columns.
-    error : float
-        Largest error of the profiles, relative to the peak of the normaliser.
-
-    Returns
-    -------
-    list of Split
+    For a kernel that is a mixture of Gaussians, in d columns, up to an error of the
+    profiles relative to the peak of the normaliser.
     """
     kernel = profiles.kernel
     key = type(kernel), repr(kernel), profiles.pull
