@@ -41,11 +41,10 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     Parameters
     ----------
     generator : regressor or None, default=None
-        Any regressor of several outputs with ``partial_fit``, called once per step,
-        or with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and its
-        outputs are standardised columns. None stands for an
-        ``MLPRegressor`` with two hidden layers of 128.
-        The weights of this class are averaged over the last steps.
+        Any regressor of several outputs with ``partial_fit``, called once per step, or
+        with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and its outputs
+        are standardised columns. None stands for an ``MLPRegressor`` with two hidden
+        layers of 128. The weights of this class are averaged over the last steps.
     field : drifter or None, default=None
         Unfitted drifter whose kernel, bandwidth, self-interaction, standardisation,
         discrete columns and engine are used. Its annealing is one cycle of

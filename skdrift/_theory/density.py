@@ -247,8 +247,7 @@ def leave_one_out_denominator_bound(
     Returns
     -------
     ndarray of shape (n_particles,)
-        At most :func:`leave_one_out_denominator`; 0 for a particle without
-        neighbours.
+        At most :func:`leave_one_out_denominator`; 0 for a particle without neighbours.
 
     Raises
     ------

@@ -43,16 +43,14 @@ def decay_rate(
     """Rate lambda at which a wave in the density of the particles decays.
 
     ``lambda = c u^2 Khat(u)``, ``u = bandwidth * frequency``, where Khat is the
-    spectrum of the kernel itself for the conservative field, and of its sharp
-    companion k# for the other two. The factor c is 1, except for the displacement
-    field, which divides by the density of k instead of k#: there it is
-    ``int k# / int k``.
+    spectrum of the kernel itself for the conservative field, and of its sharp companion
+    k# for the other two. The factor c is 1, except for the displacement field, which
+    divides by the density of k instead of k#: there it is ``int k# / int k``.
 
     Parameters
     ----------
     frequency : array-like
-        Length of the angular frequency xi, nonnegative, in radians per unit of
-        length.
+        Length of the angular frequency xi, nonnegative, in radians per unit of length.
     bandwidth : array-like
         Bandwidth h of the kernel, positive, in units of length. Broadcasts with
         `frequency`.

@@ -323,8 +323,7 @@ class Reduction(NamedTuple):
     log_z : ndarray of shape (n_queries,)
         Log normaliser; ``-inf`` where no source is left.
     displacement : ndarray of shape (n_queries, n_features)
-        Displacement D, a length in the units of the queries; 0 where no source is
-        left.
+        Displacement D, a length in the units of the queries; 0 where no source is left.
     """
 
     log_z: np.ndarray

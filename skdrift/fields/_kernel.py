@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engines import Engine, Moments, Profiles, Reduction, merge
+from ..engines import Moments, Profiles, Reduction, merge
 from ..engines._derivatives import merge_moments
 from ..kernels import Kernel
-from ._protocol import BoundField, Terms
+from ._protocol import BoundField, Field, Terms
 
 if TYPE_CHECKING:
-    from .._typing import Floats
+    pass
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
 # model, by leave-one-out. A particle counts 1 or 0 in the normaliser of the model. A
@@ -63,61 +63,10 @@ def displacement(kernel: Kernel) -> Profiles:
     return Profiles(kernel, "value")
 
 
-class DriftField:
-    """Field of two profiles, before it has data.
-
-    Parameters
-    ----------
-    profiles : Profiles
-        From :func:`conservative` or :func:`displacement`.
-    leave_one_out : bool, default=False
-        Whether a particle is left out of its own model term. Otherwise it counts in
-        the normaliser (its pull is 0).
-    """
-
-    relative_cost = 1
-
-    def __init__(self, profiles: Profiles, leave_one_out: bool = False) -> None:
-        self.profiles = profiles
-        self.leave_one_out = leave_one_out
-
-    def bind(
-        self,
-        engine: Engine,
-        data: Floats,
-        log_weights: Floats | None = None,
-        n_samples: float | None = None,
-    ) -> BoundDriftField:
-        """Field between a data set and any ensemble.
-
-        Parameters
-        ----------
-        engine : Engine
-            An engine of :mod:`skdrift.engines`.
-        data : ndarray of shape (n_data, n_features)
-            Rows that attract, bound once for the life of the field.
-        log_weights : ndarray of shape (n_data,), default=None
-            Log-weights of the data, exponentials summing to 1; None for equal ones.
-        n_samples : float, default=None
-            Ignored: the field does not depend on the number of samples that the rows
-            stand for.
-
-        Returns
-        -------
-        BoundField
-            The velocity of every particle, ``on_particles(particles, bandwidth)``, of
-            points that are no particles, ``at(queries, particles, bandwidth)``, and of
-            points that stand for further particles,
-            ``of_tracers(queries, particles, bandwidth)``, which
-            ``linearized(queries, particles, bandwidth)`` gives with its Jacobian.
-        """
-        return BoundDriftField(self, engine, data, log_weights)
-
-
 class BoundDriftField(BoundField):
     """Field of two profiles between a data set and any ensemble."""
 
-    def __init__(self, field, engine, data, log_weights=None):
+    def __init__(self, field, engine, data, log_weights=None, n_samples=None):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out
         self.engine = engine
@@ -180,3 +129,26 @@ class BoundDriftField(BoundField):
         """Log of the normalisers' ratio, data over particles, shape (n_queries,)."""
         terms = self.terms(queries, particles, bandwidth)
         return terms.data.log_z - terms.model.log_z
+
+
+class DriftField(Field):
+    """Field of two profiles, before it has data.
+
+    Bound to data, it also gives the Jacobian of the velocity of tracers,
+    ``linearized(queries, particles, bandwidth)``.
+
+    Parameters
+    ----------
+    profiles : Profiles
+        From :func:`conservative` or :func:`displacement`.
+    leave_one_out : bool, default=False
+        Whether a particle is left out of its own model term. Otherwise it counts in
+        the normaliser (its pull is 0).
+    """
+
+    relative_cost = 1
+    _bound = BoundDriftField
+
+    def __init__(self, profiles: Profiles, leave_one_out: bool = False) -> None:
+        self.profiles = profiles
+        self.leave_one_out = leave_one_out

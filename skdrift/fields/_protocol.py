@@ -193,3 +193,40 @@ class BoundField:
             "This flow has no inverse here, as its field states no Jacobian. The "
             "fields of ConservativeDrifter, SharpDrifter and LaplaceDrifter do."
         )
+
+
+class Field:
+    """What the fields of this module have in common before they have data."""
+
+    _bound: type
+
+    def bind(
+        self,
+        engine: Engine,
+        data: Floats,
+        log_weights: Floats | None = None,
+        n_samples: float | None = None,
+    ) -> BoundField:
+        """Field between a data set and any ensemble.
+
+        Parameters
+        ----------
+        engine : Engine
+            An engine of :mod:`skdrift.engines`.
+        data : ndarray of shape (n_data, n_features)
+            Rows that attract.
+        log_weights : ndarray of shape (n_data,), default=None
+            Log-weights of the data, exponentials summing to 1; None for equal ones.
+        n_samples : float, default=None
+            Number of samples that the rows stand for, on which only the softmax field
+            depends; None for `n_data`.
+
+        Returns
+        -------
+        BoundField
+            The velocity of every particle, ``on_particles(particles, bandwidth)``, of
+            points that are no particles, ``at(queries, particles, bandwidth)``, and of
+            points that stand for further particles,
+            ``of_tracers(queries, particles, bandwidth)``.
+        """
+        return self._bound(self, engine, data, log_weights, n_samples)

@@ -33,9 +33,8 @@ class Flow(NamedTuple):
     trajectory : tuple of n_steps ndarrays of shape (n_particles, n_features)
         Positions before every step.
     history : dict of ndarray of shape (n_steps + 1,)
-        ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and
-        ``"step_size"`` at every evaluation; no step follows the last one, whose
-        step size is 0.
+        ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and ``"step_size"``
+        at every evaluation; no step follows the last one, whose step size is 0.
     stopped_by : str
         What ended the loop: ``"tol"``, ``"max_iter"`` or the name of a hazard.
     """
