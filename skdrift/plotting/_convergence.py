@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @documented(SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvergenceDisplay:
     """Convergence of a fit: residual velocity and bandwidth against the step.
 
@@ -52,18 +54,10 @@ class ConvergenceDisplay:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        residual_velocity: Floats,
-        bandwidth: Floats,
-        tol: float,
-        stopped_by: str,
-    ) -> None:
-        self.residual_velocity = residual_velocity
-        self.bandwidth = bandwidth
-        self.tol = tol
-        self.stopped_by = stopped_by
+    residual_velocity: Floats
+    bandwidth: Floats
+    tol: float
+    stopped_by: str
 
     @classmethod
     @documented(SHARED)

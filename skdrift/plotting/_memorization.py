@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ _SHARED = SHARED | {
 
 
 @documented(_SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class MemorizationDisplay:
     """Distances to the closest training sample, of generated and of new samples.
 
@@ -84,16 +86,9 @@ class MemorizationDisplay:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        generated_distance: Floats,
-        reference_distance: Floats,
-        reference_name: str,
-    ) -> None:
-        self.generated_distance = generated_distance
-        self.reference_distance = reference_distance
-        self.reference_name = reference_name
+    generated_distance: Floats
+    reference_distance: Floats
+    reference_name: str
 
     @property
     def auc(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ _SHARED = SHARED | {
 }
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SampleDisplay:
     """Generated samples and data: histograms, a scatter plot, or a pair plot.
 
@@ -83,12 +85,9 @@ class SampleDisplay:
     (3, 3)
     """
 
-    def __init__(
-        self, *, generated: Floats, reference: Floats, feature_names: Sequence[str]
-    ) -> None:
-        self.generated = generated
-        self.reference = reference
-        self.feature_names = feature_names
+    generated: Floats
+    reference: Floats
+    feature_names: Sequence[str]
 
     @classmethod
     @documented(_SHARED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 @documented(SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class TrajectoryDisplay:
     """Paths of particles from start to end, in two columns.
 
@@ -68,12 +70,9 @@ class TrajectoryDisplay:
     50
     """
 
-    def __init__(
-        self, *, trajectory: Floats, X: Floats | None, feature_names: Sequence[str]
-    ) -> None:
-        self.trajectory = trajectory
-        self.X = X
-        self.feature_names = feature_names
+    trajectory: Floats
+    X: Floats | None
+    feature_names: Sequence[str]
 
     @classmethod
     @documented(SHARED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 @documented(SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class VelocityFieldDisplay:
     """Final velocity field in the plane of two columns.
 
@@ -84,24 +86,13 @@ class VelocityFieldDisplay:
     (73, 73, 2)
     """
 
-    def __init__(
-        self,
-        *,
-        grid: tuple[Floats, Floats],
-        velocity: Floats,
-        background: Floats,
-        background_name: Literal["potential", "speed"],
-        X: Floats,
-        particles: Floats,
-        feature_names: Sequence[str],
-    ) -> None:
-        self.grid = grid
-        self.velocity = velocity
-        self.background = background
-        self.background_name = background_name
-        self.X = X
-        self.particles = particles
-        self.feature_names = feature_names
+    grid: tuple[Floats, Floats]
+    velocity: Floats
+    background: Floats
+    background_name: Literal["potential", "speed"]
+    X: Floats
+    particles: Floats
+    feature_names: Sequence[str]
 
     @classmethod
     @documented(SHARED)
