@@ -223,10 +223,7 @@ def leave_one_out_denominator(
 
 @documented(PARAMETERS)
 def leave_one_out_denominator_bound(
-    counts: ArrayLike,
-    *,
-    kernel: KernelName | Kernel = "laplace",
-    radius: float = 1.0,
+    counts: ArrayLike, *, kernel: KernelName | Kernel = "laplace", radius: float = 1.0
 ) -> Floats:
     """Lower bound of the leave-one-out denominators from counts of neighbours.
 

@@ -140,9 +140,8 @@ class _Pairs:
 
     def error(self, ensemble, at_particles, h):
         """Quadrature error of averages of scale h."""
-        ahead, behind = (
-            _integrands(ensemble, self._x + s * self._noise) for s in (h, -h)
-        )
+        pairs = (self._x + s * self._noise for s in (h, -h))
+        ahead, behind = (_integrands(ensemble, x) for x in pairs)
         differences = at_particles - (ahead + behind) / 2
         means = differences.mean(axis=1)
         errors = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])

@@ -344,16 +344,9 @@ def _quadrature(case):
     case.check_full("average of its own density to compare with")
     e = case.ensemble
     weight = None if e.log_weights is None else np.exp(e.log_weights)
-    size = max(2, min(len(case.probes.rows), _PAIRS))
-    found = quadrature_error(
-        e.x,
-        e.y,
-        e.h,
-        kernel=e.kernel,
-        sample_weight=weight,
-        n_samples=size,
-        random_state=0,
-    )
+    n = max(2, min(len(case.probes.rows), _PAIRS))
+    options = {"kernel": e.kernel, "sample_weight": weight, "n_samples": n}
+    found = quadrature_error(e.x, e.y, e.h, random_state=0, **options)
     error = np.hypot(found.stein.error, found.residual.error)
     return _Finding(
         found.total * case.h**2,

@@ -171,10 +171,9 @@ class BoundSources:
     """
 
     def __init__(self, rows: Floats, log_weights: Floats | None = None) -> None:
-        self.rows = rows
-        self.log_weights = (
-            equal_log_weights(len(rows)) if log_weights is None else log_weights
-        )
+        if log_weights is None:
+            log_weights = equal_log_weights(len(rows))
+        self.rows, self.log_weights = rows, log_weights
 
     def reduce(
         self,
@@ -230,9 +229,8 @@ class BoundSources:
         Moments
             Its `jacobian` is the derivative of its `displacement`.
         """
-        return sum_moments(
-            queries, self.rows, self.log_weights, profiles, bandwidth, deleted
-        )
+        weighted = self.rows, self.log_weights
+        return sum_moments(queries, *weighted, profiles, bandwidth, deleted)
 
 
 class Engine:

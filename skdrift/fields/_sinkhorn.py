@@ -40,9 +40,9 @@ class BoundSinkhornField(BoundField):
         self.field = field
         self.engine = engine
         self.data = data
-        self.log_w = (
-            equal_log_weights(len(data)) if log_weights is None else log_weights
-        )
+        self.log_w = log_weights
+        if log_weights is None:
+            self.log_w = equal_log_weights(len(data))
         self.has_warned = False
 
     def advance(self, particles, bandwidth, state):
@@ -60,11 +60,9 @@ class BoundSinkhornField(BoundField):
 
     def advance_tracers(self, queries, particles, bandwidth, state):
         """Velocity of points, and the potentials for the next call."""
-        data, model, potentials = self._plans(particles, bandwidth, state)
-        terms = (
-            plan.sources.reduce(queries, self.field.profiles, bandwidth)
-            for plan in (data, model)
-        )
+        *plans, potentials = self._plans(particles, bandwidth, state)
+        profiles = self.field.profiles
+        terms = (plan.sources.reduce(queries, profiles, bandwidth) for plan in plans)
         return Terms(*terms).velocity, potentials
 
     def _plans(self, x, h, potentials):

@@ -28,10 +28,8 @@ class _BoundSoftmaxField(BoundField):
         self.data = engine.bind(data, self.log_counts)
 
     def on_particles(self, particles, bandwidth):
-        velocities = [
-            _Columns(self, particles, ratio * bandwidth).on_particles()
-            for ratio in self.ratios
-        ]
+        columns = [_Columns(self, particles, r * bandwidth) for r in self.ratios]
+        velocities = [c.on_particles() for c in columns]
         return _combined(velocities, velocities)
 
     def at(self, queries, particles, bandwidth):

@@ -112,15 +112,9 @@ def drift(
         return step_at(step_size, x, h)
 
     path: list[_Evaluation] = []
+    rest, hazards = Rest(bandwidths, tol), hazards or {}
     x, stopped_by, _ = _euler(
-        start,
-        advance,
-        bandwidths,
-        size_of_step,
-        hazards or {},
-        Rest(bandwidths, tol),
-        report,
-        path,
+        start, advance, bandwidths, size_of_step, hazards, rest, report, path
     )
     history = {
         "bandwidth": bandwidths[: len(path)].copy(),
@@ -144,16 +138,15 @@ def follow(
     parameters are as for :func:`drift`.
     """
     bandwidths, sizes = zip(*steps, strict=True) if steps else ((), ())
-    return _euler(
-        start,
-        advance,
-        bandwidths,
-        lambda t, x, h: sizes[t],
-        hazards,
-        lambda *_: "",
-        report,
-        deque(maxlen=1),
-    )
+
+    def size_of_step(t, x, h):
+        return sizes[t]
+
+    def rest(*_):
+        return ""
+
+    path: deque = deque(maxlen=1)
+    return _euler(start, advance, bandwidths, size_of_step, hazards, rest, report, path)
 
 
 def step_at(step_size, particles, bandwidth):
@@ -185,9 +178,8 @@ def _euler(
         v, state = advance(x, h, state)
         residual = root_mean_square(v)
         if not np.isfinite(residual):
-            raise FloatingPointError(
-                f"The velocity is not finite at step {t}. {CALMER}"
-            )
+            what = f"The velocity is not finite at step {t}."
+            raise FloatingPointError(f"{what} {CALMER}")
         if report is not None:
             report(t, h, residual)
         stopped_by = rest(t, h, residual, reached)

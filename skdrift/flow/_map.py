@@ -82,18 +82,14 @@ def carry_back(z: Floats, field: BoundField, steps: Sequence[Step]) -> Origin:
     n, d = z.shape
     budget = get_config()["working_memory"] * 2**20
     batch = int(np.clip(budget // (8 * _MATRICES * d * d), 1, max(n, 1)))
-    origin = Origin(
-        z.astype(np.float64), np.zeros(n), np.ones(n, dtype=bool), np.zeros(n, bool)
-    )
+    origin = Origin(z.astype(float), np.zeros(n), np.ones(n, bool), np.zeros(n, bool))
     for part in gen_batches(n, batch):
         for step in reversed(steps):
-            rows, log_det, is_found, is_folded = _step_back(
-                origin.rows[part], field, step
-            )
-            origin.rows[part] = rows
-            origin.log_det[part] += log_det
-            origin.is_found[part] &= is_found
-            origin.is_folded[part] |= is_folded
+            found = _step_back(origin.rows[part], field, step)
+            origin.rows[part] = found.rows
+            origin.log_det[part] += found.log_det
+            origin.is_found[part] &= found.is_found
+            origin.is_folded[part] |= found.is_folded
     return origin
 
 

@@ -163,9 +163,7 @@ def _tables(samples, target):
                 f"{[column.name for column in read]}, 'train' has {names}."
             )
     j = _place(target, names)
-    return {
-        name: _table(library, X, columns[name], j, name) for name, X in samples.items()
-    }
+    return {key: _table(library, X, columns[key], j, key) for key, X in samples.items()}
 
 
 def _place(target, names):
