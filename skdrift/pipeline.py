@@ -179,7 +179,9 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
             rows = step.inverse_transform(rows)
         if isinstance(drawn, np.ndarray) or not isinstance(rows, np.ndarray):
             return rows
-        return type(drawn)(dict(zip(_input_names(steps[0], rows), rows.T, strict=True)))
+        default = [f"x{j}" for j in range(rows.shape[1])]
+        names = getattr(steps[0], "feature_names_in_", default)
+        return type(drawn)(dict(zip(names, rows.T, strict=True)))
 
     def _check_steps(self):
         if not self.steps:
@@ -198,11 +200,6 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
                 f"The last step {name!r} ({type(last).__name__}) has no method "
                 "'sample'. A DriftPipeline must end in a drifter."
             )
-
-
-def _input_names(step, rows):
-    default = [f"x{j}" for j in range(rows.shape[1])]
-    return getattr(step, "feature_names_in_", default)
 
 
 @documented(_SHARED)

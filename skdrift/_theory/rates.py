@@ -19,7 +19,7 @@ from .checks import check_c2, check_positive
 from .density import self_interaction
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
-from .estimates import Estimate
+from .sampling import Estimate
 from .stein import stein_terms
 
 if TYPE_CHECKING:

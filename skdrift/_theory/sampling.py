@@ -1,6 +1,7 @@
-"""Draws from a kernel density and integrals over it."""
+"""Draws from a kernel density and integrals over it, with their errors."""
 
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar
@@ -11,6 +12,27 @@ _NEGLIGIBLE = 1e-15
 # largest number of points of the last one.
 _FIRST_GRID = {1: 8.0, 2: 2.0}
 _MAX_POINTS = 2**22
+
+
+class Estimate(NamedTuple):
+    """A number and its error.
+
+    Attributes
+    ----------
+    value : float
+    error : float
+        Standard error of a Monte Carlo estimate, or the difference between the last
+        two grids of a quadrature.
+    """
+
+    value: float
+    error: float
+
+
+def monte_carlo(values):
+    """Mean of independent values, with its standard error."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return Estimate(float(values.mean()), float(error))
 
 
 def density_draws(particles, kernel, bandwidth, n_samples, random_state):

@@ -11,8 +11,7 @@ from ..fields import displacement
 from .checks import check_queries
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
-from .estimates import Estimate, monte_carlo
-from .sampling import density_draws
+from .sampling import Estimate, density_draws, monte_carlo
 
 if TYPE_CHECKING:
     from .._typing import ArrayLike, Floats, KernelName, Seed

@@ -10,8 +10,7 @@ from .._docstrings import documented
 from .density import self_interaction
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
-from .estimates import Estimate, monte_carlo
-from .sampling import density_draws, quadrature
+from .sampling import Estimate, density_draws, monte_carlo, quadrature
 from .scales import scale
 
 if TYPE_CHECKING:

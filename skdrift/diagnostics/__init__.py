@@ -20,7 +20,6 @@ from .._theory.density import (
     reciprocal_density_bound,
     self_interaction,
 )
-from .._theory.estimates import Estimate
 from .._theory.jacobian import admissible_step, curl, field_jacobian, lipschitz_constant
 from .._theory.occupancy import (
     Occupancy,
@@ -37,6 +36,7 @@ from .._theory.rates import (
     quadrature_error,
     rate_constants,
 )
+from .._theory.sampling import Estimate
 from .._theory.scales import ScaleDecomposition, scale_decomposition, scale_mismatch
 from .._theory.stein import (
     entropy_balance,

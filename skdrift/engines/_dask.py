@@ -119,9 +119,6 @@ class DaskEngine(Engine):
             self._kept_workers = _Workers(_current_client())
         return self._kept_workers
 
-    def _forget_workers(self):
-        self._kept_workers = None
-
 
 class _DaskSources(BoundSources):
     def __init__(self, engine, sources, log_weights):
@@ -141,7 +138,7 @@ class _DaskSources(BoundSources):
                 return self._by_workers(*arguments)
             except _WorkersLost as error:
                 lost = error
-                self.engine._forget_workers()
+                self.engine._kept_workers = None
                 _LOGGER.warning(
                     "Workers were lost; the reduction is computed again: %s", lost
                 )
@@ -331,7 +328,9 @@ class _Workers:
         with _watched(self.client, CancelledError, KeyError, *_NOT_IN_TIME):
             futures = self.client.scatter(pieces, hash=False)
             who_has = self.client.who_has(futures)
-        where = [_first(who_has[future.key]) for future in futures]
+        if not all(who_has[future.key] for future in futures):
+            raise _WorkersLost("a worker ended while it was sent an array")
+        where = [who_has[future.key][0] for future in futures]
         return _Pieces(futures, edges[:-1], where)
 
     def find(self, array):
@@ -360,12 +359,6 @@ class _Workers:
         return self.client.submit(
             function, *arguments, workers=[where], allow_other_workers=True, pure=False
         )
-
-
-def _first(workers):
-    if not workers:
-        raise _WorkersLost("a worker ended while it was sent an array")
-    return workers[0]
 
 
 @contextmanager

@@ -85,29 +85,44 @@ class _KeopsSources(BoundSources):
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
-        dtype, put = self.dtype, self.memory.put
         if deleted is None:
             deleted = np.full(len(queries), -1)
-        with _lock_unless_compiled(profiles, dtype, queries.shape[1]):
-            formula = _fused_formula(
-                put((queries - self.centre).astype(dtype, copy=False)),
-                self.sources,
-                self.log_w,
-                put(_exact_labels(deleted, dtype)),
-                self.labels,
-                bandwidth,
-                profiles,
-                dtype,
-                self.memory,
-            )
+        with _lock_unless_compiled(profiles, self.dtype, queries.shape[1]):
+            formula = self._fused_formula(queries, profiles, bandwidth, deleted)
             with _explained():
                 shift, z, *pulled = self.memory.get(formula()).T
         # A shift this low stands for a query whose only source is deleted.
-        empty = shift < 0.5 * _deleted_log_weight(dtype)
+        empty = shift < 0.5 * _deleted_log_weight(self.dtype)
         z[empty] = 1
         displacement = np.stack(pulled, axis=1) / z[:, None]
         displacement[empty] = 0
         return Reduction(np.where(empty, -np.inf, shift + np.log(z)), displacement)
+
+    def _fused_formula(self, queries, profiles, bandwidth, deleted):
+        """Symbolic ``sum_j exp(log n_j - max) (1, pull_j (y_j - x))``, ready to run."""
+        keops, put, dtype = self.memory.keops, self.memory.put, self.dtype
+        x = keops.Vi(put((queries - self.centre).astype(dtype, copy=False)))
+        difference = keops.Vj(self.sources) - x
+        label = keops.Vi(put(_exact_labels(deleted, dtype)))
+
+        def constant(value):
+            # A tensor, where a literal would enter the formula's text.
+            return keops.Pm(put(np.array([value], dtype=dtype)))
+
+        r2 = (difference**2).sum(-1) * constant(bandwidth**-2)
+        other = ((label - keops.Vj(self.labels)) ** 2).sum(-1).sign()  # 0: deleted
+        symbol = _Symbol(r2, constant)
+        gone = constant(_deleted_log_weight(dtype)) * (constant(1.0) - other)
+        log_k = _lazy(profiles.log_normalizer(symbol), constant)
+        log_k = log_k + keops.Vj(self.log_w) + gone
+        weight = other
+        if profiles.pull == "slope":
+            # Moved away from r = 0, where the slope may be infinite or undefined; the
+            # difference that it multiplies is 0 there.
+            apart = _Symbol(r2 + (constant(1.0) - r2.sign()), constant)
+            weight = other * _lazy(profiles.ratio(apart), constant)
+        terms = keops.LazyTensor.concat(other, weight * difference)
+        return lambda: log_k.reduction("Max_SumShiftExpWeight", other=terms, axis=1)
 
 
 class _HostMemory:
@@ -137,33 +152,6 @@ class _TorchMemory:
 
     def get(self, tensor):
         return tensor.cpu().numpy()
-
-
-def _fused_formula(
-    x, y, log_weights, label_i, label_j, bandwidth, profiles, dtype, memory
-):
-    """Symbolic ``sum_j exp(log n_j - max) (1, pull_j (y_j - x))``, ready to run."""
-    keops = memory.keops
-    x, y, log_w = keops.Vi(x), keops.Vj(y), keops.Vj(log_weights)
-    difference = y - x
-
-    def constant(value):
-        # A tensor, where a literal would enter the formula's text.
-        return keops.Pm(memory.put(np.array([value], dtype=dtype)))
-
-    r2 = (difference**2).sum(-1) * constant(bandwidth**-2)
-    other = ((keops.Vi(label_i) - keops.Vj(label_j)) ** 2).sum(-1).sign()  # 0: deleted
-    symbol = _Symbol(r2, constant)
-    gone = constant(_deleted_log_weight(dtype)) * (constant(1.0) - other)
-    log_k = _lazy(profiles.log_normalizer(symbol), constant) + log_w + gone
-    weight = other
-    if profiles.pull == "slope":
-        # Moved away from r = 0, where the slope may be infinite or undefined; the
-        # difference that it multiplies is 0 there.
-        apart = _Symbol(r2 + (constant(1.0) - r2.sign()), constant)
-        weight = other * _lazy(profiles.ratio(apart), constant)
-    terms = keops.LazyTensor.concat(other, weight * difference)
-    return lambda: log_k.reduction("Max_SumShiftExpWeight", other=terms, axis=1)
 
 
 @contextmanager

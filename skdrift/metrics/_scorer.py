@@ -116,7 +116,12 @@ def make_sample_scorer(
             "estimator."
         )
     if greater_is_better is None:
-        greater_is_better = _direction(metric)
+        if metric not in _GREATER_IS_BETTER:
+            raise ValueError(
+                f"Whether a greater {_name(metric)} is better is not known; pass "
+                "greater_is_better=True or False."
+            )
+        greater_is_better = _GREATER_IS_BETTER[metric]
     check_scalar(n_draws, "n_draws", Integral, min_val=1)
     if n_samples is not None:
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -158,12 +163,3 @@ class _SampleScorer:
 
 def _name(metric):
     return getattr(metric, "__name__", repr(metric))
-
-
-def _direction(metric):
-    if metric not in _GREATER_IS_BETTER:
-        raise ValueError(
-            f"Whether a greater {_name(metric)} is better is not known; pass "
-            "greater_is_better=True or False."
-        )
-    return _GREATER_IS_BETTER[metric]

@@ -153,8 +153,9 @@ class VelocityFieldDisplay:
         as_given, X = container_like(X), check_data(X, d)
         particles = estimator.particles_[:, plane]
         grid = _grid(X[:, plane], particles, margin, grid_resolution)
-        points = as_given(_plane_points(grid, plane, _check_reference(reference, X)))
-
+        points = np.tile(_check_reference(reference, X), (grid_resolution**2, 1))
+        points[:, plane] = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
+        points = as_given(points)
         shape = (grid_resolution, grid_resolution)
         velocity = np.asarray(estimator.velocity(points), float)[:, plane]
         background, name = _background(estimator, points, velocity, plane)
@@ -250,13 +251,6 @@ def _grid(X, particles, margin, n):
     low, high = points.min(axis=0), points.max(axis=0)
     room = margin * np.where(high > low, high - low, 1.0)
     return tuple(np.linspace(low - room, high + room, n).T)
-
-
-def _plane_points(grid, plane, reference):
-    a, b = np.meshgrid(*grid)
-    points = np.tile(reference, (a.size, 1))
-    points[:, plane] = np.column_stack([a.ravel(), b.ravel()])
-    return points
 
 
 def _background(estimator, points, velocity, plane):

@@ -153,24 +153,14 @@ class _NumbaSources(BoundSources):
         if deleted is not None:
             gone[:n] = deleted
         log2_z, displacement = np.empty(rows), np.empty(x.shape)
-        profiles = compiled.numbers(x.dtype)
+        constants = self.absent, self.floor, compiled.numbers(x.dtype), *compiled.user
         reduce_rows = _loops.reduce_rows
         if compiled.user[0] is not None:
             reduce_rows = _loops.of_user(reduce_rows)
 
         def task(q):
-            reduce_rows(
-                x[q],
-                blocks,
-                log_w,
-                gone[q],
-                self.absent,
-                self.floor,
-                profiles,
-                *compiled.user,
-                log2_z[q],
-                displacement[q],
-            )
+            results = log2_z[q], displacement[q]
+            reduce_rows(x[q], blocks, log_w, gone[q], *constants, *results)
 
         in_threads(task, rows, len(self.sources))
         return log2_z[:n], displacement[:n, :d]

@@ -45,22 +45,11 @@ class NearSources:
         amplitude = math.exp(compiled.form.log_amplitude)
         far = [polynomial / amplitude for polynomial in far]
 
+        sources = self._blocks, self._log2_weights, self._weights, self._low, self._high
+        profiles = compiled.numbers(x.dtype), *compiled.user, *far
+
         def task(q):
-            sum_near(
-                x[q],
-                self._blocks,
-                self._log2_weights,
-                self._weights,
-                self._low,
-                self._high,
-                radius**2,
-                _ABSENT,
-                compiled.numbers(x.dtype),
-                *compiled.user,
-                *far,
-                z[q],
-                pulled[q],
-            )
+            sum_near(x[q], *sources, radius**2, _ABSENT, *profiles, z[q], pulled[q])
 
         in_threads(task, len(x), self._n, _TILE_QUERIES)
         back = np.empty(n, dtype=np.intp)
