@@ -14,7 +14,7 @@ Floats: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64
 Array: TypeAlias = Any
 # Array-like, or a frame of pandas or polars, of which neither need be installed.
 Table: TypeAlias = Any
-# Array, or the frame that set_output asked for.
+# Array, or the frame that set_output specifies.
 Rows: TypeAlias = Any
 # Whatever follows scikit-learn's interface.
 Estimator: TypeAlias = Any

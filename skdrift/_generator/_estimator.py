@@ -60,8 +60,8 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         Rows that are generated in one step, at least 2. With classes, each has an
         equal part, at least 2 as well.
     queue_size : int, default=0
-        Rows of earlier steps that repel those of a step as well. They are what the
-        generator gave a few steps ago, and make small batches repel more evenly.
+        Number of rows of earlier steps that also repel the rows of a step. With them,
+        small batches repel more evenly.
     step_size : float, default=1.0
         Fraction of the velocity that the targets are away.
     validation_fraction : float, default=0.0
@@ -103,7 +103,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         ``"bandwidth"`` (mean over the classes) and ``"residual_velocity"`` of every
         step, shape (`n_iter_`,). Of every evaluation, each 25 steps and at the end:
         ``"n_steps"`` before it, ``"memorization_auc"``, and ``"energy_distance"``
-        between held-out rows (up to 1000 of a class; those of the data, if none are
+        between held-out rows (up to 1000 of a class; rows of the data, if none are
         held out) and as many generated ones, in the units of ``bandwidth_``, its mean
         over the classes.
     n_features_in_ : int
@@ -205,8 +205,8 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         ------
         ValueError
             If the input or a parameter is invalid, `y` is continuous, a class has
-            only one row, the regressor cannot be updated, or the engine asked for is
-            not available. The estimator is then not fitted.
+            only one row, the regressor cannot be updated, or the requested engine
+            is not available. The estimator is then not fitted.
         FloatingPointError
             If generated rows or their velocities are not finite.
         """
@@ -222,7 +222,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         """Go on with training, towards these rows, by one cycle of bandwidths.
 
         The first call is `fit` with that number of steps; units, values of discrete
-        columns, classes and their shares remain those of its rows.
+        columns, classes and their shares are kept from its rows.
 
         Parameters
         ----------

@@ -224,7 +224,7 @@ class _Shard:
         return {name: value for name, value in vars(self).items() if name != "bound"}
 
     def __sizeof__(self):
-        return self.sources.nbytes + self.log_weights.nbytes  # dask wants to know
+        return self.sources.nbytes + self.log_weights.nbytes  # for dask
 
 
 def _reduce_shard(shard, queries, profiles, bandwidth, deleted):

@@ -51,7 +51,7 @@ class _NumpySources(BoundSources):
         self.log_w = self.log_weights.astype(sources.dtype, copy=False)
         self.by_products = sources.shape[1] > _DIFFERENCE_MAX_FEATURES
         # Products lose digits in proportion to |y|: centre the sources, and take
-        # distances from products in float64 whatever the precision.
+        # distances from products in float64 in any precision.
         centres = self.by_products or sources.dtype == np.float64
         self.centre = sources.mean(axis=0) if centres else 0
         self.sources = np.ascontiguousarray(sources - self.centre)

@@ -87,7 +87,7 @@ class BoundField:
 
         Returns
         -------
-        ndarray of dtype int, or None
+        ndarray of shape (n_chosen,), dtype int, or None
             Index of each particle's own source; None without leave-one-out.
         """
         return np.arange(n)[index] if self.leave_one_out else None
@@ -147,7 +147,7 @@ class BoundField:
         Returns
         -------
         ndarray of shape (n_queries, n_features)
-            Displacements; those of :meth:`at` in the base class.
+            Displacements; the same as :meth:`at` in the base class.
         """
         return self.at(queries, particles, bandwidth)
 

@@ -163,7 +163,7 @@ class SinkhornField(Field):
 
     Examples
     --------
-    Both particles are nearest to the row 1, but a plan has one of them go to 2:
+    Both particles are nearest to the row 1, but a plan moves one of them to 2:
 
     >>> import numpy as np
     >>> from skdrift.engines import NumpyEngine

@@ -113,8 +113,8 @@ class SoftmaxField(Field):
     deleted on one side only, and is not antisymmetric in the two.
 
     Fields of several bandwidths are divided by their root mean squares, over all
-    particles and coordinates, and added up. Such a sum has no unit and never decays,
-    whatever the particles do: with steps of any fixed size they would jitter for ever.
+    particles and coordinates, and added up. Such a sum has no unit and never decays:
+    with steps of any fixed size the particles would never come to rest.
     Here it is divided by the number of bandwidths and multiplied by the geometric mean
     of the root mean squares. That changes the clock of the flow and not its paths,
     makes the sum a displacement that decays with the fields, and leaves a single one
@@ -129,7 +129,7 @@ class SoftmaxField(Field):
     Parameters
     ----------
     ratios : sequence of float, default=(1.0,)
-        Bandwidths, or temperatures, as multiples of the one that is asked for.
+        Bandwidths, or temperatures, as multiples of the given one.
 
     References
     ----------

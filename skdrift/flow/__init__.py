@@ -1,8 +1,8 @@
 """Time stepping: from a start along a velocity to where it vanishes.
 
-:func:`evolve` receives a velocity and a schedule of bandwidths. It knows neither
-kernels nor how sums are computed. :class:`FittedFlow` is the result of a fit as an
-object: the attribute ``flow_`` of every fitted drifter.
+:func:`evolve` receives a velocity and a schedule of bandwidths. It depends
+neither on kernels nor on how sums are computed. :class:`FittedFlow` is the result of a
+fit as an object: the attribute ``flow_`` of every fitted drifter.
 """
 
 from ._fit import Recipe

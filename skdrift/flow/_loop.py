@@ -1,7 +1,7 @@
 """Time stepping: from a start along a velocity to where it vanishes.
 
-The loop receives a velocity and a schedule of bandwidths. It knows neither
-kernels nor how sums are computed.
+The loop receives a velocity and a schedule of bandwidths. It depends neither on
+kernels nor on how sums are computed.
 """
 
 from __future__ import annotations

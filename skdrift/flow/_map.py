@@ -49,8 +49,8 @@ class Origin(NamedTuple):
     Attributes
     ----------
     rows : ndarray of shape (n_tracers, n_features), float64
-        Positions before the first step. Where there are none, those of a point that
-        ends nearby.
+        Positions before the first step. Where there are none, the positions of points
+        that end nearby.
     log_det : ndarray of shape (n_tracers,)
         Log of the factor by which the whole flow stretches volume there.
     is_found : ndarray of shape (n_tracers,), dtype bool

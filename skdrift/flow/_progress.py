@@ -8,7 +8,7 @@ try:
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for the mixin: an estimator that takes no callbacks."""
+        """Stands in for the mixin: an estimator without callbacks."""
 
         def _init_callback_context(self, **options):
             return _NoContext()

@@ -240,7 +240,7 @@ class Kernel(BaseEstimator):
         -------
         t, weight : ndarray of shape (n_gaussians,) or None
             ``k(r) = sum weight exp(-r^2 / (4 t))``, for all r where Gaussians of
-            `t` below `least` have died out; None if the kernel is no such sum.
+            `t` below `least` are negligible; None if the kernel is no such sum.
         """
         return None
 

@@ -85,7 +85,7 @@ class Matern(Kernel):
         """Density proportional to ``t^(nu-1) exp(-t)``.
 
         See :meth:`Kernel.gaussian_mixture`. The trapezoidal rule in log t is exact to
-        rounding, as the integrand dies out at both ends.
+        rounding, as the integrand vanishes at both ends.
         """
         step = 0.25 / (1 + self.nu / 8)
         log_t = np.arange(np.log(least), np.log(40.0 + 2 * self.nu), step)

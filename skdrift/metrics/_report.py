@@ -26,7 +26,7 @@ from ._utility import train_scores
 if TYPE_CHECKING:
     from .._typing import ArrayLike, Seed
 
-# The exact distance takes cubic time, for every draw and for fresh data.
+# The exact distance needs cubic time, for every draw and for fresh data.
 _MAX_TRANSPORT_ROWS = 1000
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _KERNEL_WIDTHS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 # Samples used for the median distance; more would not change it noticeably.
 _MAX_MEDIAN_ROWS = 1000
-# The assignment takes cubic time: about ten seconds for this many samples.
+# The assignment needs cubic time: about ten seconds for this many samples.
 _MAX_TRANSPORT_ROWS = 5000
 
 

@@ -86,7 +86,7 @@ def checked_names(names, n_features):
 
 
 def names_of(estimator, X):
-    """Column names seen by the estimator, or else those of X; None without names."""
+    """Column names seen by the estimator, or else the names in X; None without any."""
     seen = getattr(estimator, "feature_names_in_", None)
     given = getattr(X, "columns", None)
     if seen is not None and given is not None and list(seen) != list(given):

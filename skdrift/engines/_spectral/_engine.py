@@ -48,22 +48,22 @@ _ERROR, _TOTAL_ERROR = 1e-13, 5e-13
 _NEAR_ERROR = 1e-15
 # Relative tolerance and fineness of the grid of a transform, by number of columns. In
 # three the size of the grid matters most; there the error is as small as in the others
-# but at the highest frequencies, where the spectrum has died out.
+# except at the highest frequencies, where the spectrum is negligible.
 _TRANSFORM = {1: (1e-13, 2.0), 2: (1e-13, 2.0), 3: (1e-12, 1.5)}
 # Points of the grid of a transform (16 bytes each).
 _MAX_GRID_POINTS = 2**26
 # Numbers in the factors of a spectrum, of all Gaussians that are added at a time.
 _MAX_FACTORS = 2**22
-# In a grid so small, points in any order are soon found.
+# Up to this size of a grid, sorting the points does not repay itself.
 _UNSORTED_GRID_POINTS = 2**20
 # Nanoseconds on two cores: for a point of the grid in all transforms, for a pair of
 # neighbours, and for any pair by the compiled engine.
 _GRID_COST, _NEAR_COST, _PAIR_COST = 60.0, 5.0, 0.4
-# Anything as cheap as this is done, whatever all pairs would cost.
+# A plan of at most this cost is accepted even if all pairs would cost less.
 _MIN_COST = 2e7
 # Pairs from which sorting the sources repays itself.
 _NEAR_MIN_PAIRS = 2e8
-# Queries and sources that are looked at to plan the sums.
+# Largest numbers of queries and sources from which the sums are planned.
 _PROBES = 128, 1024
 
 
@@ -148,7 +148,7 @@ def not_compiled_reason():
 class _NufftSources(BoundSources):
     def __init__(self, sources, log_weights, tolerance):
         super().__init__(sources, log_weights)
-        self.plan_transform = _import_finufft().Plan  # a broken one is found out here
+        self.plan_transform = _import_finufft().Plan  # fails here if it is broken
         self.sources = sources.astype(np.float64)
         log_weights = self.log_weights.astype(np.float64)
         self.log_total = logsumexp(log_weights)
@@ -278,7 +278,7 @@ class _NufftSources(BoundSources):
         del to_modes
 
         # A gradient multiplies by i xi. All sums are real: two share one transform, and
-        # in units of h they are of one size, whatever the units of the data.
+        # in units of h their size does not depend on the units of the data.
         xi = [h * component for component in grid.frequencies()]
         modes = np.zeros((1 if d == 1 else 2, *grid.shape), dtype=np.complex128)
         np.multiply(rho, grid.spectrum(plan.split.normalizer, h), out=modes[0])
@@ -325,7 +325,7 @@ class _Grid:
 
     @classmethod
     def enclosing(cls, low, high, split, h):
-        """Box with a margin in which the far part dies out, resolving its spectrum."""
+        """Box with a margin in which the far part decays, resolving its spectrum."""
         reach = h * split.reach
         period = high - low + 2 * reach
         shape = (0,) * len(low)

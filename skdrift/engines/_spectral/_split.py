@@ -2,7 +2,7 @@
 
 A kernel that is a mixture of Gaussians ``exp(-r^2 / (4 t))`` splits at some t: the wide
 ones are smooth, so that few frequencies hold their sum, and the rest of the kernel
-dies out within a few widths of the narrowest of them. It is the idea of Ewald's sums.
+decays within a few widths of the narrowest of them. This is the idea of Ewald's sums.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import chebyshev
 
-# Scaled distances and frequencies at which the profiles are looked at.
+# Scaled distances and frequencies at which the profiles are evaluated.
 _DISTANCES = np.geomspace(1e-6, 1e4, 1200)
 _FREQUENCIES = np.geomspace(1e-3, 1e7, 1200)
 _MAX_DEGREE = 50
@@ -28,9 +28,9 @@ class Split(NamedTuple):
     radius : float
         Distance from which on the far part is the whole kernel; 0 if it always is.
     reach : float
-        Distance beyond which the far part has died out.
+        Distance beyond which the far part is negligible.
     cutoff : float
-        Frequency beyond which it has.
+        Frequency beyond which it is negligible.
     near : tuple of two ndarrays
         Far parts of the normaliser and of the pull within the radius, as polynomials
         of ``2 r^2 / radius^2 - 1``, highest power first.
@@ -68,7 +68,7 @@ def splits(profiles, d, error):
 
 
 class _Hidden(tuple):
-    """Arguments that a cache does not look at."""
+    """Arguments that a cache ignores."""
 
     def __eq__(self, other):
         return True
@@ -145,7 +145,7 @@ def _last(condition, grid):
 
 
 def _cutoff(mixture, d, allowed):
-    """Frequency beyond which neither the sum nor its gradient has anything left."""
+    """Frequency beyond which both the sum and its gradient are negligible."""
     t, weight = mixture
     u = _FREQUENCIES
     peaks = weight * (4 * np.pi * t) ** (d / 2)
