@@ -14,6 +14,7 @@ from .._drifters import ConservativeDrifter
 from .._estimator import VersionedStateMixin, forget
 from ..metrics._draw import draw
 from ._encoder import TableEncoder, flags_of, validated
+from ._many import NO_CATEGORY, drifting
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -123,12 +124,17 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         _, X = validated(self, X, reset=True)
         encoder = TableEncoder().set_output(transform="default")
         codes = encoder.fit_transform(X)
+        drifts = drifting(encoder._codes)
+        codes = np.compress(drifts, codes, axis=1)
         if drifter.get_params(deep=False).get("discrete_features") == "auto":
-            drifter.set_params(discrete_features=flags_of(encoder, "repeats"))
+            repeats = flags_of(encoder, "repeats")[drifts]
+            drifter.set_params(discrete_features=repeats)
         weight = {}
         if sample_weight is not None:
             weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
         drifter = drifter.fit(codes, **weight)
+        if sample_weight is not None and encoder._donors is not None:
+            encoder._donors = encoder._donors.weighted(sample_weight)
         self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
         self.encoder_, self.drifter_ = encoder, drifter
         return self
@@ -153,10 +159,13 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         # Drifters evolve this many particles in any case, and the frequencies of the
         # categories need a large ensemble.
         n = max(n_samples, self._n_rows)
+        drifts = drifting(self.encoder_._codes)
         drawn = np.array(draw(self.drifter_, n, random_state))
         shift = self._mean - drawn.mean(axis=0)
-        drawn += np.where(flags_of(self.encoder_, "memberships"), shift, 0.0)
-        return self.encoder_.inverse_transform(drawn)[:n_samples]
+        memberships = flags_of(self.encoder_, "memberships")[drifts]
+        encoded = np.full((n, len(drifts)), NO_CATEGORY)
+        encoded[:, drifts] = drawn + np.where(memberships, shift, 0.0)
+        return self.encoder_.inverse_transform(encoded)[:n_samples]
 
     def score(self, X: Table, y: object = None) -> float:
         """Score of the drifter on encoded held-out samples.
@@ -174,7 +183,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             Score of the drifter. Greater is better.
         """
         check_is_fitted(self)
-        return self.drifter_.score(self.encoder_.transform(X))
+        encoded = self.encoder_.transform(X)
+        drifts = drifting(self.encoder_._codes)
+        return self.drifter_.score(np.compress(drifts, encoded, axis=1))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "drifter_")

@@ -16,7 +16,8 @@ from sklearn.utils.validation import (
 
 from .._data._frames import Arrays, library_of
 from .._estimator import VersionedStateMixin, forget
-from ._codes import check_kind, code_of
+from ._codes import check_kind
+from ._many import code_for, donors_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -107,17 +108,19 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         try:
             return self._fit(X)
         except BaseException:
-            forget(self, "_codes", "_library")
+            forget(self, "_codes", "_donors", "_library")
             raise
 
     def _fit(self, X):
         library, X = validated(self, X, reset=True)
-        codes = [code_of(column) for column in library.read(X)]
+        columns = library.read(X)
+        codes = [code_for(column) for column in columns]
         self.categories_ = {
             code.column.name: code.categories
             for code in codes
             if code.column.kind == "category"
         }
+        self._donors = donors_of(codes, columns)
         self._library, self._codes = library, codes
         return self
 
@@ -174,11 +177,12 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
                 f"X has {X.shape[1]} columns, but the encoded table has {ends[-1]}. "
                 "Pass the columns that transform returns."
             )
+        parts = np.split(X, ends[:-1], axis=1)
+        if self._donors is not None:
+            parts = self._donors.settled(parts)
         columns = [
             self._library.write(code.column, *code.decode(numbers))
-            for code, numbers in zip(
-                self._codes, np.split(X, ends[:-1], axis=1), strict=True
-            )
+            for code, numbers in zip(self._codes, parts, strict=True)
         ]
         return self._library.frame([c.column.name for c in self._codes], columns)
 
