@@ -34,7 +34,7 @@ _CLOSE = 1e-6
 _BATCH = 1000
 # A row is matched at the place of one of so many nearest rows: the nearest donor of
 # every row would be nearer than new data are, a copy of the donor but for its noise.
-_NEIGHBORS = 5
+_NEIGHBORS = 8
 # Weight of directions in which the means of the categories do not differ.
 _UNRELATED = 0.3
 # Within categories, columns are not taken to vary less than this (in variances).
