@@ -5,9 +5,9 @@ stratified 4-fold cross-validation; only training folds are resampled. Three of 
 data sets are mixed tables with strings, categories, integers and missing values. Needs
 imbalanced-learn (the numbers in the documentation: 0.14.2) and pandas.
 
-Exits with status 1 if DriftOversampler is worse than no resampling or than SMOTE by more
-than two standard errors for some data set and classifier, or is not better than both in
-the mean over all.
+Exits with status 1 if DriftOversampler is worse than no resampling or than SMOTE by
+more than two standard errors for some data set and classifier, or is not better than
+both in the mean over all.
 """
 
 import os

@@ -616,9 +616,10 @@ def _filled(table, drawn, kept):
     if not _is_pandas(table):
         schema = {name: table.schema[name] for name in drawn.columns}
         return table.with_columns(drawn.cast(schema).get_columns())
-    table = table.reset_index(drop=True)
+    table, drawn = table.reset_index(drop=True), drawn.reset_index(drop=True)
     for j, column in zip(np.flatnonzero(kept), drawn.columns, strict=True):
-        table.isetitem(j, drawn[column].astype(table.dtypes.iloc[j]).array)
+        # As a series: from an array of objects, pandas would infer another type.
+        table.isetitem(j, drawn[column].astype(table.dtypes.iloc[j]))
     return table
 
 
