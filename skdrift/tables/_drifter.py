@@ -32,7 +32,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     data. To this end, the drifter rounds columns of few values to values that occur
     (``discrete_features="auto"`` is replaced by a mask of these columns), and
     memberships of categories are shifted to the mean of the data before they are
-    decoded.
+    decoded. The drifter does not see columns of more than twelve unordered categories:
+    a drawn row has the categories of a row of the data that is similar in the other
+    columns, and each row of the data is used as often as its weight requires.
 
     To draw labelled samples, keep the label in the frame as a column like the others.
 
@@ -47,7 +49,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     encoder_ : TableEncoder
         Fitted encoder.
     drifter_ : estimator
-        Drifter fitted to the encoded frame.
+        Drifter fitted to the encoded frame, without the columns of more than twelve
+        unordered categories, unless there are no others.
     n_features_in_ : int
         Number of columns of the frame.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -92,7 +95,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         y : None
             Ignored. A label is a column of `X`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Passed to the drifter. The encoder does not depend on them.
+            Passed to the drifter. They are also the frequencies at which rows of the
+            data are used for columns of more than twelve unordered categories.
 
         Returns
         -------

@@ -34,17 +34,22 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
       is the greatest common divisor of the differences.
     - Booleans, ordered categories (Enum in polars) and strings or categories of two
       values are numbered.
-    - Other strings and categories are encoded as one column of 0 and 1 for each value.
+    - Other strings and categories of up to twelve values are encoded as one column of
+      0 and 1 for each value. More values are numbered in two columns: the number of the
+      value, and a check number, which tells encoded rows from other numbers.
     - A column with missing values has one more column of 0 and 1 that marks them, so
       that values missing together can be learnt. The missing values are filled by the
-      median, or by 0 in a column for each value.
+      median, or by 0 in a column for each value. In a column of more than twelve
+      categories, they are one more category.
 
     :meth:`inverse_transform` recovers the frame that was encoded. From other numbers
     it makes a frame of the same form, with categories that occur in the data and
     integers within the observed range. Numbers for unordered categories are used as
     memberships between 0 and 1: each category is assigned to as many rows as its
-    memberships add up to, such that the total membership is largest. Therefore decode
-    all samples at once.
+    memberships add up to, such that the total membership is largest. Unless all numbers
+    of columns of more than twelve categories are those of encoded rows, these columns
+    are decoded to the categories of rows seen in `fit` whose other columns are similar;
+    each of these rows is used equally often. Therefore decode all samples at once.
 
     Attributes
     ----------
@@ -104,6 +109,12 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         ValueError
             If a column name occurs twice, or a column has no values, infinite values,
             values of an unsupported type, or integers that are not exact as floats.
+
+        Warns
+        -----
+        UserWarning
+            If at least 95 % of 20 or more values of a column of strings or categories
+            are different, since they may identify rows.
         """
         try:
             return self._fit(X)
@@ -201,7 +212,8 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         -------
         ndarray of str objects
             For each column its name, or ``<name>_<category>`` for each of its
-            categories, and ``missingindicator_<name>`` if it had missing values.
+            categories, and ``missingindicator_<name>`` if it had missing values. For
+            more than twelve categories, ``<name>`` and ``<name>_check``.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
