@@ -1,0 +1,309 @@
+"""Column laws: what holds of the values of a single column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._grids import Grid, grid_of
+
+# A column is discrete if each of its values occurs this often on average.
+OCCURRENCES = 5
+# An atom is a value that occurs this often, as many times as its neighbours lead to
+# expect, and in this share of the samples.
+_FEWEST, _TIMES_EXPECTED, _SMALLEST_SHARE = 6, 3, 0.01
+# Distinct values on either side of a value that tell how often to expect it.
+_NEIGHBORS = 5
+# What is left beside the atoms is continuous if it is this share of the samples, and
+# fills at most this share of its grid.
+_LEFT_SHARE, _LARGEST_FILL = 0.02, 0.1
+# Samples in a tail that tell its shape: at least this many, or the square root.
+_FEWEST_IN_TAIL = 10
+# Below this index of generalised Pareto tails the density does not vanish at the end.
+_SHORT_TAIL = -0.5
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ColumnLaw:
+    """What holds of a column, and of all that is drawn for it.
+
+    Attributes
+    ----------
+    name : object
+        Name or number of the column.
+    kind : {"free", "discrete", "continuous"}
+        ``"free"``: nothing is known, nothing is changed. ``"discrete"``: a draw is one
+        of the atoms. ``"continuous"``: it is one of the atoms or anything else within
+        bounds and grid.
+    atoms : ndarray of shape (n_atoms,)
+        Values of positive probability, ascending.
+    shares : ndarray of shape (n_atoms,)
+        Their probabilities.
+    low, high : float
+        Bounds that no draw crosses; infinite if there are none.
+    grid : Grid or None
+        Grid that draws other than atoms are on.
+    """
+
+    name: Any
+    kind: str = "free"
+    atoms: np.ndarray = field(default_factory=lambda: np.empty(0))
+    shares: np.ndarray = field(default_factory=lambda: np.empty(0))
+    low: float = -np.inf
+    high: float = np.inf
+    grid: Grid | None = None
+
+    def __repr__(self):
+        return f"<column {self.name!r}: {self.describe()}>"
+
+    def describe(self) -> str:
+        """The law in words."""
+        if self.kind == "free":
+            return "free"
+        if self.kind == "discrete":
+            return _words_of_atoms(self.atoms, self.shares)
+        words = []
+        if len(self.atoms):
+            words.append(f"{_words_of_atoms(self.atoms, self.shares)}; else")
+        words.append(_words_of_bounds(self.low, self.high))
+        if self.grid is not None:
+            words.append(f"in steps of {self.grid.width:.6g}")
+        return " ".join(words)
+
+
+def _words_of_atoms(atoms, shares):
+    if len(atoms) == 1 and shares[0] == 1:
+        return f"constant {atoms[0]:.6g}"
+    shown = [
+        f"{atom:.6g} ({share:.1%})"
+        for atom, share in zip(atoms[:4], shares[:4], strict=True)
+    ]
+    more = len(atoms) - len(shown)
+    return ", ".join(shown) + (f" and {more} more values" if more else "")
+
+
+def _words_of_bounds(low, high):
+    if np.isfinite(low) and np.isfinite(high):
+        return f"between {low:.6g} and {high:.6g}"
+    if np.isfinite(low):
+        return f"at least {low:.6g}"
+    return f"at most {high:.6g}" if np.isfinite(high) else "any number"
+
+
+class _Values:
+    """Distinct values of a column, with their shares and how often they occur."""
+
+    def __init__(self, column, weight, count):
+        self.values, place = np.unique(column, return_inverse=True)
+        self.shares = np.bincount(place, weight)
+        # Whole rows may be repeated for other reasons than that values are.
+        largest = 2 ** np.finfo(column.dtype).nmant
+        is_integral = np.all(column == np.round(column)) and (
+            np.abs(column).max() < largest
+        )
+        self.counts = (
+            np.bincount(place, count) if is_integral else np.bincount(place)
+        ).astype(float)
+        self.precision = float(np.finfo(column.dtype).eps)
+        self.values = self.values.astype(np.float64)
+        self.n = self.counts.sum()
+
+    def only(self, kept):
+        """The same with some of the values only."""
+        part = object.__new__(_Values)
+        part.precision, part.n = self.precision, self.n
+        part.values, part.shares, part.counts = (
+            a[kept] for a in (self.values, self.shares, self.counts)
+        )
+        return part
+
+
+def law_of(name, column, weight, count, given):
+    """Law of a column, learned from its values where it is not given.
+
+    Parameters
+    ----------
+    name : object
+        Name or number of the column.
+    column, weight, count : ndarray of shape (n_rows,)
+        Its values, their weights of sum 1, and how many samples each stands for.
+    given : str or dict
+        See :func:`skdrift._data._columns.laws_of`.
+
+    Returns
+    -------
+    ColumnLaw
+
+    Raises
+    ------
+    ValueError
+        If the values contradict what is given.
+    """
+    if given == "free":
+        return ColumnLaw(name)
+    sample = _Values(column, weight, count)
+    if len(sample.values) == 1 or given == "discrete":
+        return _discrete(name, sample)
+    given = {} if isinstance(given, str) else given
+    is_atom = _atoms(name, sample, given)
+    rest = sample.only(~is_atom)
+    learns = "atoms" not in given and "grid" not in given and "bounds" not in given
+    if learns and _is_discrete(sample, rest):
+        return _discrete(name, sample)
+    grid = _grid(name, rest, given)
+    low, high = _bounds(name, sample, rest, grid, given)
+    if not len(rest.values):
+        return _discrete(name, sample)
+    atoms = sample.only(is_atom)
+    return ColumnLaw(
+        name, "continuous", atoms.values, atoms.shares, low, high, grid
+    )
+
+
+def _discrete(name, sample):
+    low, high = sample.values[0], sample.values[-1]
+    return ColumnLaw(name, "discrete", sample.values, sample.shares, low, high)
+
+
+def _is_discrete(sample, rest):
+    """Whether values repeat, and not only those of some atoms."""
+    if sample.n < OCCURRENCES * len(sample.values):
+        return False
+    k = len(rest.values)
+    if k < 2 or rest.counts.sum() < _LEFT_SHARE * sample.n:
+        return True
+    grid = grid_of(rest.values, rest.precision)
+    if grid is None:
+        return False
+    n_nodes = 1 + (rest.values[-1] - rest.values[0]) / grid.width
+    return k > _LARGEST_FILL * n_nodes
+
+
+def _atoms(name, sample, given):
+    """Which values are atoms."""
+    if "atoms" in given:
+        atoms = np.asarray(given["atoms"], float)
+        if not np.isin(atoms, sample.values).all():
+            missing = atoms[~np.isin(atoms, sample.values)][0]
+            raise ValueError(
+                f"Column {name!r} does not have the value {missing:.6g}, which the "
+                "'columns' parameter gives as an atom. Name values that occur."
+            )
+        return np.isin(sample.values, atoms)
+    fewest = max(_FEWEST, _SMALLEST_SHARE * sample.n)
+    candidates = np.flatnonzero(sample.counts >= fewest)
+    is_atom = np.zeros(len(sample.values), dtype=bool)
+    if candidates.size:
+        rest = np.delete(sample.values, candidates)
+        grid = grid_of(rest, sample.precision)
+        for i in candidates:
+            expected = _expected(sample, i, grid)
+            is_atom[i] = sample.counts[i] >= _TIMES_EXPECTED * (expected + 2)
+    return is_atom
+
+
+def _expected(sample, i, grid):
+    """How often a value would occur if it were like its neighbours."""
+    near = np.arange(max(0, i - _NEIGHBORS), min(len(sample.values), i + _NEIGHBORS + 1))
+    near = near[near != i]
+    counts = sample.counts[near]
+    if grid is None:
+        return 0.0
+    # The neighbours' median resists further atoms among them; where the grid is filled
+    # sparsely, most of its numbers occur never.
+    span = sample.values[near.max()] - sample.values[near.min()]
+    n_nodes = max(span / grid.width, len(near))
+    return float(np.median(counts) * min(1.0, len(near) / n_nodes))
+
+
+def _grid(name, rest, given):
+    """Grid of the values that are no atoms."""
+    step = given.get("grid", "auto")
+    if step is None:
+        return None
+    if isinstance(step, str):
+        return grid_of(rest.values, rest.precision)
+    grid = _grid_of_step(float(step))
+    holds = grid.holds(rest.values)
+    if not holds.all():
+        raise ValueError(
+            f"Column {name!r} has the value {rest.values[~holds][0]:.6g}, which is no "
+            f"multiple of {step:.6g}, the grid that the 'columns' parameter gives. "
+            "Round the column, or give another grid or None."
+        )
+    return grid
+
+
+def _grid_of_step(step):
+    for per_unit in 10.0 ** np.arange(9):
+        if abs(step * per_unit - round(step * per_unit)) < 1e-9 * step * per_unit:
+            return Grid(0.0, float(round(step * per_unit)), float(per_unit))
+    return Grid(0.0, step)
+
+
+def _bounds(name, sample, rest, grid, given):
+    """Bounds of all that is drawn."""
+    least, largest = sample.values[0], sample.values[-1]
+    low, high = given.get("bounds", (None, None))
+    for bound, is_crossed in (
+        (low, low is not None and least < low),
+        (high, high is not None and largest > high),
+    ):
+        if is_crossed:
+            worst = least if bound is low else largest
+            raise ValueError(
+                f"Column {name!r} has the value {worst:.6g}, beyond the bound "
+                f"{bound:.6g} that the 'columns' parameter gives. Correct or drop such "
+                "rows, or give a wider bound or None."
+            )
+    if "bounds" in given:
+        return (
+            -np.inf if low is None else float(low),
+            np.inf if high is None else float(high),
+        )
+    if not len(rest.values):
+        return least, largest
+    low = -_upper_bound(_mirrored(sample), _mirrored(rest), grid)
+    return low + 0.0, _upper_bound(sample, rest, grid)
+
+
+def _mirrored(sample):
+    mirrored = sample.only(slice(None, None, -1))
+    mirrored.values = -mirrored.values
+    return mirrored
+
+
+def _upper_bound(sample, rest, grid):
+    """Upper bound that values give evidence of; infinite if they do not."""
+    largest = sample.values[-1]
+    if largest > rest.values[-1]:  # the largest value is an atom
+        return largest
+    bounds = [np.inf]
+    if largest <= 0:
+        bounds.append(0.0)
+    elif sample.values[0] >= 0:  # shares, and shares in per cent
+        bounds += [bound for bound in (1.0, 100.0) if bound / 2 < largest <= bound]
+    index, spacing = _tail(rest)
+    if index < _SHORT_TAIL:
+        bounds.append(largest if grid is not None else largest + spacing)
+    return min(bounds)
+
+
+def _tail(rest):
+    """Index of the upper tail, and how far values lie apart at its end.
+
+    The index of a generalised Pareto distribution of excesses, by the method of moments
+    (Hosking and Wallis, Technometrics 29, 1987): negative where they are bounded, -1 if
+    they are uniform.
+    """
+    occurrences = np.repeat(rest.values, np.maximum(rest.counts, 1).astype(int))
+    m = int(max(_FEWEST_IN_TAIL, 2 * np.sqrt(len(occurrences))))
+    if len(occurrences) < 2 * m:
+        return 0.0, 0.0
+    excess = occurrences[-m:] - occurrences[-m - 1]
+    mean, variance = excess.mean(), excess.var()
+    if not variance > 0:
+        return -np.inf, 0.0
+    return 0.5 * (1 - mean**2 / variance), excess.max() / m
