@@ -42,11 +42,17 @@ def laws_of(rows, weight, count, columns="auto", names=None):
     """
     d = rows.shape[1]
     names = list(range(d)) if names is None else list(names)
-    given = [_checked(spec, names[j]) for j, spec in enumerate(_by_column(columns, names))]
+    given = checked_columns(columns, names)
     return tuple(
         law_of(name, rows[:, j], weight, count, spec)
         for j, (name, spec) in enumerate(zip(names, given, strict=True))
     )
+
+
+def checked_columns(columns, names):
+    """What is given for every column, in order, checked; see :func:`laws_of`."""
+    given = _by_column(columns, names)
+    return [_checked(spec, name) for spec, name in zip(given, names, strict=True)]
 
 
 def free_laws(d):

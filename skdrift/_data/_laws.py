@@ -149,12 +149,10 @@ def law_of(name, column, weight, count, given):
     given = {} if isinstance(given, str) else given
     is_atom = _atoms(name, sample, given)
     rest = sample.only(~is_atom)
-    learns = "atoms" not in given and "grid" not in given and "bounds" not in given
-    if learns and _is_discrete(sample, rest):
-        return _discrete(name, sample)
     grid = _grid(name, rest, given)
     low, high = _bounds(name, sample, rest, grid, given)
-    if not len(rest.values):
+    learns = "atoms" not in given and "grid" not in given
+    if not len(rest.values) or (learns and _is_discrete(sample, rest)):
         return _discrete(name, sample)
     atoms = sample.only(is_atom)
     return ColumnLaw(

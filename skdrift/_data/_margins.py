@@ -11,11 +11,12 @@ from ._splines import IncreasingSpline
 if TYPE_CHECKING:
     from ._rows import Scaling
 
-# Quantiles at which particles and data are matched: so many at most, and one for so
-# many data rows. Fewer would leave the distributions of columns less exact; more would
-# follow single rows.
+# Quantiles at which particles and data are matched: so many at most, one for so many
+# rows, and further ones towards the ends down to so many rows beyond. Fewer would leave
+# the distributions of columns less exact; more would follow single rows.
 _MOST_LEVELS = 256
-_ROWS_PER_LEVEL = 4
+_ROWS_PER_LEVEL = 8
+_ROWS_BEYOND = 2
 # Particles this close to an atom, in gaps to the next value, are on it: many may be
 # there up to rounding, and no threshold must tell those apart.
 _ON_ATOM = 1e-3
@@ -221,7 +222,7 @@ def _quantiles(values, shares, n_rows, grid):
     """Levels, denser towards the ends, and the quantiles of values at them."""
     k = int(np.clip(n_rows // _ROWS_PER_LEVEL, 1, _MOST_LEVELS))
     inner = (np.arange(k) + 0.5) / k
-    n_outer = max(0, int(np.ceil(np.log2(max(n_rows, 1) / k))))
+    n_outer = max(0, int(np.log2(max(n_rows, 1) / (k * _ROWS_BEYOND))))
     outer = 0.5 / k * 0.5 ** np.arange(n_outer, 0, -1)
     levels = np.concatenate([outer, inner, 1 - outer[::-1]])
     ends = np.cumsum(shares)
@@ -291,6 +292,14 @@ class Draws(NamedTuple):
             if column is not None:
                 rows[:, j] = column.draw(x[:, j])
         return rows
+
+    def rematched(self, x):
+        """The map of another ensemble x of the same flow."""
+        maps = [
+            column and column.margin.matched(x[:, j])
+            for j, column in enumerate(self.maps)
+        ]
+        return self._replace(maps=tuple(maps))
 
     def internal(self, x):
         """The same rows in internal units."""

@@ -178,7 +178,7 @@ class FittedFlow(NamedTuple):
                 f"{self.n_iter}, where its flow was ended. {CALMER}",
                 ConvergenceWarning,
             )
-        return self.draws.draw(x)
+        return self.draws.rematched(x).draw(x)
 
     def _sizes(self):
         """Pairs (bandwidth, step size) of the steps."""

@@ -6,8 +6,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import gen_batches
 
-from .._data._columns import OCCURRENCES
-
 # Integers up to this one are exact as floats.
 _LARGEST_INTEGER = 2**53
 # Number of rows whose categories are assigned at once.
@@ -40,8 +38,7 @@ class NumericCode:
             self.low, self.step, self.n_steps = 0.0, 1.0, None
         else:
             self.low, self.step, self.n_steps = _steps(column.name, values)
-        few = OCCURRENCES * len(np.unique(values)) <= len(values)
-        self.repeats = np.array([few, True])[: self.width]
+        self.repeats = np.array([False, True])[: self.width]
         self.memberships = np.zeros(self.width, dtype=bool)
         # A value that occurs, so that filling does not add one.
         middle = (len(values) - 1) // 2
@@ -50,6 +47,10 @@ class NumericCode:
     def names(self, name):
         """Names of the encoded columns."""
         return [name, f"missingindicator_{name}"][: self.width]
+
+    def specs(self, given):
+        """What holds of the encoded columns, given what holds of this one."""
+        return [_in_steps(given, self.low, self.step), "discrete"][: self.width]
 
     def encode(self, column):
         """Array of shape (n_rows, width)."""
@@ -88,6 +89,10 @@ class OrderedCode:
         """Names of the encoded columns."""
         return self.numbers.names(name)
 
+    def specs(self, given):
+        """What holds of the encoded columns."""
+        return ["free" if given == "free" else "discrete"] * self.width
+
     def encode(self, column):
         """Array of shape (n_rows, width)."""
         return self.numbers.encode(self._numbered(column))
@@ -119,6 +124,10 @@ class NominalCode:
         names = [f"{name}_{category}" for category in self.categories]
         return [*names, f"missingindicator_{name}"][: self.width]
 
+    def specs(self, given):
+        """What holds of the encoded columns: memberships are any numbers."""
+        return ["free"] * self.width
+
     def encode(self, column):
         """Array of shape (n_rows, width)."""
         places = np.full(len(column.missing), len(self.categories))
@@ -132,6 +141,20 @@ class NominalCode:
         places = assigned(numbers)
         missing = places == len(self.categories)
         return _chosen(self.column, self.categories, places, missing), missing
+
+
+def _in_steps(given, low, step):
+    """What is given for a column, in steps from its least value."""
+    if isinstance(given, str):
+        return given
+    bounds = [b if b is None else (b - low) / step for b in given.get("bounds", ())]
+    grid = given.get("grid")
+    scaled = {
+        "bounds": tuple(bounds),
+        "grid": grid if grid is None or isinstance(grid, str) else grid / step,
+        "atoms": [(atom - low) / step for atom in given.get("atoms", ())],
+    }
+    return {key: scaled[key] for key in given}
 
 
 def assigned(memberships):

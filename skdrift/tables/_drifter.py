@@ -28,8 +28,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     A :class:`TableEncoder` encodes the frame as numbers, a drifter is fitted to them,
     and its samples are decoded to a frame of the same library, with the same names and
     types of columns. Categories, booleans and missing values are as frequent as in the
-    data. To this end, the drifter rounds columns of few values to values that occur
-    (``discrete_features="auto"`` is replaced by a mask of these columns), and
+    data. To this end, columns of numbers keep the laws that the drifter learns or that
+    its parameter ``columns`` gives, by the names of the columns of the frame, and
     memberships of categories are shifted to the mean of the data before they are
     decoded.
 
@@ -123,8 +123,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         _, X = validated(self, X, reset=True)
         encoder = TableEncoder().set_output(transform="default")
         codes = encoder.fit_transform(X)
-        if drifter.get_params(deep=False).get("discrete_features") == "auto":
-            drifter.set_params(discrete_features=flags_of(encoder, "repeats"))
+        columns = drifter.get_params(deep=False).get("columns")
+        if columns is not None:
+            drifter.set_params(columns=encoder._column_specs(columns))
         weight = {}
         if sample_weight is not None:
             weight["sample_weight"] = sample_weight = np.asarray(sample_weight)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .._data._columns import checked_columns
 from .._data._frames import Arrays, library_of
 from .._estimator import VersionedStateMixin, forget
 from ._codes import check_kind, code_of
@@ -209,6 +210,16 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
             ],
             dtype=object,
         )
+
+    def _column_specs(self, columns):
+        """What holds of the encoded columns, given what holds of those of the frame."""
+        names = [code.column.name for code in self._codes]
+        given = checked_columns(columns, names)
+        return [
+            spec
+            for code, of_column in zip(self._codes, given, strict=True)
+            for spec in code.specs(of_column)
+        ]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_codes")
