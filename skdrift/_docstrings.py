@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 _Documented = TypeVar("_Documented")
 
@@ -19,34 +17,15 @@ _PLACEHOLDER = re.compile(r"^([ \t]*)\{([A-Za-z_]\w*)\}[ \t]*$", re.MULTILINE)
 def documented(
     fragments: Mapping[str, str] | None = None, /, **more: str
 ) -> Callable[[_Documented], _Documented]:
-    """Replace the placeholders in a docstring by fragments of text.
+    """Decorator that replaces the placeholders in a docstring by fragments of text.
 
     A placeholder is the name of a fragment in braces, alone on a line. The fragment
-    replaces that line, at its indentation.
+    replaces that line, at its indentation; its own uniform indentation and blank lines
+    at both ends are removed. A fragment is usually one block of numpydoc for a
+    parameter. Those that the docstring does not mention are ignored, and `more` have
+    priority over `fragments`. A placeholder without a fragment raises KeyError. Without
+    docstrings, as with ``python -OO``, nothing happens.
 
-    Parameters
-    ----------
-    fragments : mapping of str to str, default=None
-        Text by name, usually one block of numpydoc for each parameter: ``name : type``
-        in the first line, the description indented by 4 in the following ones. Uniform
-        indentation and blank lines at both ends are removed. Fragments that the
-        docstring does not mention are ignored.
-    **more : str
-        Further fragments. They have priority over those of the same name.
-
-    Returns
-    -------
-    callable
-        Decorator of functions and classes. It changes the docstring only, and nothing
-        if there is none, as with ``python -OO``.
-
-    Raises
-    ------
-    KeyError
-        By the decorator, if no fragment has the name of a placeholder.
-
-    Examples
-    --------
     >>> from skdrift._docstrings import documented
     >>> shared = {"seed": "random_state : int. Seed of the draws."}
     >>> @documented(shared)

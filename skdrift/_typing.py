@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from matplotlib.axes import Axes as Axes
+from numpy.typing import ArrayLike as ArrayLike
+from numpy.typing import NDArray as NDArray
+from typing_extensions import Self as Self
 
 Floats: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64
 # What a kernel is evaluated at: a number, or an array of NumPy, PyTorch or KeOps.

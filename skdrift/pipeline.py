@@ -14,9 +14,7 @@ from ._docstrings import documented
 from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ._typing import Estimator, Rows, Seed, Table
+    from ._typing import Estimator, Rows, Seed, Self, Table
 
 __all__ = ["DriftPipeline", "make_drift_pipeline"]
 

@@ -1,13 +1,12 @@
 """Checks of data that estimators and functions share."""
 
-import numpy as np
 from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
 
 def check_weight(sample_weight, X):
     """Weights of the rows as float64: nonnegative, and not all zero."""
     weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        sample_weight, X, dtype=float, ensure_non_negative=True
     )
     if not weight.any():
         raise ValueError(

@@ -11,18 +11,13 @@ TREE_MAX_FEATURES = 8
 
 
 class NearestRows:
-    """Nearest of a set of rows.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_rows, n_features)
-    """
+    """Nearest of a set of rows, shape (n_rows, n_features)."""
 
     def __init__(self, rows):
         self._rows = rows
 
     def __getstate__(self):
-        # Trees are found again faster than they are read.
+        # A tree is built again faster than it is read.
         return {"_rows": self._rows}
 
     @cached_property
@@ -47,10 +42,10 @@ class NearestRows:
         return np.linalg.norm(x - self._rows[place], axis=1)
 
     def reach(self, places, k):
-        """Distance of rows to their k-th nearest, itself counted; half at most.
+        """Distance of rows to their k-th nearest, themselves counted; k half at most.
 
-        Only that of rows which are asked for is found, and once: a small ensemble has
-        few neighbours among many rows.
+        It is computed once, for the rows that are needed: a small ensemble has few
+        neighbours among many rows.
         """
         k = min(k, len(self._rows) // 2)
         known = self._reach.setdefault(k, np.full(len(self._rows), np.nan))
@@ -76,20 +71,8 @@ def even_choice(rows, n, random_state):
 
     Every row is as likely as any other. The leaves of a tree of medians are an order in
     which near rows follow each other; every (n_rows / n)-th of it, from a random one
-    on, is a sample whose means and shares of regions vary less than those of
-    independent choices.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_rows, n_features)
-        In units in which distances count.
-    n : int
-        At most n_rows.
-    random_state : RandomState
-
-    Returns
-    -------
-    ndarray of shape (n,), dtype int
+    on, is a sample whose means and shares of regions vary less than with independent
+    choices. The rows are in units in which distances count.
     """
     if n == len(rows):
         return random_state.permutation(n)

@@ -25,10 +25,7 @@ from ._training import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Seed
+    from .._typing import ArrayLike, Estimator, Floats, Seed, Self
 
 
 class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
@@ -44,11 +41,10 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     Parameters
     ----------
     generator : regressor or None, default=None
-        Any regressor of several outputs with ``partial_fit``, called once per step,
-        or with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and its
-        outputs are standardised columns. None stands for an
-        ``MLPRegressor`` with two hidden layers of 128.
-        The weights of this class are averaged over the last steps.
+        Any regressor of several outputs with ``partial_fit``, called once per step, or
+        with a ``warm_start`` parameter, whose ``fit`` is. It is cloned, and its outputs
+        are standardised columns. None stands for an ``MLPRegressor`` with two hidden
+        layers of 128. The weights of this class are averaged over the last steps.
     field : drifter or None, default=None
         Unfitted drifter whose kernel, bandwidth, self-interaction, standardisation,
         discrete columns and engine are used. Its annealing is one cycle of
@@ -270,14 +266,9 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
             X, y, weight = self._check_data(X, y, sample_weight, reset=True)
             self.classes_ = None if y is None else np.unique(y[weight > 0])
             parts = self._parts(y, weight)
-            state = new_state(
-                X,
-                weight,
-                parts,
-                None if y is None else self.classes_.tolist(),
-                self._parameters(),
-                self.random_state,
-            )
+            labels = None if y is None else self.classes_.tolist()
+            parameters, seed = self._parameters(), self.random_state
+            state = new_state(X, weight, parts, labels, parameters, seed)
             self.latent_dim_ = state.latent_dim
             self._train(state, parts, X, weight, n_steps, {})
         except BaseException:
@@ -287,11 +278,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
 
     def _check_data(self, X, y, sample_weight, reset):
         X = validate_data(
-            self,
-            X,
-            dtype=(np.float64, np.float32),
-            ensure_min_samples=2,
-            reset=reset,
+            self, X, dtype=(np.float64, np.float32), ensure_min_samples=2, reset=reset
         )
         weight = check_weight(sample_weight, X)
         return X, None if y is None else self._check_y(y, X), weight
@@ -320,14 +307,10 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
     def _train(self, state, parts, X, weight, n_steps, history):
         """Train, by one cycle if no number of steps is given, and conclude."""
         parameters = self._parameters()
-        trained = train(
-            state,
-            targets_of(state, parts, X, weight, parameters),
-            n_steps,
-            parameters,
-            self._report if self.verbose else None,
-            len(history.get("bandwidth", ())),
-        )
+        targets = targets_of(state, parts, X, weight, parameters)
+        report = self._report if self.verbose else None
+        n_before = len(history.get("bandwidth", ()))
+        trained = train(state, targets, n_steps, parameters, report, n_before)
         last = trained.evaluations[-1]
         bandwidths = np.array([c.bandwidths[-1] for c in state.classes])
         self.bandwidth_ = float(bandwidths[0]) if self.classes_ is None else bandwidths
@@ -454,14 +437,11 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         y = self._check_y(y, X)
         self._check_seen(y)
         total = 0.0
-        for label, c, drawn in zip(
-            self.classes_, state.classes, state.ensembles, strict=True
-        ):
+        classes = zip(self.classes_, state.classes, state.ensembles, strict=True)
+        for label, c, drawn in classes:
             if np.any(y == label):
-                rows = c.scaling.to_internal(X[y == label])
-                score = residual_score(
-                    rows, c.scaling.to_internal(drawn), c.rows, engine
-                )
+                rows, drawn = map(c.scaling.to_internal, (X[y == label], drawn))
+                score = residual_score(rows, drawn, c.rows, engine)
                 total += np.mean(y == label) * score
         return float(total)
 

@@ -13,18 +13,7 @@ _AVERAGE_POWER = 8
 def new_learner(generator, batch_size, seed):
     """Regressor that the parameter `generator` stands for, not trained yet.
 
-    Parameters
-    ----------
-    generator : regressor or None
-        None for the default network.
-    batch_size : int
-        Rows of one update.
-    seed : int
-        Of its random numbers, unless it has its own.
-
-    Returns
-    -------
-    regressor
+    Its random numbers have the seed, unless it has a random state of its own.
     """
     if generator is None:
         # No shuffling and no penalty, as every batch is fresh.

@@ -152,20 +152,7 @@ class Trained(NamedTuple):
 def new_state(X, weight, parts, labels, parameters, random_state):
     """State before the first step, which has learned a Gaussian.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    weight : ndarray of shape (n_samples,)
-    parts : list of ndarray of shape (n_samples,), dtype bool
-        Rows of every class.
-    labels : list or None
-        Of the classes; None if there are none.
-    parameters : TrainingParameters
-    random_state : int, RandomState instance or None
-
-    Returns
-    -------
-    State
+    The parts are masks of the rows of every class; the labels are None without classes.
     """
     drifter, recipe = _drifter_and_recipe(parameters.field)
     if parameters.batch_size < 2 * len(parts):
@@ -227,15 +214,12 @@ def _ladder(annealing, recipe, rows, n_particles):
     n_wider = annealing if isinstance(annealing, Integral) else np.size(annealing)
     # From the scale of all the data: the generator starts with a Gaussian.
     start = GaussianStart(rows)
-    ensemble = _same_always(start, n_particles)
-    return schedule_of(
-        annealing, recipe.bandwidth(rows, ensemble), start, max(n_wider, 1)
-    )
 
+    def ensemble(noise):  # always the same
+        return start.draw(n_particles, np.random.RandomState(0))(noise)
 
-def _same_always(start, n):
-    """Ensemble of n particles, whatever the noise, always the same."""
-    return lambda noise: start.draw(n, np.random.RandomState(0))(noise)
+    bandwidth = recipe.bandwidth(rows, ensemble)
+    return schedule_of(annealing, bandwidth, start, max(n_wider, 1))
 
 
 def _learn_gaussian(state, batch_size):
@@ -265,11 +249,8 @@ def targets_of(state, parts, X, weight, parameters):
         # In the units of the first call.
         internal = state.classes[k].scaling.to_internal(own.to_data(rows.rows))
         rows = rows._replace(rows=internal, std=state.classes[k].rows.std)
-        rows, held_out = _hold_out(
-            _in_single_precision(rows),
-            parameters.validation_fraction,
-            state.random_state,
-        )
+        rows, fraction = _in_single_precision(rows), parameters.validation_fraction
+        rows, held_out = _hold_out(rows, fraction, state.random_state)
         n = parameters.batch_size + parameters.queue_size
         work = work_of(field, rows, n, n + len(rows.rows), parameters.max_iter)
         targets.append(Target(k, bind(field, rows, drifter.engine, work), held_out))
@@ -293,9 +274,8 @@ def _hold_out(rows, fraction, random_state):
         return rows, _representatives(rows.rows, rows.weight, count, random_state)
     held_weight = rows.weight * held / count
     weight = (rows.weight - held_weight)[kept]
-    rest = WeightedRows(
-        rows.rows[kept], weight / weight.sum(), (count - held)[kept], rows.std
-    )
+    weight, left = weight / weight.sum(), (count - held)[kept]
+    rest = WeightedRows(rows.rows[kept], weight, left, rows.std)
     return rest, _representatives(rows.rows, held_weight, held, random_state)
 
 
@@ -312,22 +292,9 @@ def _representatives(rows, weight, count, random_state):
 def train(state, targets, n_steps, parameters, report=None, n_before=0):
     """Train a state in place, with evaluations, until it ends or begins to copy.
 
-    Parameters
-    ----------
-    state : State
-    targets : list of Target
-    n_steps : int or None
-        Number of steps; None for one cycle of bandwidths without a guard.
-    parameters : TrainingParameters
-    report : callable, default=None
-        Called with every evaluation, and the bandwidth and residual velocity of the
-        step before.
-    n_before : int, default=0
-        Number of earlier steps.
-
-    Returns
-    -------
-    Trained
+    Without a number of steps it is one cycle of bandwidths, without a guard. `report`
+    is called with every evaluation, and with the bandwidth and residual velocity of
+    the step before it; `n_before` is the number of earlier steps.
     """
     batch = _Batches(targets, parameters, len(state.classes))
     evaluate = _evaluation(state, targets)
@@ -377,10 +344,9 @@ class _Batches:
             own = x[members]
             crowd = np.concatenate([own, state.queues[target.index]])
             bandwidths = state.classes[target.index].bandwidths
-            used.append(bandwidths[t % len(bandwidths)])
-            velocity, self.states[k] = target.field.advance(
-                crowd, used[-1], self.states[k]
-            )
+            h = bandwidths[t % len(bandwidths)]
+            velocity, self.states[k] = target.field.advance(crowd, h, self.states[k])
+            used.append(h)
             v[members] = velocity[: len(own)]
             state.queues[target.index] = crowd[: self.queue_size]
         residual = root_mean_square(v)
@@ -410,9 +376,8 @@ def _evaluation(state, targets):
     """Function that evaluates a state, with the same noise in every call."""
     share = np.array([state.classes[target.index].share for target in targets])
     rows, scaling = state.pooled
-    memorization = Memorization(
-        rows.rows, rows.weight, rows.count, NearestRows(rows.rows)
-    )
+    near = NearestRows(rows.rows)
+    memorization = Memorization(rows.rows, rows.weight, rows.count, near)
     n_rows = np.clip(rows.n_samples, _MIN_ENSEMBLE, _MAX_ENSEMBLE)
     seed = state.random_state.randint(np.iinfo(np.int32).max)
 

@@ -51,15 +51,12 @@ def check_positive(value, name):
     return float(value)
 
 
-def check_bandwidth(bandwidth):
-    """The bandwidth as a float."""
-    return check_positive(bandwidth, "bandwidth")
-
-
-def not_c2(kernel, quantity):
-    """Error for a quantity that does not exist because the kernel has a kink."""
-    return ValueError(
-        f"{quantity} assumes a C^2 kernel (arXiv:2605.22795, Assumption 2.1), which "
-        f"{kernel!r} is not: it has a kink at 0. Use a smoother kernel, such as its "
-        "sharp() one, or, for the displacement field, the scale decomposition."
-    )
+def check_c2(kernel, quantity):
+    """Raise for a quantity that does not exist if the kernel has a kink."""
+    if not np.isfinite(kernel.slope_at_zero()):
+        raise ValueError(
+            f"{quantity} assumes a C^2 kernel (arXiv:2605.22795, Assumption 2.1), "
+            f"which {kernel!r} is not: it has a kink at 0. Use a smoother kernel, such "
+            "as its sharp() one, or, for the displacement field, the scale "
+            "decomposition."
+        )

@@ -8,17 +8,14 @@ import numpy as np
 
 from .._docstrings import documented
 from ..fields import displacement
-from ..kernels import get_kernel
-from .checks import check_bandwidth, check_positive, check_rows, not_c2, weighted
+from ..kernels import Kernel, get_kernel
+from .checks import check_c2, check_positive, check_rows, weighted
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
 from .sums import EngineByWork, log_square_sum
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats, KernelName
-    from ..kernels import Kernel
+    from .._typing import ArrayLike, Floats, KernelName
 
 
 @documented(PARAMETERS)
@@ -53,9 +50,9 @@ def self_interaction(
     >>> self_interaction([[0.0, 0.0]], 0.5)  # a single particle: d / h^2
     8.0
     """
-    x, h, kernel = check_rows(X, "X"), check_bandwidth(bandwidth), get_kernel(kernel)
-    if not np.isfinite(kernel.slope_at_zero()):
-        raise not_c2(kernel, "The self-interaction term")
+    x, kernel = check_rows(X, "X"), get_kernel(kernel)
+    h = check_positive(bandwidth, "bandwidth")
+    check_c2(kernel, "The self-interaction term")
     # The normaliser cancels between the Laplacian and the density.
     log_inverse = -_log_z(x, kernel, h) - np.log(len(x))
     inverse = _finite_exp(log_inverse).mean()
@@ -94,7 +91,8 @@ def reciprocal_density(
     >>> round(reciprocal_density([[0.0]], 1.0) ** 2, 4)  # sqrt(2 pi)
     6.2832
     """
-    x, h, kernel = check_rows(X, "X"), check_bandwidth(bandwidth), get_kernel(kernel)
+    x, kernel = check_rows(X, "X"), get_kernel(kernel)
+    h = check_positive(bandwidth, "bandwidth")
     d = x.shape[1]
     log_constant = kernel.log_normalizer(d) - d * np.log(h)
     log_q = _log_z(x, kernel, h) + log_constant
@@ -166,7 +164,7 @@ def reciprocal_density_bound(
             "The 'counts' must be a 1-D array of at least 1 each, as every particle "
             f"counts itself; got {counts!r}."
         )
-    h, kernel = check_bandwidth(bandwidth), get_kernel(kernel)
+    h, kernel = check_positive(bandwidth, "bandwidth"), get_kernel(kernel)
     log_kappa = _least_log_profile(kernel, radius) + kernel.log_normalizer(n_features)
     log_volume = np.log(len(counts)) + n_features * np.log(h) - log_kappa
     return float(_finite_exp(log_volume - np.log(counts)).mean())
@@ -225,10 +223,7 @@ def leave_one_out_denominator(
 
 @documented(PARAMETERS)
 def leave_one_out_denominator_bound(
-    counts: ArrayLike,
-    *,
-    kernel: KernelName | Kernel = "laplace",
-    radius: float = 1.0,
+    counts: ArrayLike, *, kernel: KernelName | Kernel = "laplace", radius: float = 1.0
 ) -> Floats:
     """Lower bound of the leave-one-out denominators from counts of neighbours.
 
@@ -249,8 +244,7 @@ def leave_one_out_denominator_bound(
     Returns
     -------
     ndarray of shape (n_particles,)
-        At most :func:`leave_one_out_denominator`; 0 for a particle without
-        neighbours.
+        At most :func:`leave_one_out_denominator`; 0 for a particle without neighbours.
 
     Raises
     ------

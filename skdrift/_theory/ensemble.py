@@ -7,43 +7,24 @@ import numpy as np
 
 from ..fields import DriftField, conservative, displacement
 from ..kernels import get_kernel
-from .checks import check_bandwidth, check_data, check_rows
+from .checks import check_data, check_positive, check_rows
 from .sums import EngineByWork
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
 
 
 class Places(NamedTuple):
-    """Points at which a field is evaluated.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n_places, n_features)
-    deleted : ndarray of shape (n_places,), dtype int, or None
-        Index of the particle that is excluded at each point, with leave-one-out.
-    """
+    """Points at which a field is evaluated, and the particle that each excludes."""
 
     rows: np.ndarray
     deleted: np.ndarray | None = None
 
 
 class Ensemble:
-    """Particles in the field between data and themselves, in float64.
+    """Particles X in the field between data Y and themselves, in float64.
 
     It validates its arrays and evaluates one bound field. Its `data` and `model` are
-    the sources of the two terms.
-
-    Parameters
-    ----------
-    X, Y : array-like of shape (n_particles, n_features), (n_data, n_features)
-        Particles and data.
-    bandwidth : float
-    kernel : str or Kernel
-    field : {"conservative", "displacement"}
-    leave_one_out : bool
-    sample_weight : array-like of shape (n_data,) or None
-    engine : str
-        Preferred engine; another one is used for work that it cannot do.
+    the sources of the two terms. The engine is used for all sums that it can do.
     """
 
     def __init__(
@@ -63,7 +44,7 @@ class Ensemble:
             )
         self.x = check_rows(X, "X")
         self.y, self.log_weights = check_data(Y, sample_weight, self.x.shape[1])
-        self.h = check_bandwidth(bandwidth)
+        self.h = check_positive(bandwidth, "bandwidth")
         self.kernel = get_kernel(kernel)
         self.field = field
         self.leave_one_out = leave_one_out
@@ -96,12 +77,9 @@ class Ensemble:
     def model(self):
         return self.engine.bind(self.x)
 
-    def particles(self, index=None):
+    def particles(self, index=slice(None)):
         """Places of all particles, or of the particles of an index."""
-        n = len(self.x)
-        index = np.arange(n) if index is None else index
-        own = self.bound.own(n)
-        return Places(self.x[index], None if own is None else own[index])
+        return Places(self.x[index], self.bound.own(len(self.x), index))
 
     def terms(self, places):
         """Reductions over data and model, whose difference is the velocity."""

@@ -24,6 +24,5 @@ class Estimate(NamedTuple):
 
 def monte_carlo(values):
     """Mean of independent values, with its standard error."""
-    return Estimate(
-        float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    )
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return Estimate(float(values.mean()), float(error))

@@ -14,9 +14,7 @@ from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats, KernelName
+    from .._typing import ArrayLike, Floats, KernelName
     from ..kernels import Kernel
 
 

@@ -19,11 +19,11 @@ from .._data._checks import check_weight
 from .._data._neighbors import TREE_MAX_FEATURES
 from .._data._rows import weighted_rows
 from .._docstrings import documented
-from .checks import check_bandwidth, check_positive, check_rows
+from .checks import check_positive, check_rows
 from .docs import PARAMETERS
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from .._typing import ArrayLike, NDArray
 
 # Rows for which neighbours are counted, at most.
 _MAX_CENTRES = 2000
@@ -59,7 +59,7 @@ def local_occupancy(
     >>> local_occupancy([[0.0], [0.5], [3.0]], 1.0)
     array([2, 2, 1])
     """
-    x, h = check_rows(X, "X"), check_bandwidth(bandwidth)
+    x, h = check_rows(X, "X"), check_positive(bandwidth, "bandwidth")
     radius = check_scalar(
         radius, "radius", Real, min_val=0, include_boundaries="neither"
     )

@@ -14,8 +14,8 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from .._docstrings import documented
-from ..kernels import get_kernel
-from .checks import check_bandwidth, check_positive, not_c2
+from ..kernels import Kernel, get_kernel
+from .checks import check_c2, check_positive
 from .density import self_interaction
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
@@ -23,10 +23,7 @@ from .estimates import Estimate
 from .stein import stein_terms
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import KernelName, Seed
-    from ..kernels import Kernel
+    from .._typing import ArrayLike, KernelName, Seed
 
 # Quadrature errors up to this multiple of d / h^2, the divergence of a kernel's score,
 # are rounding errors.
@@ -109,7 +106,7 @@ def quadrature_error(
     >>> error.total < 1e-12  # V = 1 everywhere
     True
     """
-    h = check_bandwidth(bandwidth)
+    h = check_positive(bandwidth, "bandwidth")
     g = _check_field_bandwidth(field_bandwidth)
     ensemble = _smooth_ensemble(X, Y, h if g is None else g, kernel, sample_weight)
     pairs = _Pairs(ensemble, n_samples, check_random_state(random_state))
@@ -122,8 +119,7 @@ def _check_field_bandwidth(value):
 
 def _smooth_ensemble(X, Y, bandwidth, kernel, sample_weight):
     kernel = get_kernel(kernel)
-    if not np.isfinite(kernel.slope_at_zero()):
-        raise not_c2(kernel, "The quadrature error")
+    check_c2(kernel, "The quadrature error")
     return Ensemble(X, Y, bandwidth, kernel, sample_weight=sample_weight)
 
 
@@ -144,9 +140,8 @@ class _Pairs:
 
     def error(self, ensemble, at_particles, h):
         """Quadrature error of averages of scale h."""
-        ahead, behind = (
-            _integrands(ensemble, self._x + s * self._noise) for s in (h, -h)
-        )
+        pairs = (self._x + s * self._noise for s in (h, -h))
+        ahead, behind = (_integrands(ensemble, x) for x in pairs)
         differences = at_particles - (ahead + behind) / 2
         means = differences.mean(axis=1)
         errors = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
@@ -286,25 +281,15 @@ def rate_constants(
 
     everything = slice(None)
     curves, whole = measured(everything, everything)
-    splits = [
-        measured(i, j)[1]
-        for i, j in zip(
-            *(
-                np.array_split(random_state.permutation(len(z)), n_splits)
-                for z in (x, y)
-            ),
-            strict=True,
-        )
-    ]
+    parts = [np.array_split(random_state.permutation(len(z)), n_splits) for z in (x, y)]
+    splits = [measured(i, j)[1] for i, j in zip(*parts, strict=True)]
     numbers = [_numbers(fit, len(x), x.shape[1]) for fit in (whole, *splits)]
     a, b, beta, slope, bandwidth = _estimates(numbers)
     return RateConstants(a, b, beta, slope, bandwidth, h, *curves)
 
 
 def _check_bandwidths(bandwidths):
-    h = check_array(
-        bandwidths, ensure_2d=False, dtype=np.float64, input_name="bandwidths"
-    )
+    h = check_array(bandwidths, ensure_2d=False, dtype=float, input_name="bandwidths")
     if h.ndim != 1 or len(np.unique(h)) < 3 or h.min() <= 0:
         raise ValueError(
             "The 'bandwidths' must be at least 3 different positive numbers, because a "
@@ -325,10 +310,8 @@ class RateFit(NamedTuple):
 def measure(x, y, bandwidths, kernel, weight, field_bandwidth, n_samples, rng):
     """Self-interaction and quadrature error at every bandwidth."""
     own = np.array([self_interaction(x, h, kernel=kernel) for h in bandwidths])
-    ensembles = [
-        Ensemble(x, y, g, kernel, sample_weight=weight)
-        for g in (bandwidths if field_bandwidth is None else [field_bandwidth])
-    ]
+    fields = bandwidths if field_bandwidth is None else [field_bandwidth]
+    ensembles = [Ensemble(x, y, g, kernel, sample_weight=weight) for g in fields]
     pairs = _Pairs(ensembles[0], n_samples, rng)
     means = [pairs.at_particles(ensemble) for ensemble in ensembles]
     if field_bandwidth is not None:

@@ -31,22 +31,10 @@ _OCCUPIED = 0.95
 def balanced_bandwidth(data, start, kernel, leave_one_out):
     """Bandwidth that balances self-interaction and quadrature error.
 
-    It is :func:`skdrift.diagnostics.optimal_bandwidth`, with constants measured between
-    half and twice the usual rate, and is restricted to that range.
-
-    Parameters
-    ----------
-    data : WeightedRows
-    start : ndarray of shape (n_particles, n_features)
-        Independent draws of the start of the flow.
-    kernel : Kernel
-        Kernel of the densities.
-    leave_one_out : bool
-        Whether a particle is excluded from its own model term.
-
-    Returns
-    -------
-    float
+    It is :func:`skdrift.diagnostics.optimal_bandwidth` for the weighted rows `data`,
+    independent draws of the start, shape (n_particles, n_features), and the kernel of
+    the densities. Constants are measured between half and twice the usual rate, and
+    the bandwidth is restricted to that range.
     """
     if not np.isfinite(kernel.slope_at_zero()):
         raise ValueError(
@@ -88,16 +76,7 @@ def balanced_bandwidth(data, start, kernel, leave_one_out):
 
 
 def occupied_bandwidth(data):
-    """Bandwidth of :func:`skdrift.diagnostics.occupancy_bandwidth`.
-
-    Parameters
-    ----------
-    data : WeightedRows
-
-    Returns
-    -------
-    float
-    """
+    """Bandwidth of :func:`skdrift.diagnostics.occupancy_bandwidth` of weighted rows."""
     try:
         return occupied_radius(data, _OCCUPIED)
     except ValueError as error:
@@ -115,10 +94,6 @@ class LipschitzStep:
     smoother than the field of their start, and the field of particles that run away is
     less smooth. The field may stretch more between the particles, and at particles
     where no Jacobian was evaluated.
-
-    Parameters
-    ----------
-    field : BoundDriftField
     """
 
     def __init__(self, field):
@@ -138,9 +113,8 @@ class LipschitzStep:
         n = len(particles)
         size = min(_n_probes(particles, self.field.data.rows), n)
         probes = np.sort(np.random.RandomState(0).permutation(n)[:size])
-        own = self.field.own(n)
-        deleted = None if own is None else own[probes]
-        terms = self.field.moments(particles[probes], particles, bandwidth, deleted)
+        own = self.field.own(n, probes)
+        terms = self.field.moments(particles[probes], particles, bandwidth, own)
         return min(1.0, admissible_step(lipschitz_constant(terms.jacobian)))
 
 

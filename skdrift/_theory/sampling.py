@@ -27,29 +27,10 @@ def quadrature(function, centres, kernel, bandwidth, rtol):
     """Integral over R or R^2 of a function that vanishes away from the centres.
 
     The trapezoidal rule in the variable t of ``x = c + l sinh t``, by column: it
-    converges faster than any power where the function is smooth, and reaches far
-    tails with few points. The spacing is halved until two grids agree.
-
-    Parameters
-    ----------
-    function : callable
-        Function of points of shape (n, d) that returns values of shape (n,).
-    centres : ndarray of shape (n_centres, d)
-    kernel : Kernel
-        Decreases at least as slowly as the function.
-    bandwidth : float
-    rtol : float
-        Target of the relative difference between the last two grids.
-
-    Returns
-    -------
-    value, error : float
-        Integral on the last grid, and its difference from the one before.
-
-    Raises
-    ------
-    ValueError
-        If the centres span too many bandwidths for two grids.
+    converges faster than any power where the function is smooth, and reaches far tails
+    with few points. The spacing is halved until the relative difference of two grids
+    is below `rtol`; the result is the integral on the last one, and its difference
+    from the one before. The kernel decreases at least as slowly as the function.
     """
     d = centres.shape[1]
     low, high = centres.min(axis=0), centres.max(axis=0)
@@ -72,12 +53,10 @@ def quadrature(function, centres, kernel, bandwidth, rtol):
 
 def _trapezoidal(function, centre, length, t_max, n):
     axes, weights = [], []
-    for column in range(len(centre)):
-        t, step = np.linspace(
-            -t_max[column], t_max[column], 2 * n[column] + 1, retstep=True
-        )
-        axes.append(centre[column] + length[column] * np.sinh(t))
-        weights.append(step * length[column] * np.cosh(t))
+    for c, size, end, intervals in zip(centre, length, t_max, n, strict=True):
+        t, step = np.linspace(-end, end, 2 * intervals + 1, retstep=True)
+        axes.append(c + size * np.sinh(t))
+        weights.append(step * size * np.cosh(t))
     if len(centre) == 1:
         return weights[0] @ function(axes[0][:, None])
     total = 0.0

@@ -11,15 +11,12 @@ from ..fields import displacement
 from .checks import check_queries
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
-from .estimates import monte_carlo
+from .estimates import Estimate, monte_carlo
 from .sampling import density_draws
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats, KernelName, Seed
+    from .._typing import ArrayLike, Floats, KernelName, Seed
     from ..kernels import Kernel
-    from .estimates import Estimate
 
 
 class ScaleDecomposition(NamedTuple):
@@ -31,8 +28,7 @@ class ScaleDecomposition(NamedTuple):
         ``a_p`` and ``a_q``, squared lengths; for the Laplace kernel ``h^2`` plus h
         times the kernel-weighted mean radius.
     score_data, score_model : ndarray of shape (n_queries, n_features)
-        Scores of data and model, smoothed by the sharp companion: ``s#_p``,
-        ``s#_q``.
+        Scores of data and model, smoothed by the sharp companion: ``s#_p``, ``s#_q``.
     """
 
     scale_data: np.ndarray
@@ -81,9 +77,8 @@ def scale_decomposition(
 
     Every mean shift is ``m_nu = a_nu s#_nu`` with the score ``s#_nu`` of the sharp
     companion and the scale ``a_nu = h^2 (k# * nu) / (k * nu)`` of unit profiles, so
-    that ``V = a_q (s#_p - s#_q) + (a_p - a_q) s#_p`` (arXiv:2605.22795, Lemma 6.1
-    and eq. 53). For the Gaussian kernel ``a = h^2`` everywhere and there is no
-    residual.
+    that ``V = a_q (s#_p - s#_q) + (a_p - a_q) s#_p`` (arXiv:2605.22795, Lemma 6.1 and
+    eq. 53). For the Gaussian kernel ``a = h^2`` everywhere and there is no residual.
 
     Parameters
     ----------

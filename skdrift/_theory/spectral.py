@@ -9,14 +9,11 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from .._docstrings import documented
-from ..kernels import get_kernel
+from ..kernels import Kernel, get_kernel
 from .docs import PARAMETERS
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from .._typing import KernelName
-    from ..kernels import Kernel
+    from .._typing import ArrayLike, KernelName, NDArray
 
 # Nodes of the quadrature over the logarithms of the bandwidths of an annealing.
 _N_NODES = 256
@@ -46,16 +43,14 @@ def decay_rate(
     """Rate lambda at which a wave in the density of the particles decays.
 
     ``lambda = c u^2 Khat(u)``, ``u = bandwidth * frequency``, where Khat is the
-    spectrum of the kernel itself for the conservative field, and of its sharp
-    companion k# for the other two. The factor c is 1, except for the displacement
-    field, which divides by the density of k instead of k#: there it is
-    ``int k# / int k``.
+    spectrum of the kernel itself for the conservative field, and of its sharp companion
+    k# for the other two. The factor c is 1, except for the displacement field, which
+    divides by the density of k instead of k#: there it is ``int k# / int k``.
 
     Parameters
     ----------
     frequency : array-like
-        Length of the angular frequency xi, nonnegative, in radians per unit of
-        length.
+        Length of the angular frequency xi, nonnegative, in radians per unit of length.
     bandwidth : array-like
         Bandwidth h of the kernel, positive, in units of length. Broadcasts with
         `frequency`.
@@ -246,11 +241,7 @@ def resolution_time(
     factor = _check("factor", factor, n_dims=0)
     if factor >= 1:
         raise ValueError(f"The 'factor' must be between 0 and 1; got {factor}.")
-    options: dict[str, Any] = {
-        "kernel": kernel,
-        "field": field,
-        "n_features": n_features,
-    }
+    options: Any = {"kernel": kernel, "field": field, "n_features": n_features}
     if initial_bandwidth is None:
         rate = decay_rate(frequency, bandwidth, **options)
     else:

@@ -15,9 +15,7 @@ from .sampling import density_draws, quadrature
 from .scales import scale
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import KernelName, Seed
+    from .._typing import ArrayLike, KernelName, Seed
     from ..kernels import Kernel
 
 
@@ -69,6 +67,10 @@ def stein_drift(
     0.3416
     """
     ensemble = Ensemble(X, Y, bandwidth, kernel, field, leave_one_out, sample_weight)
+    return _mean_stein(ensemble)
+
+
+def _mean_stein(ensemble):
     check_stein(ensemble)
     moments = ensemble.moments(ensemble.particles())
     return float(stein_terms(ensemble, ensemble.x, moments).mean())
@@ -260,15 +262,8 @@ def entropy_balance(
     >>> entropy_balance([[0.0]], [[3.0]], 1.0)  # attraction to the data alone
     -8.0
     """
-    drift = stein_drift(
-        X,
-        Y,
-        bandwidth,
-        kernel=kernel,
-        field=field,
-        leave_one_out=leave_one_out,
-        sample_weight=sample_weight,
-    )
+    ensemble = Ensemble(X, Y, bandwidth, kernel, field, leave_one_out, sample_weight)
+    drift = _mean_stein(ensemble)
     if leave_one_out:
         return -drift
     return self_interaction(X, bandwidth, kernel=kernel) - drift

@@ -6,13 +6,7 @@ from ..kernels import Kernel
 
 
 class EngineByWork(Engine):
-    """Engine that leaves each sum to the preferred engine or to a suitable one.
-
-    Parameters
-    ----------
-    name : str, default="auto"
-        Preferred engine. Sums that it cannot do are left to the automatic choice.
-    """
+    """Engine of a name, which leaves sums that it cannot do to the automatic choice."""
 
     def __init__(self, name="auto"):
         self.name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
@@ -15,11 +16,7 @@ from .docs import PARAMETERS
 from .ensemble import Ensemble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats, KernelName
+    from .._typing import ArrayLike, Floats, KernelName
     from ..kernels import Kernel
 
 

@@ -1,9 +1,4 @@
-"""Conventions for the scale of a kernel, and conversions between them.
-
-In this library the scale of every kernel is its bandwidth h, a length: profiles are
-functions of ``|x - y| / h``. Papers and packages write the same kernels with other
-numbers, which this table brings together. Distances are Euclidean.
-"""
+"""Conversions between conventions for the scale of a kernel."""
 
 from __future__ import annotations
 
@@ -13,11 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Floats
-
-__all__ = ["bandwidth_from", "bandwidth_to"]
+    from .._typing import ArrayLike, Floats
 
 # The number b of a convention is ``c h ** p``: by name (c, p), for d columns.
 _LAWS = {
@@ -76,8 +67,7 @@ def bandwidth_from(
     convention : str
         What b means, one of the names in the table.
     n_features : int, default=None
-        Number of columns d; ``"temperature_sqrt_d"`` needs it, the others do not look
-        at it.
+        Number of columns d, which only ``"temperature_sqrt_d"`` needs.
 
     Returns
     -------
@@ -125,8 +115,7 @@ def bandwidth_to(
     convention : str
         One of the names in the table of :func:`bandwidth_from`.
     n_features : int, default=None
-        Number of columns d; ``"temperature_sqrt_d"`` needs it, the others do not look
-        at it.
+        Number of columns d, which only ``"temperature_sqrt_d"`` needs.
 
     Returns
     -------

@@ -21,12 +21,7 @@ from .._theory.density import (
     self_interaction,
 )
 from .._theory.estimates import Estimate
-from .._theory.jacobian import (
-    admissible_step,
-    curl,
-    field_jacobian,
-    lipschitz_constant,
-)
+from .._theory.jacobian import admissible_step, curl, field_jacobian, lipschitz_constant
 from .._theory.occupancy import (
     Occupancy,
     local_occupancy,
@@ -42,11 +37,7 @@ from .._theory.rates import (
     quadrature_error,
     rate_constants,
 )
-from .._theory.scales import (
-    ScaleDecomposition,
-    scale_decomposition,
-    scale_mismatch,
-)
+from .._theory.scales import ScaleDecomposition, scale_decomposition, scale_mismatch
 from .._theory.stein import (
     entropy_balance,
     fisher_discrepancy,

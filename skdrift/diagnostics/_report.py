@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 
 class Quantity(NamedTuple):
@@ -97,14 +95,11 @@ class Diagnosis:
         return "\n".join([self.title, *map(_line, self.quantities.values())])
 
     def __str__(self):
-        parts = [self.title]
+        parts, space = [self.title], " " * 14
         for q in self.quantities.values():
             text = " ".join(filter(None, (q.meaning, q.verdict, q.advice)))
-            indent = " " * 14
-            parts.append(_line(q))
-            parts.append(
-                fill(text, 88, initial_indent=indent, subsequent_indent=indent)
-            )
+            text = fill(text, 88, initial_indent=space, subsequent_indent=space)
+            parts += [_line(q), text]
         return "\n".join(parts)
 
     def _repr_html_(self):
@@ -119,10 +114,8 @@ class Diagnosis:
             )
             for q in self.quantities.values()
         ]
-        cells = "".join(
-            "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
-            for row in rows
-        )
+        lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+        cells = "".join(f"<tr>{line}</tr>" for line in lines)
         header = "".join(f"<th>{name}</th>" for name in head)
         return (
             f"<table><caption>{escape(self.title)}</caption><thead><tr>{header}</tr>"

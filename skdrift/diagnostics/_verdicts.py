@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._drifters._kernel_drifters import KernelDrifter
-from .._theory.checks import not_c2
+from .._theory.checks import check_c2
 from .._theory.density import effective_size
 from .._theory.ensemble import Ensemble, Places
 from .._theory.jacobian import admissible_step, curl, lipschitz_constant
@@ -23,9 +24,7 @@ from ..flow import root_mean_square
 from ._report import Diagnosis, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import ArrayLike
+    from .._typing import ArrayLike
 
 # Largest number of particles at which Jacobians are evaluated, size of that work, and
 # smallest number of particles; numbers of draws of the Monte Carlo estimates.
@@ -345,16 +344,9 @@ def _quadrature(case):
     case.check_full("average of its own density to compare with")
     e = case.ensemble
     weight = None if e.log_weights is None else np.exp(e.log_weights)
-    size = max(2, min(len(case.probes.rows), _PAIRS))
-    found = quadrature_error(
-        e.x,
-        e.y,
-        e.h,
-        kernel=e.kernel,
-        sample_weight=weight,
-        n_samples=size,
-        random_state=0,
-    )
+    n = max(2, min(len(case.probes.rows), _PAIRS))
+    options = {"kernel": e.kernel, "sample_weight": weight, "n_samples": n}
+    found = quadrature_error(e.x, e.y, e.h, random_state=0, **options)
     error = np.hypot(found.stein.error, found.residual.error)
     return _Finding(
         found.total * case.h**2,
@@ -402,10 +394,8 @@ def _stein(case):
 def _self_interaction(case):
     """``h^2 I_N``, in which the normaliser of the kernel cancels."""
     e = case.ensemble
-    slope = e.kernel.slope_at_zero()
-    if not np.isfinite(slope):
-        raise not_c2(e.kernel, "The self-interaction term")
-    ratio = slope / float(e.kernel.profile(0.0))
+    check_c2(e.kernel, "The self-interaction term")
+    ratio = e.kernel.slope_at_zero() / float(e.kernel.profile(0.0))
     return float(e.x.shape[1] * ratio * case.own_share)
 
 

@@ -163,10 +163,9 @@ class _DaskSources(BoundSources):
             shards = self._shards_on(workers)
             queries = workers.keep(queries).futures
             gone = None if deleted is None else workers.keep(deleted).futures
+            arguments = queries, profiles, bandwidth, gone
             parts = [
-                workers.submit(
-                    where, _reduce_shard, shard, queries, profiles, bandwidth, gone
-                )
+                workers.submit(where, _reduce_shard, shard, *arguments)
                 for where, shard in shards
             ]
             return _merge_all(workers, parts, [where for where, _ in shards])

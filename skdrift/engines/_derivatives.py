@@ -27,15 +27,7 @@ _NEARLY_ZERO = 1e-8
 
 
 class Slopes(NamedTuple):
-    """Slopes of two profiles over the normaliser, as functions of ``r ** 2``.
-
-    Attributes
-    ----------
-    normalizer : callable
-        ``nb(r) / n(r)``.
-    pull : callable
-        ``ab(r) / n(r)``.
-    """
+    """``nb(r) / n(r)`` and ``ab(r) / n(r)``, as functions of ``r ** 2``."""
 
     normalizer: Callable
     pull: Callable
@@ -73,18 +65,7 @@ class Moments(NamedTuple):
 
 
 def merge_moments(first, second):
-    """Combine the moments over two disjoint sets of sources, exactly.
-
-    Parameters
-    ----------
-    first, second : Moments
-        For the same queries, profiles and bandwidth, the weights on one scale.
-
-    Returns
-    -------
-    Moments
-        Over the union of the two sets.
-    """
+    """Combine the moments over two disjoint sets of sources, as `merge` does."""
     log_z = np.logaddexp(first.log_z, second.log_z)
     shift = np.where(np.isneginf(log_z), 0, log_z)
     shares = np.exp(first.log_z - shift), np.exp(second.log_z - shift)
@@ -98,24 +79,10 @@ def _weighted(shares, pair):
 
 
 def sum_moments(queries, sources, log_weights, profiles, bandwidth, deleted=None):
-    """Moments by NumPy, in float64.
+    """Moments by NumPy, in float64; see :meth:`BoundSources.moments`.
 
     Next to the result they need the memory of a tile of differences, which stays below
     scikit-learn's ``working_memory``.
-
-    Parameters
-    ----------
-    queries : ndarray of shape (n_queries, n_features)
-    sources : ndarray of shape (n_sources, n_features)
-    log_weights : ndarray of shape (n_sources,)
-    profiles : Profiles
-    bandwidth : float
-    deleted : ndarray of shape (n_queries,), dtype int, default=None
-        For each query the index of one source to leave out, -1 for none.
-
-    Returns
-    -------
-    Moments
     """
     x, y = (points.astype(np.float64, copy=False) for points in (queries, sources))
     functions = (profiles.ratio, *profiles.slopes)

@@ -18,9 +18,7 @@ from ..kernels import Kernel
 from ._derivatives import Moments, Slopes, sum_moments
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .._typing import Array, Floats
+    from .._typing import Array, Floats, NDArray
 
 
 @dataclass(frozen=True)
@@ -173,10 +171,9 @@ class BoundSources:
     """
 
     def __init__(self, rows: Floats, log_weights: Floats | None = None) -> None:
-        self.rows = rows
-        self.log_weights = (
-            equal_log_weights(len(rows)) if log_weights is None else log_weights
-        )
+        if log_weights is None:
+            log_weights = equal_log_weights(len(rows))
+        self.rows, self.log_weights = rows, log_weights
 
     def reduce(
         self,
@@ -232,9 +229,8 @@ class BoundSources:
         Moments
             Its `jacobian` is the derivative of its `displacement`.
         """
-        return sum_moments(
-            queries, self.rows, self.log_weights, profiles, bandwidth, deleted
-        )
+        weighted = self.rows, self.log_weights
+        return sum_moments(queries, *weighted, profiles, bandwidth, deleted)
 
 
 class Engine:
@@ -325,8 +321,7 @@ class Reduction(NamedTuple):
     log_z : ndarray of shape (n_queries,)
         Log normaliser; ``-inf`` where no source is left.
     displacement : ndarray of shape (n_queries, n_features)
-        Displacement D, a length in the units of the queries; 0 where no source is
-        left.
+        Displacement D, a length in the units of the queries; 0 where no source is left.
     """
 
     log_z: np.ndarray

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from . import _gpu
-from ._interface import BoundSources, Engine, Reduction
+from ._interface import BoundSources, Engine, Reduction, Work
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ._interface import Work
 
 
 # Pairs, summed over steps, from which compiled code repays its compilation.

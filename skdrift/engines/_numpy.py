@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import get_config
+from sklearn.utils import gen_batches
 
-from ._interface import BoundSources, Engine, Reduction, merge
+from ._interface import BoundSources, Engine, Reduction, Work, merge
 
 if TYPE_CHECKING:
     from .._typing import Floats
-    from ._interface import Work
 
 # Up to this many columns the squared distance is summed column by column, free
 # of cancellation; above it a matrix product is faster.
@@ -66,19 +67,13 @@ class _NumpySources(BoundSources):
         log_z = np.empty(n, dtype=queries.dtype)
         displacement = np.empty((n, d), dtype=queries.dtype)
         rows, columns = self._tile_shape()
-        for i in range(0, n, rows):
-            q = slice(i, min(i + rows, n))
+        for q in gen_batches(n, rows):
             gone = None if deleted is None else deleted[q]
             tiles = (
-                self._reduce_tile(
-                    queries[q], slice(j, j + columns), profiles, bandwidth, gone
-                )
-                for j in range(0, len(self.sources), columns)
+                self._reduce_tile(queries[q], tile, profiles, bandwidth, gone)
+                for tile in gen_batches(len(self.sources), columns)
             )
-            result = next(tiles)
-            for tile in tiles:
-                result = merge(result, tile)
-            log_z[q], displacement[q] = result
+            log_z[q], displacement[q] = reduce(merge, tiles)
         return Reduction(log_z, displacement)
 
     def _tile_shape(self):

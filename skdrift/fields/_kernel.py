@@ -9,28 +9,27 @@ import numpy as np
 from ..engines import Moments, Profiles, Reduction, merge
 from ..engines._derivatives import merge_moments
 from ..kernels import Kernel
-from ._protocol import BoundField, Terms
+from ._protocol import BoundField, Field, Terms
 
 if TYPE_CHECKING:
-    from .._typing import Floats
-    from ..engines import Engine
+    pass
 
 # Shares of a source in its own place that a tracer adds to the normalisers of data and
-# of model, by leave-one-out. It stands for a particle, which counts 1 or 0 in the
-# normaliser of the model, but repels none: close to a particle only the tracer steps
-# back, so it must be repelled more, hence counts less than a particle there, or more in
-# the normaliser of the data. As both count, a tracer far from all sources stays where
-# it is, and has an origin. Among the pairs of shares that were tried these kept tracers
-# closest to particles, on five sets of data of 2 to 64 columns.
+# model, by leave-one-out. A particle counts 1 or 0 in the normaliser of the model. A
+# tracer does not repel particles, so it must be repelled more: it counts less than a
+# particle, or more in the normaliser of the data. With both shares positive, a tracer
+# far from all sources stays where it is, and has an origin. Of the pairs that were
+# tried, these kept tracers closest to particles, on five sets of data of 2 to 64
+# columns.
 _OWN_SHARES = {False: (0.25, 0.5), True: (0.5, 0.25)}
 
 
 def conservative(kernel: Kernel) -> Profiles:
     """Profiles of the kernel density gradient: ``V = h^2 grad log(p_h / q_h)``.
 
-    A true gradient field for every kernel (Balasubramanian, arXiv:2605.22795,
-    section 1). The sharp-normalised field of Franz et al. (arXiv:2604.06333) is
-    the conservative field of the sharp companion ``kernel.sharp()``.
+    A gradient field for every kernel (Balasubramanian, arXiv:2605.22795, section 1).
+    The sharp-normalised field of Franz et al. (arXiv:2604.06333) is the conservative
+    field of the sharp companion ``kernel.sharp()``.
 
     Parameters
     ----------
@@ -49,8 +48,7 @@ def displacement(kernel: Kernel) -> Profiles:
     """Profiles of the mean shift: ``V`` is a difference of weighted mean offsets.
 
     The original drifting field (Deng et al., arXiv:2602.04770, eq. 8-12). It is a
-    gradient field only for the Gaussian kernel, where it equals
-    :func:`conservative`.
+    gradient field only for the Gaussian kernel, where it equals :func:`conservative`.
 
     Parameters
     ----------
@@ -65,69 +63,10 @@ def displacement(kernel: Kernel) -> Profiles:
     return Profiles(kernel, "value")
 
 
-class DriftField:
-    """Field of two profiles, before it has data.
-
-    Parameters
-    ----------
-    profiles : Profiles
-        From :func:`conservative` or :func:`displacement`.
-    leave_one_out : bool, default=False
-        Whether a particle is left out of its own model term. Otherwise it counts in
-        the normaliser (its pull is 0).
-    """
-
-    relative_cost = 1
-
-    def __init__(self, profiles: Profiles, leave_one_out: bool = False) -> None:
-        self.profiles = profiles
-        self.leave_one_out = leave_one_out
-
-    def bind(
-        self,
-        engine: Engine,
-        data: Floats,
-        log_weights: Floats | None = None,
-        n_samples: float | None = None,
-    ) -> BoundDriftField:
-        """Field between a data set and any ensemble.
-
-        Parameters
-        ----------
-        engine : Engine
-            An engine of :mod:`skdrift.engines`.
-        data : ndarray of shape (n_data, n_features)
-            Rows that attract, bound once for the life of the field.
-        log_weights : ndarray of shape (n_data,), default=None
-            Log-weights of the data, exponentials summing to 1; None for equal ones.
-        n_samples : float, default=None
-            Ignored: the field does not depend on the number of samples that the rows
-            stand for.
-
-        Returns
-        -------
-        BoundField
-            The velocity of every particle, ``on_particles(particles, bandwidth)``, of
-            points that are no particles, ``at(queries, particles, bandwidth)``, and of
-            points that stand for further particles,
-            ``of_tracers(queries, particles, bandwidth)``, which
-            ``linearized(queries, particles, bandwidth)`` gives with its Jacobian.
-        """
-        return BoundDriftField(self, engine, data, log_weights)
-
-
 class BoundDriftField(BoundField):
-    """Field of two profiles between a data set and any ensemble.
+    """Field of two profiles between a data set and any ensemble."""
 
-    Parameters
-    ----------
-    field : DriftField
-    engine : Engine
-    data : ndarray of shape (n_data, n_features)
-    log_weights : ndarray of shape (n_data,), default=None
-    """
-
-    def __init__(self, field, engine, data, log_weights=None):
+    def __init__(self, field, engine, data, log_weights=None, n_samples=None):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out
         self.engine = engine
@@ -190,3 +129,26 @@ class BoundDriftField(BoundField):
         """Log of the normalisers' ratio, data over particles, shape (n_queries,)."""
         terms = self.terms(queries, particles, bandwidth)
         return terms.data.log_z - terms.model.log_z
+
+
+class DriftField(Field):
+    """Field of two profiles, before it has data.
+
+    Bound to data, it also gives the Jacobian of the velocity of tracers,
+    ``linearized(queries, particles, bandwidth)``.
+
+    Parameters
+    ----------
+    profiles : Profiles
+        From :func:`conservative` or :func:`displacement`.
+    leave_one_out : bool, default=False
+        Whether a particle is left out of its own model term. Otherwise it counts in
+        the normaliser (its pull is 0).
+    """
+
+    relative_cost = 1
+    _bound = BoundDriftField
+
+    def __init__(self, profiles: Profiles, leave_one_out: bool = False) -> None:
+        self.profiles = profiles
+        self.leave_one_out = leave_one_out

@@ -6,23 +6,41 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..engines import Moments, Reduction
+from .._docstrings import documented
+from ..engines import Engine, Moments, Reduction
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from .._typing import Floats, NDArray
 
-    from .._typing import Floats
-    from ..engines import Engine
+
+_SHARED = {
+    "on_particles": """
+        Parameters
+        ----------
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel one another.
+        bandwidth : float
+            The kernel's scale h.
+        """,
+    "at_queries": """
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+            Points.
+        particles : ndarray of shape (n_particles, n_features)
+            Particles, which repel the points.
+        bandwidth : float
+            The kernel's scale h.
+        """,
+    "state": """
+        state : object, default=None
+            State that the step before returned; None at the first step.
+        """,
+}
 
 
 class Terms(NamedTuple):
-    """Data term and model term of a field, of which it is the difference.
-
-    Attributes
-    ----------
-    data, model : Reduction or Moments
-        Sums over the data and over the particles.
-    """
+    """Sums over the data and over the particles, whose difference is a field."""
 
     data: Reduction | Moments
     model: Reduction | Moments
@@ -57,30 +75,28 @@ class BoundField:
     engine: Engine
     leave_one_out: bool = False
 
-    def own(self, n: int) -> NDArray[np.integer[Any]] | None:
+    def own(self, n: int, index: Any = slice(None)) -> NDArray[np.integer[Any]] | None:
         """Sources that particles delete from their own model terms.
 
         Parameters
         ----------
         n : int
             Number of particles.
+        index : slice or ndarray of int, default=slice(None)
+            Which of the particles; all by default.
 
         Returns
         -------
-        ndarray of shape (n,), dtype int, or None
+        ndarray of dtype int, or None
             Index of each particle's own source; None without leave-one-out.
         """
-        return np.arange(n) if self.leave_one_out else None
+        return np.arange(n)[index] if self.leave_one_out else None
 
+    @documented(_SHARED)
     def on_particles(self, particles: Floats, bandwidth: float) -> Floats:
         """Velocity of every particle.
 
-        Parameters
-        ----------
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel one another.
-        bandwidth : float
-            The kernel's scale h.
+        {on_particles}
 
         Returns
         -------
@@ -89,17 +105,11 @@ class BoundField:
         """
         raise NotImplementedError(f"{type(self).__name__} must define on_particles()")
 
+    @documented(_SHARED)
     def at(self, queries: Floats, particles: Floats, bandwidth: float) -> Floats:
         """Velocity of points that are no particles.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
+        {at_queries}
 
         Returns
         -------
@@ -108,19 +118,14 @@ class BoundField:
         """
         raise NotImplementedError(f"{type(self).__name__} must define at()")
 
+    @documented(_SHARED)
     def advance(
         self, particles: Floats, bandwidth: float, state: Any = None
     ) -> tuple[Floats, Any]:
         """Velocity of every particle, and the state for the next step.
 
-        Parameters
-        ----------
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel one another.
-        bandwidth : float
-            The kernel's scale h.
-        state : object, default=None
-            State that the step before returned; None at the first step.
+        {on_particles}
+        {state}
 
         Returns
         -------
@@ -131,19 +136,13 @@ class BoundField:
         """
         return self.on_particles(particles, bandwidth), None
 
+    @documented(_SHARED)
     def of_tracers(
         self, queries: Floats, particles: Floats, bandwidth: float
     ) -> Floats:
         """Velocity of points that stand for further particles, but repel none.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
+        {at_queries}
 
         Returns
         -------
@@ -152,25 +151,14 @@ class BoundField:
         """
         return self.at(queries, particles, bandwidth)
 
+    @documented(_SHARED)
     def advance_tracers(
-        self,
-        queries: Floats,
-        particles: Floats,
-        bandwidth: float,
-        state: Any = None,
+        self, queries: Floats, particles: Floats, bandwidth: float, state: Any = None
     ) -> tuple[Floats, Any]:
-        """Velocity of tracers, and what the next step starts from.
+        """Velocity of tracers, and the state for the next step.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
-        state : object, default=None
-            State that the step before returned; None at the first step.
+        {at_queries}
+        {state}
 
         Returns
         -------
@@ -181,19 +169,13 @@ class BoundField:
         """
         return self.of_tracers(queries, particles, bandwidth), None
 
+    @documented(_SHARED)
     def linearized(
         self, queries: Floats, particles: Floats, bandwidth: float
     ) -> tuple[Floats, Floats]:
         """Velocity of tracers and its Jacobian.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features)
-            Points.
-        particles : ndarray of shape (n_particles, n_features)
-            Particles, which repel the points.
-        bandwidth : float
-            The kernel's scale h.
+        {at_queries}
 
         Returns
         -------
@@ -211,3 +193,40 @@ class BoundField:
             "This flow has no inverse here, as its field states no Jacobian. The "
             "fields of ConservativeDrifter, SharpDrifter and LaplaceDrifter do."
         )
+
+
+class Field:
+    """What the fields of this module have in common before they have data."""
+
+    _bound: type
+
+    def bind(
+        self,
+        engine: Engine,
+        data: Floats,
+        log_weights: Floats | None = None,
+        n_samples: float | None = None,
+    ) -> BoundField:
+        """Field between a data set and any ensemble.
+
+        Parameters
+        ----------
+        engine : Engine
+            An engine of :mod:`skdrift.engines`.
+        data : ndarray of shape (n_data, n_features)
+            Rows that attract.
+        log_weights : ndarray of shape (n_data,), default=None
+            Log-weights of the data, exponentials summing to 1; None for equal ones.
+        n_samples : float, default=None
+            Number of samples that the rows stand for, on which only the softmax field
+            depends; None for `n_data`.
+
+        Returns
+        -------
+        BoundField
+            The velocity of every particle, ``on_particles(particles, bandwidth)``, of
+            points that are no particles, ``at(queries, particles, bandwidth)``, and of
+            points that stand for further particles,
+            ``of_tracers(queries, particles, bandwidth)``.
+        """
+        return self._bound(self, engine, data, log_weights, n_samples)

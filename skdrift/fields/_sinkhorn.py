@@ -11,123 +11,18 @@ from .._estimator import warn_user
 from ..engines._interface import equal_log_weights
 from ..kernels import Gaussian
 from ._kernel import displacement
-from ._protocol import BoundField, Terms
+from ._protocol import BoundField, Field, Terms
 
 if TYPE_CHECKING:
-    from .._typing import Floats
-    from ..engines import BoundSources, Engine, Reduction
-
-
-class SinkhornField:
-    """Field whose weights are transport plans: what it is, before it has data.
-
-    ``V(x_i) = RowNorm(P_xy) Y - RowNorm(P_xx) X``, where P_xy is the entropic optimal
-    plan between the particles and the data, P_xx that between the particles and
-    themselves, for the cost ``|x - y|^2 / 2`` at temperature ``h^2``. It is minus the
-    gradient of their Sinkhorn divergence with respect to ``x_i``, times the number of
-    particles, and the divergence vanishes only where the two distributions agree
-    (Turan and Ovsjanikov, arXiv:2603.09936; He et al., arXiv:2603.12366).
-
-    The plans are ``w_i w_j exp(u_i + v_j - |x_i - y_j|^2 / (2 h^2))``. A half-step of
-    Sinkhorn's algorithm, ``u = -log Z`` with log-weights ``log w + v``, and the
-    barycentric map are the reduction of the Gaussian mean shift: without a single
-    iteration the field is that mean shift. The potentials u and v, in units of the
-    temperature, carry over from one step of a flow to the next.
-
-    Parameters
-    ----------
-    tol : float, default=2e-4
-        Iterations end once the column marginal of a plan, whose rows are exact, is
-        this near to the weights, in total variation: half the sum of the absolute
-        differences, the share of mass that is in the wrong place.
-    max_iter : int, default=500
-        Largest number of iterations for one plan in one call.
-
-    Attributes
-    ----------
-    profiles : Profiles
-        Those of :func:`displacement` for the Gaussian.
-    leave_one_out : bool
-        False: the plan of the particles with themselves has a diagonal.
-
-    See Also
-    --------
-    DriftField : Fields of one kernel, the mean shift among them.
-
-    Examples
-    --------
-    Both particles are nearest to the row 1, but a plan has one of them go to 2:
-
-    >>> import numpy as np
-    >>> from skdrift.engines import NumpyEngine
-    >>> from skdrift.fields import DriftField, SinkhornField, displacement
-    >>> from skdrift.kernels import Gaussian
-    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[-2.0], [-1.0]])
-    >>> for field in (DriftField(displacement(Gaussian())), SinkhornField()):
-    ...     v = field.bind(NumpyEngine(), data).on_particles(particles, 0.3)
-    ...     print((particles + v).round(2).ravel())
-    [1. 1.]
-    [1. 2.]
-    """
-
-    leave_one_out = False
-    relative_cost = 7  # a few iterations each for two plans, as measured
-
-    def __init__(self, tol: float = 2e-4, max_iter: int = 500) -> None:
-        self.tol = tol
-        self.max_iter = max_iter
-        self.profiles = displacement(Gaussian())
-
-    def bind(
-        self,
-        engine: Engine,
-        data: Floats,
-        log_weights: Floats | None = None,
-        n_samples: float | None = None,
-    ) -> BoundSinkhornField:
-        """Field between a data set and any ensemble.
-
-        Parameters
-        ----------
-        engine : object
-            An engine of :mod:`skdrift.engines`.
-        data : ndarray of shape (n_data, n_features)
-            Data of all calls.
-        log_weights : ndarray of shape (n_data,), default=None
-            Log-weights of the data, exponentials summing to 1; None for equal ones.
-        n_samples : float, default=None
-            Ignored: plans depend on weights only.
-
-        Returns
-        -------
-        BoundField
-            Field in which further points, ``at``, move by the potentials of the
-            particles, and whose state are the potentials. The first call that does not
-            reach `tol` issues a ConvergenceWarning.
-        """
-        return BoundSinkhornField(self, engine, data, log_weights)
+    from ..engines import BoundSources, Reduction
 
 
 class Potentials(NamedTuple):
-    """Potentials of both plans, in units of the temperature, and where they belong.
+    """Potentials of both plans, in units of the temperature, at one bandwidth."""
 
-    Attributes
-    ----------
-    u : ndarray of shape (n_particles,)
-        Of the plan of the particles with themselves.
-    v : ndarray of shape (n_data,)
-        Of the plan with the data.
-    bandwidth : float
-        At which they were found.
-    """
-
-    u: np.ndarray
-    v: np.ndarray
+    u: np.ndarray  # of the plan of the particles with themselves
+    v: np.ndarray  # of the plan of the particles with the data
     bandwidth: float
-
-    def suit(self, x, h):
-        """Whether they may be those of a flow that is now at particles x."""
-        return len(self.u) == len(x) and h <= self.bandwidth
 
 
 class _Plan(NamedTuple):
@@ -141,13 +36,13 @@ class _Plan(NamedTuple):
 class BoundSinkhornField(BoundField):
     """Sinkhorn field that has its data."""
 
-    def __init__(self, field, engine, data, log_weights):
+    def __init__(self, field, engine, data, log_weights, n_samples):
         self.field = field
         self.engine = engine
         self.data = data
-        self.log_w = (
-            equal_log_weights(len(data)) if log_weights is None else log_weights
-        )
+        self.log_w = log_weights
+        if log_weights is None:
+            self.log_w = equal_log_weights(len(data))
         self.has_warned = False
 
     def advance(self, particles, bandwidth, state):
@@ -165,21 +60,19 @@ class BoundSinkhornField(BoundField):
 
     def advance_tracers(self, queries, particles, bandwidth, state):
         """Velocity of points, and the potentials for the next call."""
-        data, model, potentials = self._plans(particles, bandwidth, state)
-        terms = (
-            plan.sources.reduce(queries, self.field.profiles, bandwidth)
-            for plan in (data, model)
-        )
+        *plans, potentials = self._plans(particles, bandwidth, state)
+        profiles = self.field.profiles
+        terms = (plan.sources.reduce(queries, profiles, bandwidth) for plan in plans)
         return Terms(*terms).velocity, potentials
 
     def _plans(self, x, h, potentials):
         """Plans of the particles with the data and with themselves, and potentials.
 
-        Given potentials are a start for the iterations, unless the bandwidth has
-        grown or the ensemble is another one: then another flow begins.
+        The iterations start from given potentials, unless the bandwidth has grown or
+        the number of particles has changed: then another flow begins.
         """
         u, v = np.zeros(len(x)), np.zeros(len(self.data))
-        if potentials is not None and potentials.suit(x, h):
+        if potentials and len(potentials.u) == len(x) and h <= potentials.bandwidth:
             u, v = potentials.u, potentials.v
         v, data = self._iterate(self._data_sweep, v, x, h)
         u, model = self._iterate(self._model_sweep, u, x, h)
@@ -228,3 +121,67 @@ def _error(log_weights, log_excess):
     # No column holds more than the whole mass: rounding could say so, and overflow.
     log_excess = np.minimum(log_excess, -log_weights)
     return float(0.5 * np.exp(log_weights) @ np.abs(np.expm1(log_excess)))
+
+
+class SinkhornField(Field):
+    """Field whose weights are transport plans: what it is, before it has data.
+
+    ``V(x_i) = RowNorm(P_xy) Y - RowNorm(P_xx) X``, where P_xy is the entropic optimal
+    plan between the particles and the data, P_xx that between the particles and
+    themselves, for the cost ``|x - y|^2 / 2`` at temperature ``h^2``. It is minus the
+    gradient of their Sinkhorn divergence with respect to ``x_i``, times the number of
+    particles, and the divergence vanishes only where the two distributions agree
+    (Turan and Ovsjanikov, arXiv:2603.09936; He et al., arXiv:2603.12366).
+
+    The plans are ``w_i w_j exp(u_i + v_j - |x_i - y_j|^2 / (2 h^2))``. A half-step of
+    Sinkhorn's algorithm, ``u = -log Z`` with log-weights ``log w + v``, and the
+    barycentric map are the reduction of the Gaussian mean shift: without a single
+    iteration the field is that mean shift. The potentials u and v, in units of the
+    temperature, carry over from one step of a flow to the next. Points that are no
+    particles move by the potentials of the particles. The first call that does not
+    reach `tol` issues a ConvergenceWarning.
+
+    Parameters
+    ----------
+    tol : float, default=2e-4
+        Iterations end once the column marginal of a plan, whose rows are exact, is
+        this near to the weights, in total variation: half the sum of the absolute
+        differences, the share of mass that is in the wrong place.
+    max_iter : int, default=500
+        Largest number of iterations for one plan in one call.
+
+    Attributes
+    ----------
+    profiles : Profiles
+        Those of :func:`displacement` for the Gaussian.
+    leave_one_out : bool
+        False: the plan of the particles with themselves has a diagonal.
+
+    See Also
+    --------
+    DriftField : Fields of one kernel, the mean shift among them.
+
+    Examples
+    --------
+    Both particles are nearest to the row 1, but a plan has one of them go to 2:
+
+    >>> import numpy as np
+    >>> from skdrift.engines import NumpyEngine
+    >>> from skdrift.fields import DriftField, SinkhornField, displacement
+    >>> from skdrift.kernels import Gaussian
+    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[-2.0], [-1.0]])
+    >>> for field in (DriftField(displacement(Gaussian())), SinkhornField()):
+    ...     v = field.bind(NumpyEngine(), data).on_particles(particles, 0.3)
+    ...     print((particles + v).round(2).ravel())
+    [1. 1.]
+    [1. 2.]
+    """
+
+    leave_one_out = False
+    _bound = BoundSinkhornField
+    relative_cost = 7  # a few iterations each for two plans, as measured
+
+    def __init__(self, tol: float = 2e-4, max_iter: int = 500) -> None:
+        self.tol = tol
+        self.max_iter = max_iter
+        self.profiles = displacement(Gaussian())

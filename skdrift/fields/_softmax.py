@@ -2,109 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..kernels import Matern
 from ._kernel import displacement
-from ._protocol import BoundField, Terms
+from ._protocol import BoundField, Field, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .._typing import Floats
-    from ..engines import Engine
-
-
-class SoftmaxField:
-    """Field of the drifting algorithm as it was released.
-
-    Targets of a particle are the other particles and the data rows; it is deleted among
-    its own. Rows and columns of the Laplace kernel ``K_ij = exp(-|x_i - t_j| / h)`` are
-    normalised together, ``A_ij = K_ij / sqrt(r_i c_j)``, r its sums over all targets
-    and c those over the particles. With P and Q the sums of A over the data and over
-    the other particles, ``C+`` and ``C-`` its weighted means of the two,
-
-        ``V_i = P_i Q_i (C+_i - C-_i)``.
-
-    That is a difference of mean shifts to which targets contribute less the more
-    particles see them, times a gain. Sums are not means: the gain is about
-    ``M / (N + M)`` where N particles lie like M samples, its mean is at most
-    ``(N + M) / (4 N)``, and it vanishes for particles far from all targets. V does not
-    vanish exactly where particles and data are the same points, as a particle is
-    deleted on one side only, and is not antisymmetric in the two.
-
-    Fields of several bandwidths are divided by their root mean squares, over all
-    particles and coordinates, and added up. Such a sum has no unit and never decays,
-    whatever the particles do: with steps of any fixed size they would jitter for ever.
-    Here it is divided by the number of bandwidths and multiplied by the geometric mean
-    of the root mean squares. That changes the clock of the flow and not its paths,
-    makes the sum a displacement that decays with the fields, and leaves a single one
-    as it is.
-
-    Parameters
-    ----------
-    ratios : sequence of float, default=(1.0,)
-        Bandwidths, or temperatures, as multiples of the one that is asked for.
-
-    References
-    ----------
-    Deng et al., *Generative Modeling via Drifting*, arXiv:2602.04770, Algorithm 2,
-    and eq. 23-25 for several temperatures.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skdrift.engines import NumpyEngine
-    >>> from skdrift.fields import SoftmaxField
-    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[0.0], [0.5]])
-    >>> field = SoftmaxField().bind(NumpyEngine(), data)
-    >>> field.on_particles(particles, 1.0).round(3)
-    array([[0.369],
-           [0.737]])
-    """
-
-    profiles = displacement(Matern(nu=0.5))
-    leave_one_out = True
-
-    def __init__(self, ratios: Sequence[float] | Floats = (1.0,)) -> None:
-        self.ratios = ratios
-        self.relative_cost = 2.5 * len(ratios)
-
-    def bind(
-        self,
-        engine: Engine,
-        data: Floats,
-        log_weights: Floats | None = None,
-        n_samples: float | None = None,
-    ) -> BoundField:
-        """Field between a data set and any ensemble.
-
-        Parameters
-        ----------
-        engine : object
-            An engine of :mod:`skdrift.engines`.
-        data : ndarray of shape (n_data, n_features)
-            Rows that attract.
-        log_weights : ndarray of shape (n_data,), default=None
-            Log-weights of the data, exponentials summing to 1; None for equal ones.
-        n_samples : float, default=None
-            How many samples the rows stand for, which the sums of the algorithm
-            depend on: a row counts that many times its weight. None for `n_data`.
-
-        Returns
-        -------
-        object
-            Has ``on_particles(particles, bandwidth)``, the velocity of every particle,
-            and ``at(queries, particles, bandwidth)``, that of further points, both of
-            the shape of their first argument. A further point is a row of its own that
-            nobody else sees: all particles and data are its targets, its row sum is
-            over them, and column sums and root mean squares are those of the ensemble.
-            Points do not act on one another, and at a particle's own place the answer
-            differs by that particle being a target.
-        """
-        return _BoundSoftmaxField(self, engine, data, log_weights, n_samples)
 
 
 class _BoundSoftmaxField(BoundField):
@@ -120,10 +28,8 @@ class _BoundSoftmaxField(BoundField):
         self.data = engine.bind(data, self.log_counts)
 
     def on_particles(self, particles, bandwidth):
-        velocities = [
-            _Columns(self, particles, ratio * bandwidth).on_particles()
-            for ratio in self.ratios
-        ]
+        columns = [_Columns(self, particles, r * bandwidth) for r in self.ratios]
+        velocities = [c.on_particles() for c in columns]
         return _combined(velocities, velocities)
 
     def at(self, queries, particles, bandwidth):
@@ -137,13 +43,9 @@ class _BoundSoftmaxField(BoundField):
 class _Columns:
     """Column sums of an ensemble at one bandwidth, and what follows from them.
 
-    Attributes
-    ----------
-    log_seen : ndarray of shape (n_particles,)
-        Log sum over the other particles: of the row, and, as K is symmetric, of the
-        column of each particle.
-    model, data : objects
-        Particles and data, bound with their columns normalised.
+    `log_seen` has the log sum over the other particles: of the row of a particle and,
+    as K is symmetric, of its column. `model` and `data` are the particles and the data,
+    bound with their columns normalised.
     """
 
     def __init__(self, field, particles, bandwidth):
@@ -190,3 +92,66 @@ def _combined(velocities, of_ensemble):
 def _rms(velocity):
     """Root mean square over all rows and coordinates (eq. 25)."""
     return float(np.sqrt(np.mean(np.square(velocity, dtype=np.float64))))
+
+
+class SoftmaxField(Field):
+    """Field of the drifting algorithm as it was released.
+
+    Targets of a particle are the other particles and the data rows; it is deleted among
+    its own. Rows and columns of the Laplace kernel ``K_ij = exp(-|x_i - t_j| / h)`` are
+    normalised together, ``A_ij = K_ij / sqrt(r_i c_j)``, r its sums over all targets
+    and c those over the particles. With P and Q the sums of A over the data and over
+    the other particles, ``C+`` and ``C-`` its weighted means of the two,
+
+        ``V_i = P_i Q_i (C+_i - C-_i)``.
+
+    That is a difference of mean shifts to which targets contribute less the more
+    particles see them, times a gain. Sums are not means: the gain is about
+    ``M / (N + M)`` where N particles lie like M samples, its mean is at most
+    ``(N + M) / (4 N)``, and it vanishes for particles far from all targets. V does not
+    vanish exactly where particles and data are the same points, as a particle is
+    deleted on one side only, and is not antisymmetric in the two.
+
+    Fields of several bandwidths are divided by their root mean squares, over all
+    particles and coordinates, and added up. Such a sum has no unit and never decays,
+    whatever the particles do: with steps of any fixed size they would jitter for ever.
+    Here it is divided by the number of bandwidths and multiplied by the geometric mean
+    of the root mean squares. That changes the clock of the flow and not its paths,
+    makes the sum a displacement that decays with the fields, and leaves a single one
+    as it is.
+
+    The sums depend on the number of samples that the data rows stand for: a row counts
+    that many times its weight. A point that is no particle is a row of its own: its row
+    sum is over all particles and data, column sums and root mean squares are the ones
+    of the ensemble, and points do not act on one another. At the position of a particle
+    the result differs, because that particle is a target of the point.
+
+    Parameters
+    ----------
+    ratios : sequence of float, default=(1.0,)
+        Bandwidths, or temperatures, as multiples of the one that is asked for.
+
+    References
+    ----------
+    Deng et al., *Generative Modeling via Drifting*, arXiv:2602.04770, Algorithm 2,
+    and eq. 23-25 for several temperatures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdrift.engines import NumpyEngine
+    >>> from skdrift.fields import SoftmaxField
+    >>> data, particles = np.array([[1.0], [2.0]]), np.array([[0.0], [0.5]])
+    >>> field = SoftmaxField().bind(NumpyEngine(), data)
+    >>> field.on_particles(particles, 1.0).round(3)
+    array([[0.369],
+           [0.737]])
+    """
+
+    profiles = displacement(Matern(nu=0.5))
+    leave_one_out = True
+    _bound = _BoundSoftmaxField
+
+    def __init__(self, ratios: Sequence[float] | Floats = (1.0,)) -> None:
+        self.ratios = ratios
+        self.relative_cost = 2.5 * len(ratios)

@@ -33,9 +33,8 @@ class Flow(NamedTuple):
     trajectory : tuple of n_steps ndarrays of shape (n_particles, n_features)
         Positions before every step.
     history : dict of ndarray of shape (n_steps + 1,)
-        ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and
-        ``"step_size"`` at every evaluation; no step follows the last one, whose
-        step size is 0.
+        ``"bandwidth"``, ``"residual_velocity"`` (root mean square) and ``"step_size"``
+        at every evaluation; no step follows the last one, whose step size is 0.
     stopped_by : str
         What ended the loop: ``"tol"``, ``"max_iter"`` or the name of a hazard.
     """
@@ -104,30 +103,18 @@ def drift(
     hazards: Hazards | None = None,
     report: Report | None = None,
 ) -> Flow:
-    """:func:`evolve` along a velocity with a state, which each call hands to the next.
+    """:func:`evolve` along ``advance(particles, bandwidth, state)``.
 
-    Parameters other than `advance` are as for :func:`evolve`.
-
-    Parameters
-    ----------
-    advance : callable
-        ``advance(particles, bandwidth, state)``, velocity and next state; the first
-        state is None.
+    It returns the velocity and the state for the next step; the first state is None.
     """
 
     def size_of_step(t, x, h):
         return step_at(step_size, x, h)
 
     path: list[_Evaluation] = []
+    rest, hazards = Rest(bandwidths, tol), hazards or {}
     x, stopped_by, _ = _euler(
-        start,
-        advance,
-        bandwidths,
-        size_of_step,
-        hazards or {},
-        Rest(bandwidths, tol),
-        report,
-        path,
+        start, advance, bandwidths, size_of_step, hazards, rest, report, path
     )
     history = {
         "bandwidth": bandwidths[: len(path)].copy(),
@@ -144,46 +131,22 @@ def follow(
     hazards: Hazards,
     report: Report | None = None,
 ) -> tuple[Floats, str, int]:
-    """Take given steps, whatever the residual velocity.
+    """Take given steps (bandwidth, step size), whatever the residual velocity.
 
-    Parameters
-    ----------
-    start : ndarray of shape (n_particles, n_features)
-        Initial positions.
-    advance : callable
-        See :func:`drift`.
-    steps : sequence of (bandwidth, step_size)
-        Steps in order.
-    hazards : dict of str to callable
-        See :func:`evolve`.
-    report : callable, default=None
-        See :func:`evolve`.
-
-    Returns
-    -------
-    particles : ndarray of shape (n_particles, n_features)
-        After the last step, or before the one that led into a hazard.
-    stopped_by : str
-        Name of the hazard; empty if all steps were taken.
-    last : int
-        Step that led into the hazard.
-
-    Raises
-    ------
-    FloatingPointError
-        If a velocity is not finite.
+    Returns the particles after the last step, or before the one that led into a hazard,
+    the name of the hazard, or an empty string, and the index of that step. Other
+    parameters are as for :func:`drift`.
     """
     bandwidths, sizes = zip(*steps, strict=True) if steps else ((), ())
-    return _euler(
-        start,
-        advance,
-        bandwidths,
-        lambda t, x, h: sizes[t],
-        hazards,
-        lambda *_: "",
-        report,
-        deque(maxlen=1),
-    )
+
+    def size_of_step(t, x, h):
+        return sizes[t]
+
+    def rest(*_):
+        return ""
+
+    path: deque = deque(maxlen=1)
+    return _euler(start, advance, bandwidths, size_of_step, hazards, rest, report, path)
 
 
 def step_at(step_size, particles, bandwidth):
@@ -215,9 +178,8 @@ def _euler(
         v, state = advance(x, h, state)
         residual = root_mean_square(v)
         if not np.isfinite(residual):
-            raise FloatingPointError(
-                f"The velocity is not finite at step {t}. {CALMER}"
-            )
+            what = f"The velocity is not finite at step {t}."
+            raise FloatingPointError(f"{what} {CALMER}")
         if report is not None:
             report(t, h, residual)
         stopped_by = rest(t, h, residual, reached)

@@ -12,6 +12,7 @@ a density is carried along by ``log p(T(z)) = log p(z) - log |det(I + eta grad V
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,8 +20,6 @@ from sklearn import get_config
 from sklearn.utils import gen_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from .._typing import Floats
     from ..fields._protocol import BoundField
 
@@ -37,20 +36,11 @@ _MATRICES = 8
 
 
 class Step(NamedTuple):
-    """One Euler step of the ensemble.
-
-    Attributes
-    ----------
-    bandwidth : float
-    size : float
-        Fraction of the velocity that is taken.
-    particles : ndarray of shape (n_particles, n_features)
-        Positions before the step.
-    """
+    """One Euler step of the ensemble."""
 
     bandwidth: float
-    size: float
-    particles: np.ndarray
+    size: float  # fraction of the velocity
+    particles: np.ndarray  # before the step, shape (n_particles, n_features)
 
 
 class Origin(NamedTuple):
@@ -76,21 +66,7 @@ class Origin(NamedTuple):
 
 
 def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
-    """Carry tracers through a flow.
-
-    Parameters
-    ----------
-    z : ndarray of shape (n_tracers, n_features)
-        Positions before the first step.
-    field : BoundField
-    steps : iterable of Step
-        First to last.
-
-    Returns
-    -------
-    ndarray of shape (n_tracers, n_features)
-        Positions after the last step.
-    """
+    """Carry tracers through all steps of a flow, shape (n_tracers, n_features)."""
     state = None
     for h, size, particles in steps:
         v, state = field.advance_tracers(z, particles, h, state)
@@ -99,41 +75,21 @@ def carry(z: Floats, field: BoundField, steps: Iterable[Step]) -> Floats:
 
 
 def carry_back(z: Floats, field: BoundField, steps: Sequence[Step]) -> Origin:
-    """Find where tracers come from, step by step by Newton's method.
+    """Find where tracers were before all steps of a flow, by Newton's method.
 
-    Parameters
-    ----------
-    z : ndarray of shape (n_tracers, n_features)
-        Positions after the last step.
-    field : BoundField
-    steps : sequence of Step
-        First to last.
-
-    Returns
-    -------
-    Origin
-        Where each tracer started, and whether it did.
-
-    Raises
-    ------
-    TypeError
-        If the field states no Jacobian.
+    A field without Jacobian raises TypeError.
     """
     n, d = z.shape
     budget = get_config()["working_memory"] * 2**20
     batch = int(np.clip(budget // (8 * _MATRICES * d * d), 1, max(n, 1)))
-    origin = Origin(
-        z.astype(np.float64), np.zeros(n), np.ones(n, dtype=bool), np.zeros(n, bool)
-    )
+    origin = Origin(z.astype(float), np.zeros(n), np.ones(n, bool), np.zeros(n, bool))
     for part in gen_batches(n, batch):
         for step in reversed(steps):
-            rows, log_det, is_found, is_folded = _step_back(
-                origin.rows[part], field, step
-            )
-            origin.rows[part] = rows
-            origin.log_det[part] += log_det
-            origin.is_found[part] &= is_found
-            origin.is_folded[part] |= is_folded
+            found = _step_back(origin.rows[part], field, step)
+            origin.rows[part] = found.rows
+            origin.log_det[part] += found.log_det
+            origin.is_found[part] &= found.is_found
+            origin.is_folded[part] |= found.is_folded
     return origin
 
 

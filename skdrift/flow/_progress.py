@@ -27,43 +27,29 @@ class _NoContext:
         return False
 
 
-class StepPrinter:
-    """Prints every step, and the seconds since the one before.
+def step_printer(estimator, what=""):
+    """Printer of every step, and the seconds since the one before, if verbose."""
+    if not estimator.verbose:
+        return None
+    last = perf_counter()
 
-    Parameters
-    ----------
-    prefix : str
-        Beginning of every line.
-    """
-
-    def __init__(self, prefix):
-        self._prefix = prefix
-        self._last = perf_counter()
-
-    def __call__(self, step, bandwidth, residual):
+    def report(step, bandwidth, residual):
+        nonlocal last
         now = perf_counter()
         print(
-            f"{self._prefix} step {step}, bandwidth {bandwidth:.4g}, residual velocity "
-            f"{residual / bandwidth:.3g} bandwidths, {now - self._last:.2g} s"
+            f"[{type(estimator).__name__}]{what} step {step}, bandwidth {bandwidth:.4g}"
+            f", residual velocity {residual / bandwidth:.3g} bandwidths, "
+            f"{now - last:.2g} s"
         )
-        self._last = now
+        last = now
 
-
-def step_printer(estimator, what=""):
-    """Printer of the steps of a verbose estimator, or None."""
-    prefix = f"[{type(estimator).__name__}]{what}"
-    return StepPrinter(prefix) if estimator.verbose else None
+    return report
 
 
 class FitProgress:
     """Reports of one fit: a task, its flows, and their steps.
 
-    Parameters
-    ----------
-    estimator : object
-        The estimator that is fitted; verbose or not.
-    new_context : callable
-        ``new_context(max_subtasks=n)``, the callback context of the fit.
+    ``new_context(max_subtasks=n)`` returns the callback context of the fit.
     """
 
     def __init__(self, estimator, new_context):

@@ -74,33 +74,12 @@ def schedule_of(
 ) -> Floats:
     """Schedule that the parameter of an estimator stands for, in internal units.
 
-    Parameters
-    ----------
-    annealing : int or array-like
-        Number of steps, or multiples of the final bandwidth.
-    bandwidth : float
-        Final bandwidth.
-    start : Start
-        Says at which bandwidth a given number of steps begins.
-    max_iter : int
-        Total number of steps.
-
-    Returns
-    -------
-    ndarray of shape (max_iter + 1,)
-
-    Raises
-    ------
-    ValueError
-        If the multiples are not positive numbers.
+    The parameter is the number of steps, from the bandwidth at which the start begins,
+    or multiples of the final bandwidth.
     """
     if isinstance(annealing, Integral):
         initial = start.anneals_from(bandwidth)
         return annealing_schedule(initial, bandwidth, annealing, max_iter)
-    return given_schedule(bandwidth * _multiples(annealing), bandwidth, max_iter)
-
-
-def _multiples(annealing):
     try:
         multiples = np.asarray(annealing, dtype=np.float64)
     except (TypeError, ValueError):
@@ -110,4 +89,4 @@ def _multiples(annealing):
             "The 'annealing' parameter must be a number of steps or a 1-D array of "
             f"positive multiples of the final bandwidth; got {annealing!r}."
         )
-    return multiples
+    return given_schedule(bandwidth * multiples, bandwidth, max_iter)

@@ -15,22 +15,9 @@ _SCORE_BANDWIDTHS = (1, 2, 4, 8)
 def residual_score(z, particles, rows, engine):
     """Minus the residual velocity of samples towards particles, relative to the data.
 
-    See :meth:`skdrift.ConservativeDrifter.score` for what it means.
-
-    Parameters
-    ----------
-    z : ndarray of shape (n_samples, n_features)
-        Rows that were not fitted, in the internal units of `rows`.
-    particles : ndarray of shape (n_particles, n_features)
-        The ensemble that is judged.
-    rows : WeightedRows
-        What the ensemble was fitted to.
-    engine : str
-        Name of an engine, or ``"auto"``.
-
-    Returns
-    -------
-    float
+    See :meth:`skdrift.ConservativeDrifter.score`. The samples z, in the internal units
+    of `rows`, were not fitted; the particles are the ensemble that is judged, which was
+    fitted to `rows`.
     """
     std = np.where(rows.std > 0, rows.std, 1).astype(z.dtype)
     h = rows.bandwidth(conservative_rate) / rows.mean_std
@@ -48,7 +35,6 @@ def _residuals(z, data, log_weight, h, engine):
     field = DriftField(profiles, leave_one_out=True).bind(
         get_engine(engine, work), data, log_weight
     )
-    residuals = [
-        root_mean_square(field.on_particles(z, c * h)) for c in _SCORE_BANDWIDTHS
-    ]
+    velocities = (field.on_particles(z, c * h) for c in _SCORE_BANDWIDTHS)
+    residuals = [root_mean_square(v) for v in velocities]
     return np.maximum(residuals, h * np.finfo(z.dtype).eps)  # never 0 / 0

@@ -5,13 +5,12 @@ A *hazard* is a test of the particles by name; a step that leads into one is tak
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._data._rows import WeightedRows
     from .._typing import Floats
 
@@ -56,12 +55,7 @@ def runs_away(rows: WeightedRows, start: Floats) -> Callable[[Floats], bool]:
 class Rest:
     """Whether a flow ends at an evaluation of the field, and why.
 
-    Parameters
-    ----------
-    bandwidths : ndarray of shape (n_steps + 1,)
-        Schedule.
-    tol : float
-        Residual velocity at which particles rest, in bandwidths.
+    Particles rest at a residual velocity of `tol` bandwidths.
     """
 
     def __init__(self, bandwidths: Floats, tol: float) -> None:

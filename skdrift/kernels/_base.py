@@ -9,9 +9,7 @@ from scipy.special import gammaln, hyp0f1, logsumexp
 from sklearn.base import BaseEstimator
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Array, Floats
+    from .._typing import Array, ArrayLike, Floats
 
 LOG2_E = 1.4426950408889634
 
@@ -43,20 +41,10 @@ class CompiledForm(NamedTuple):
     * ``u = sqrt(scale d2)`` and ``t = -rate u`` ("matern"),
     * ``u = 1 + scale d2`` and ``t = -rate log2(u)`` ("rational").
 
-    The pull is the same ("same"), or has another polynomial in place of P
-    ("polynomial"), or is the profile times a factor over u ("reciprocal").
-
-    Attributes
-    ----------
-    family : {"gaussian", "matern", "rational"}
-    scale : float
-    rate : float
-    normalizer : tuple of float
-        Coefficients of P, highest power first.
-    pull_kind : {"same", "polynomial", "reciprocal"}
-    pull : tuple of float
-        Coefficients of the polynomial, or the factor.
-    log_amplitude : float
+    The `normalizer` are the coefficients of P, highest power first. The pull is the
+    same ("same"), or has another polynomial in place of P ("polynomial"), or is the
+    profile times a factor over u ("reciprocal"); `pull` has the coefficients of that
+    polynomial, or the factor.
     """
 
     family: Literal["gaussian", "matern", "rational"]

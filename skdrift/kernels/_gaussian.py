@@ -10,9 +10,7 @@ import numpy as np
 from ._base import LOG2_E, CompiledForm, Kernel
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Array, Floats
+    from .._typing import Array, ArrayLike, Floats
 
 
 class Gaussian(Kernel):

@@ -12,9 +12,7 @@ from scipy.special import gammaln, logsumexp
 from ._base import LOG2_E, CompiledForm, Kernel, log_sphere_area, with_length
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Array, Floats
+    from .._typing import Array, ArrayLike, Floats
 
 
 class Matern(Kernel):

@@ -12,9 +12,7 @@ from scipy.special import gammaln, kve
 from ._base import CompiledForm, Kernel
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Array, Floats
+    from .._typing import Array, ArrayLike, Floats
 
 
 class RationalQuadratic(Kernel):
@@ -42,9 +40,8 @@ class RationalQuadratic(Kernel):
     def log_profile(self, r2: Array) -> Array:
         """Log profile ``-alpha log(1 + r^2/(2 alpha))``."""
         self._check_alpha()
-        return (
-            -self._power() * np.log1p(r2 / (2.0 * self.alpha)) + self._log_amplitude()
-        )
+        log_ratio = -self._power() * np.log1p(r2 / (2.0 * self.alpha))
+        return log_ratio + self._log_amplitude()
 
     def slope_ratio(self, r2: Array) -> Array:
         """Ratio ``1 / (1 + r^2/(2 alpha))``; see :meth:`Kernel.slope_ratio`."""

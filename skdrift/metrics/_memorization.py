@@ -13,7 +13,7 @@ from ._docs import SHARED
 from ._samples import check_samples, nearest_distances
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from .._typing import ArrayLike
 
 
 @documented(SHARED)
@@ -110,9 +110,7 @@ def memorization_auc(
     1.0
     """
     generated, test, train = check_samples(generated=generated, test=test, train=train)
-    return auc_of_distances(
-        nearest_distances(generated, train), nearest_distances(test, train)
-    )
+    return auc_of_distances(*(nearest_distances(X, train) for X in (generated, test)))
 
 
 @documented(SHARED)
@@ -171,10 +169,7 @@ def near_copy_share(
 
 def median_record_distances(generated, test, train):
     """Median distances of generated and test samples to the closest training sample."""
-    return (
-        float(np.median(nearest_distances(generated, train))),
-        float(np.median(nearest_distances(test, train))),
-    )
+    return [float(np.median(nearest_distances(X, train))) for X in (generated, test)]
 
 
 def auc_of_distances(drawn, fresh):

@@ -13,7 +13,7 @@ from ._docs import SHARED
 from ._samples import check_samples, distance_tiles, nearest_distances
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from .._typing import ArrayLike
 
 
 @documented(SHARED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +24,7 @@ from ._two_sample import (
 from ._utility import train_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike
-
-    from .._typing import Seed
+    from .._typing import ArrayLike, Seed
 
 # The exact distance takes cubic time, for every draw and for fresh data.
 _MAX_TRANSPORT_ROWS = 1000

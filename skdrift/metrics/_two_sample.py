@@ -18,9 +18,7 @@ from ._docs import SHARED
 from ._samples import check_samples, distance_tiles
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from .._typing import Estimator, Seed
+    from .._typing import ArrayLike, Estimator, Seed
 
 # Widths of the default kernels over the median distance. A single width at the median
 # is most sensitive to location, and almost insensitive to correlation and scale.
@@ -126,9 +124,8 @@ def maximum_mean_discrepancy(
     >>> round(maximum_mean_discrepancy(X + 1, Y), 3)
     0.13
     """
-    X, Y = check_samples(
-        generated=generated, reference=reference, min_rows=2 if unbiased else 1
-    )
+    least = 2 if unbiased else 1
+    X, Y = check_samples(generated=generated, reference=reference, min_rows=least)
     bandwidths = _check_bandwidth(bandwidth, Y)
     cross = _mean_kernel(X, Y, bandwidths)
     own = [_mean_kernel(sample, sample, bandwidths) for sample in (X, Y)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +19,6 @@ from .._data._frames import Arrays, library_of
 from ._samples import check_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._typing import Estimator, Seed, Table
 
 # A numeric target with at most this many values is treated as classes.
@@ -164,9 +163,7 @@ def _tables(samples, target):
                 f"{[column.name for column in read]}, 'train' has {names}."
             )
     j = _place(target, names)
-    return {
-        name: _table(library, X, columns[name], j, name) for name, X in samples.items()
-    }
+    return {key: _table(library, X, columns[key], j, key) for key, X in samples.items()}
 
 
 def _place(target, names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +11,11 @@ from .._docstrings import documented
 from ._common import DATA, DRAWN, OTHER, SHARED, check_drifter, new_axes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats
+    from .._typing import Axes, Estimator, Floats, Self
 
 
 @documented(SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvergenceDisplay:
     """Convergence of a fit: residual velocity and bandwidth against the step.
 
@@ -55,18 +54,10 @@ class ConvergenceDisplay:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        residual_velocity: Floats,
-        bandwidth: Floats,
-        tol: float,
-        stopped_by: str,
-    ) -> None:
-        self.residual_velocity = residual_velocity
-        self.bandwidth = bandwidth
-        self.tol = tol
-        self.stopped_by = stopped_by
+    residual_velocity: Floats
+    bandwidth: Floats
+    tol: float
+    stopped_by: str
 
     @classmethod
     @documented(SHARED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,7 @@ from ..metrics._samples import check_samples, nearest_distances
 from ._common import DATA_FILL, DRAWN, SHARED, draw_for, is_mixed, new_axes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Seed, Table
+    from .._typing import Axes, Estimator, Floats, Seed, Self, Table
 
 _SHARED = SHARED | {
     "train": """
@@ -39,6 +37,7 @@ _SHARED = SHARED | {
 
 
 @documented(_SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class MemorizationDisplay:
     """Distances to the closest training sample, of generated and of new samples.
 
@@ -87,16 +86,9 @@ class MemorizationDisplay:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        generated_distance: Floats,
-        reference_distance: Floats,
-        reference_name: str,
-    ) -> None:
-        self.generated_distance = generated_distance
-        self.reference_distance = reference_distance
-        self.reference_name = reference_name
+    generated_distance: Floats
+    reference_distance: Floats
+    reference_name: str
 
     @property
     def auc(self) -> float:

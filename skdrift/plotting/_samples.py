@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +26,7 @@ from ._common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Seed, Table
+    from .._typing import Axes, Estimator, Floats, Seed, Self, Table
 
 _SHARED = SHARED | {
     "features": """
@@ -43,6 +40,7 @@ _SHARED = SHARED | {
 }
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SampleDisplay:
     """Generated samples and data: histograms, a scatter plot, or a pair plot.
 
@@ -87,12 +85,9 @@ class SampleDisplay:
     (3, 3)
     """
 
-    def __init__(
-        self, *, generated: Floats, reference: Floats, feature_names: Sequence[str]
-    ) -> None:
-        self.generated = generated
-        self.reference = reference
-        self.feature_names = feature_names
+    generated: Floats
+    reference: Floats
+    feature_names: Sequence[str]
 
     @classmethod
     @documented(_SHARED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +25,11 @@ from ._common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Seed, Table
+    from .._typing import Axes, Estimator, Floats, Seed, Self, Table
 
 
 @documented(SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class TrajectoryDisplay:
     """Paths of particles from start to end, in two columns.
 
@@ -72,12 +70,9 @@ class TrajectoryDisplay:
     50
     """
 
-    def __init__(
-        self, *, trajectory: Floats, X: Floats | None, feature_names: Sequence[str]
-    ) -> None:
-        self.trajectory = trajectory
-        self.X = X
-        self.feature_names = feature_names
+    trajectory: Floats
+    X: Floats | None
+    feature_names: Sequence[str]
 
     @classmethod
     @documented(SHARED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,16 +26,11 @@ from ._common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from numpy.typing import ArrayLike
-    from typing_extensions import Self
-
-    from .._typing import Estimator, Floats, Table
+    from .._typing import ArrayLike, Axes, Estimator, Floats, Self, Table
 
 
 @documented(SHARED)
+@dataclass(kw_only=True, eq=False, repr=False)
 class VelocityFieldDisplay:
     """Final velocity field in the plane of two columns.
 
@@ -89,24 +86,13 @@ class VelocityFieldDisplay:
     (73, 73, 2)
     """
 
-    def __init__(
-        self,
-        *,
-        grid: tuple[Floats, Floats],
-        velocity: Floats,
-        background: Floats,
-        background_name: Literal["potential", "speed"],
-        X: Floats,
-        particles: Floats,
-        feature_names: Sequence[str],
-    ) -> None:
-        self.grid = grid
-        self.velocity = velocity
-        self.background = background
-        self.background_name = background_name
-        self.X = X
-        self.particles = particles
-        self.feature_names = feature_names
+    grid: tuple[Floats, Floats]
+    velocity: Floats
+    background: Floats
+    background_name: Literal["potential", "speed"]
+    X: Floats
+    particles: Floats
+    feature_names: Sequence[str]
 
     @classmethod
     @documented(SHARED)

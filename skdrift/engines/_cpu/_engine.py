@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._interface import BoundSources, Engine, Reduction
+from .._interface import BoundSources, Engine, Reduction, Work
 from .._numpy import NumpyEngine
 from . import _loops
 from ._loops import ABSENT, GROUP, LOG2_E, in_threads
@@ -21,7 +21,6 @@ from ._profiles import compile_profiles
 
 if TYPE_CHECKING:
     from ..._typing import Floats
-    from .._interface import Work
 
 # Pairs, summed over steps, from which compiled code repays its compilation, which
 # needs the time of about as many pairs by NumPy on two cores.

@@ -177,17 +177,7 @@ def _user_pull(e, kernel, pull, u):
 
 
 @_jit()
-def _weigh(
-    r2,
-    log_w,
-    shift,
-    profiles,
-    user_log_profile,
-    user_pull,
-    user_kernel,
-    t,
-    u,
-):
+def _weigh(r2, log_w, shift, profiles, user_log_profile, user_pull, user_kernel, t, u):
     """Turn squared distances into the weights of the pull, in place.
 
     Returns the new shift of the log domain and the sum of the normaliser.

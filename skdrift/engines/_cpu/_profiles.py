@@ -26,16 +26,10 @@ _PULLS = {"same": SAME, "polynomial": POLYNOMIAL, "reciprocal": RECIPROCAL}
 class CompiledProfiles(NamedTuple):
     """Two profiles as numbers for the compiled code.
 
-    The normaliser is ``P(u) 2^t``, with an exponent t that is at most the
-    source's log2-weight. The shift of the log domain applies to 2^t alone: at any
-    distance that matters the polynomial P is far from an overflow.
-
-    Attributes
-    ----------
-    form : CompiledForm
-        Of a kernel of the library, or of the family "user".
-    user : tuple
-        Compiled log-profile and slope ratio of a user's kernel, and its parameters.
+    The normaliser is ``P(u) 2^t``, with an exponent t that is at most the log2-weight
+    of the source. The shift of the log domain applies to 2^t alone: at any distance
+    that matters the polynomial P is far from an overflow. For a user's kernel, of the
+    family "user", there are its compiled log-profile and slope ratio, and parameters.
     """
 
     form: CompiledForm

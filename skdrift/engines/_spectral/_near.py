@@ -15,13 +15,7 @@ _NO_POLYNOMIALS = np.empty(0), np.empty(0)
 
 
 class NearSources:
-    """Sources in tiles of close neighbours, so that whole tiles can be left out.
-
-    Parameters
-    ----------
-    sources : ndarray of shape (n_sources, n_features), float64
-    weights : ndarray of shape (n_sources,)
-    """
+    """Sources in float64 in tiles of close neighbours: whole tiles can be left out."""
 
     def __init__(self, sources, weights):
         order = _tiles(sources, _TILE_SOURCES)
@@ -36,20 +30,9 @@ class NearSources:
     def sums(self, queries, compiled, radius, far=_NO_POLYNOMIALS):
         """``sum_j w_j n(r_j)`` and ``sum_j w_j a(r_j) (y_j - x)`` within a radius.
 
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, n_features), float64
-        compiled : CompiledProfiles
-        radius : float
-            In the units of the sources.
-        far : pair of ndarrays, default=empty
-            Coefficients, highest first, of polynomials to subtract from the profiles
-            within the radius. Their variable is ``2 |x - y|^2 / radius^2 - 1``.
-
-        Returns
-        -------
-        z : ndarray of shape (n_queries,)
-        pulled : ndarray of shape (n_queries, n_features)
+        For queries in float64 and compiled profiles. `far` are coefficients, highest
+        first, of two polynomials to subtract from the profiles within the radius, in
+        the variable ``2 |x - y|^2 / radius^2 - 1``.
         """
         _loops.compile_all()
         n, d = queries.shape

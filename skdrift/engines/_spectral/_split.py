@@ -59,18 +59,8 @@ def is_smooth(profiles):
 def splits(profiles, d, error):
     """Ways to split, from no neighbours (if the kernel is smooth) to nothing else.
 
-    Parameters
-    ----------
-    profiles : Profiles
-        Of a kernel that is a mixture of Gaussians.
-    d : int
-        Number of columns.
-    error : float
-        Largest error of the profiles, relative to the peak of the normaliser.
-
-    Returns
-    -------
-    list of Split
+    For a kernel that is a mixture of Gaussians, in d columns, up to an error of the
+    profiles relative to the peak of the normaliser.
     """
     kernel = profiles.kernel
     key = type(kernel), repr(kernel), profiles.pull
@@ -92,16 +82,8 @@ def _splits(key, hidden, d, error):
     (profiles,) = hidden
     kernel, potential = profiles.kernel, profiles.potential
     least = [1.0] if is_smooth(profiles) else 4.0 ** np.arange(-10, 3)
-    found = [
-        _split(
-            profiles,
-            kernel.gaussian_mixture(t),
-            potential.gaussian_mixture(t),
-            d,
-            error,
-        )
-        for t in least
-    ]
+    mixtures = [[k.gaussian_mixture(t) for k in (kernel, potential)] for t in least]
+    found = [_split(profiles, *mixture, d, error) for mixture in mixtures]
     return [*found, all_near(profiles, error)]
 
 
@@ -166,9 +148,8 @@ def _cutoff(mixture, d, allowed):
     """Frequency beyond which neither the sum nor its gradient has anything left."""
     t, weight = mixture
     u = _FREQUENCIES
-    spectrum = np.exp(-np.multiply.outer(u**2, t)) @ (
-        weight * (4 * np.pi * t) ** (d / 2)
-    )
+    peaks = weight * (4 * np.pi * t) ** (d / 2)
+    spectrum = np.exp(-np.multiply.outer(u**2, t)) @ peaks
     shell = spectrum * (1 + u) * u**d  # u^(d-1) du = u^d dlog(u); a gradient has one u
     area = 2 * np.pi ** (d / 2) / math.gamma(d / 2) / (2 * np.pi) ** d
     tail = np.cumsum(shell[::-1])[::-1] * area * math.log(u[1] / u[0])
@@ -177,9 +158,11 @@ def _cutoff(mixture, d, allowed):
 
 def _polynomial(function, radius, allowed):
     """Coefficients of a function of r^2 on [0, radius^2], highest power first."""
-    series = chebyshev.chebinterpolate(
-        lambda v: function(0.5 * radius**2 * (v + 1)), _MAX_DEGREE
-    )
+
+    def scaled(v):
+        return function(0.5 * radius**2 * (v + 1))
+
+    series = chebyshev.chebinterpolate(scaled, _MAX_DEGREE)
     # Terms that are rounding errors would be multiplied in the change of basis.
     rounding = 2e-15 * abs(series).max()
     degree = np.flatnonzero(abs(series) > max(allowed, rounding))[-1]
