@@ -37,7 +37,9 @@ def test_the_new_rows_are_draws_from_a_drifter_of_their_class():
     for label, n in sampler.sampling_strategy_.items():
         drifter = sampler.drifters_[label]
         new = X_resampled[len(X) :][y_resampled[len(X) :] == label]
-        assert_array_equal(new, drifter.sample(n))
+        drawn = {tuple(row) for row in drifter.sample((Y == label).sum()).tolist()}
+        assert {tuple(row) for row in new.tolist()} <= drawn
+        assert len(np.unique(new, axis=0)) == n
         refitted = ConservativeDrifter(random_state=drifter.random_state)
         refitted.fit(X[Y == label])
         assert_array_equal(refitted.particles_, drifter.particles_)
@@ -80,7 +82,9 @@ def test_sampling_strategies(strategy, y, counts):
         ({0: 58}, Y, "asks for 58 samples of class 0, which has 59"),
         ({0: 60.5}, Y, "asks for 60.5 samples of class 0"),
         ({7: 60}, Y, "class 7, which is not in 'y'"),
-        ("all", Y, "'sampling_strategy' parameter"),
+        ("majority", Y, "'sampling_strategy' parameter"),
+        (["minority"], Y, "'sampling_strategy' parameter"),
+        (lambda y: {7: 60}, Y, "class 7, which is not in 'y'"),
         (1.5, Y == 2, "'sampling_strategy' parameter"),
         ("auto", np.zeros(len(Y)), "one class"),
         ("auto", X[:, 0], "Unknown label type: continuous"),
