@@ -101,7 +101,7 @@ def _checked(spec, name):
             f"got {spec!r}."
         )
     for key, is_valid, form in (
-        ("bounds", _is_bounds, "a pair of numbers (low, high) with low < high, or None"),
+        ("bounds", _is_bounds, "a pair (low, high) of numbers or None, low < high"),
         ("grid", _is_grid, "a positive step, 'auto' or None"),
         ("atoms", _is_numbers, "a list of finite numbers"),
     ):

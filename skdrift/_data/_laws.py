@@ -21,8 +21,9 @@ _NEIGHBORS = 5
 _LEFT_SHARE, _LARGEST_FILL = 0.02, 0.1
 # Samples in a tail that tell its shape: at least this many, or the square root.
 _FEWEST_IN_TAIL = 10
-# Below this index of generalised Pareto tails the density does not vanish at the end.
-_SHORT_TAIL = -0.5
+# Well below the index -1/2 of generalised Pareto tails, the density does not vanish at
+# the end; -1 is that of a uniform density.
+_SHORT_TAIL = -0.75
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -74,7 +75,7 @@ class ColumnLaw:
 
 
 def _words_of_atoms(atoms, shares):
-    if len(atoms) == 1 and shares[0] == 1:
+    if len(atoms) == 1 and shares[0] > 1 - 1e-9:
         return f"constant {atoms[0]:.6g}"
     shown = [
         f"{atom:.6g} ({share:.1%})"
@@ -106,6 +107,7 @@ class _Values:
         self.counts = (
             np.bincount(place, count) if is_integral else np.bincount(place)
         ).astype(float)
+        self.occurrences = np.bincount(place, count)
         self.precision = float(np.finfo(column.dtype).eps)
         self.values = self.values.astype(np.float64)
         self.n = self.counts.sum()
@@ -114,9 +116,8 @@ class _Values:
         """The same with some of the values only."""
         part = object.__new__(_Values)
         part.precision, part.n = self.precision, self.n
-        part.values, part.shares, part.counts = (
-            a[kept] for a in (self.values, self.shares, self.counts)
-        )
+        for name in ("values", "shares", "counts", "occurrences"):
+            setattr(part, name, getattr(self, name)[kept])
         return part
 
 
@@ -155,9 +156,7 @@ def law_of(name, column, weight, count, given):
     if not len(rest.values) or (learns and _is_discrete(sample, rest)):
         return _discrete(name, sample)
     atoms = sample.only(is_atom)
-    return ColumnLaw(
-        name, "continuous", atoms.values, atoms.shares, low, high, grid
-    )
+    return ColumnLaw(name, "continuous", atoms.values, atoms.shares, low, high, grid)
 
 
 def _discrete(name, sample):
@@ -169,8 +168,8 @@ def _is_discrete(sample, rest):
     """Whether values repeat, and not only those of some atoms."""
     if sample.n < OCCURRENCES * len(sample.values):
         return False
-    k = len(rest.values)
-    if k < 2 or rest.counts.sum() < _LEFT_SHARE * sample.n:
+    k, n_rest = len(rest.values), rest.counts.sum()
+    if k < 2 or n_rest < _LEFT_SHARE * sample.n or n_rest >= OCCURRENCES * k:
         return True
     grid = grid_of(rest.values, rest.precision)
     if grid is None:
@@ -190,30 +189,33 @@ def _atoms(name, sample, given):
                 "'columns' parameter gives as an atom. Name values that occur."
             )
         return np.isin(sample.values, atoms)
-    fewest = max(_FEWEST, _SMALLEST_SHARE * sample.n)
-    candidates = np.flatnonzero(sample.counts >= fewest)
+    fewest = max(_FEWEST, _SMALLEST_SHARE * sample.occurrences.sum())
+    candidates = np.flatnonzero(sample.occurrences >= fewest)
     is_atom = np.zeros(len(sample.values), dtype=bool)
     if candidates.size:
         rest = np.delete(sample.values, candidates)
         grid = grid_of(rest, sample.precision)
         for i in candidates:
             expected = _expected(sample, i, grid)
-            is_atom[i] = sample.counts[i] >= _TIMES_EXPECTED * (expected + 2)
+            is_atom[i] = sample.occurrences[i] >= _TIMES_EXPECTED * (expected + 2)
     return is_atom
 
 
 def _expected(sample, i, grid):
     """How often a value would occur if it were like its neighbours."""
-    near = np.arange(max(0, i - _NEIGHBORS), min(len(sample.values), i + _NEIGHBORS + 1))
+    last = min(len(sample.values), i + _NEIGHBORS + 1)
+    near = np.arange(max(0, i - _NEIGHBORS), last)
     near = near[near != i]
-    counts = sample.counts[near]
-    if grid is None:
+    if not near.size:
         return 0.0
-    # The neighbours' median resists further atoms among them; where the grid is filled
-    # sparsely, most of its numbers occur never.
+    # The median resists further atoms among the neighbours.
+    usual = np.median(sample.occurrences[near])
+    if grid is None:  # beyond 1, whole rows repeat
+        return float(usual - 1)
+    # Where the grid is filled sparsely, most of its numbers never occur.
     span = sample.values[near.max()] - sample.values[near.min()]
     n_nodes = max(span / grid.width, len(near))
-    return float(np.median(counts) * min(1.0, len(near) / n_nodes))
+    return float(usual * min(1.0, len(near) / n_nodes))
 
 
 def _grid(name, rest, given):
@@ -296,11 +298,11 @@ def _tail(rest):
     (Hosking and Wallis, Technometrics 29, 1987): negative where they are bounded, -1 if
     they are uniform.
     """
-    occurrences = np.repeat(rest.values, np.maximum(rest.counts, 1).astype(int))
-    m = int(max(_FEWEST_IN_TAIL, 2 * np.sqrt(len(occurrences))))
-    if len(occurrences) < 2 * m:
+    sample = np.repeat(rest.values, np.maximum(rest.occurrences, 1).astype(int))
+    m = int(max(_FEWEST_IN_TAIL, 2 * np.sqrt(len(sample))))
+    if len(sample) < 2 * m:
         return 0.0, 0.0
-    excess = occurrences[-m:] - occurrences[-m - 1]
+    excess = sample[-m:] - sample[-m - 1]
     mean, variance = excess.mean(), excess.var()
     if not variance > 0:
         return -np.inf, 0.0

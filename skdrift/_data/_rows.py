@@ -61,7 +61,7 @@ class Scaling(NamedTuple):
         return X
 
     def slope(self, X):
-        """Derivatives of internal units by data units, shape of X or broadcast to it."""
+        """Derivatives of internal units by data units, one per column or number."""
         slope = 1 / self.scale
         if self.warps:
             slope = np.tile(slope, (len(X), 1))

@@ -10,9 +10,9 @@ class IncreasingSpline:
 
     Between two knots the function is a ratio of two quadratic polynomials (Gregory and
     Delbourgo, IMA J. Numer. Anal. 2, 1982), whose slope is continuous and whose inverse
-    is the root of one. Slopes at the knots are the harmonic means of Fritsch and Butland
-    (SIAM J. Sci. Stat. Comput. 5, 1984). Beyond the outer knots it is a line, or bends
-    towards a limit that it does not reach.
+    is the root of one. Slopes at the knots are the harmonic means of Fritsch and
+    Butland (SIAM J. Sci. Stat. Comput. 5, 1984). Beyond the outer knots it is a line,
+    or bends towards a limit that it does not reach.
 
     Parameters
     ----------

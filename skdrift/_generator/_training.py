@@ -149,7 +149,7 @@ class Trained(NamedTuple):
 # -- before the first step -----------------------------------------------------------
 
 
-def new_state(X, weight, parts, labels, parameters, random_state):
+def new_state(X, weight, parts, labels, parameters, random_state, names=None):
     """State before the first step, which has learned a Gaussian.
 
     The parts are masks of the rows of every class; the labels are None without classes.

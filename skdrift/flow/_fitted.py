@@ -397,4 +397,3 @@ class FittedFlow(NamedTuple):
         z = self.scaling.to_internal(X)
         drawn = self.draws.internal(self.particles)
         return residual_score(z, drawn, self.rows, self.engine)
-

@@ -94,7 +94,6 @@ class NumericCode:
         self.steps, decodes_wall = _steps(column)
         self.column = _without_values(column)._replace(decodes_wall=decodes_wall)
         self.width = 1 + bool(column.missing.any())
-        values = column.values
         self.memberships = np.zeros(self.width, dtype=bool)
         self.present = _spread(np.sort(self._numbers(column)))
 

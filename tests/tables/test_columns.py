@@ -185,9 +185,7 @@ def zoned(library, stamps, zone):
         return stamps.dt.tz_localize(
             zone, np.ones(len(stamps), bool), nonexistent="shift_forward"
         )
-    return pl.Series(stamps.tolist()).dt.replace_time_zone(
-        zone, ambiguous="earliest"
-    )
+    return pl.Series(stamps.tolist()).dt.replace_time_zone(zone, ambiguous="earliest")
 
 
 @LIBRARIES
