@@ -11,9 +11,11 @@ from ._grids import Grid, grid_of
 
 # A column is discrete if each of its values occurs this often on average.
 OCCURRENCES = 5
-# An atom is a value that occurs this often, as many times as its neighbours lead to
-# expect, and in this share of the samples.
-_FEWEST, _TIMES_EXPECTED, _SMALLEST_SHARE = 6, 3, 0.01
+# An atom is a value that occurs this often, in this share of the samples ...
+_FEWEST, _SMALLEST_SHARE = 6, 0.01
+# ... and this many times as often as neighbours on its grid lead to expect, since round
+# numbers are frequent in measurements. More atoms than these are such round numbers.
+_TIMES_EXPECTED, _MOST_ON_GRID = 10, 4
 # Distinct values on either side of a value that tell how often to expect it.
 _NEIGHBORS = 5
 # What is left beside the atoms is continuous if it is this share of the samples, and
@@ -196,26 +198,27 @@ def _atoms(name, sample, given):
         rest = np.delete(sample.values, candidates)
         grid = grid_of(rest, sample.precision)
         for i in candidates:
-            expected = _expected(sample, i, grid)
-            is_atom[i] = sample.occurrences[i] >= _TIMES_EXPECTED * (expected + 2)
+            is_atom[i] = sample.occurrences[i] >= _unexpected(sample, i, grid)
+        if grid is not None and is_atom.sum() > _MOST_ON_GRID:
+            is_atom[:] = False
     return is_atom
 
 
-def _expected(sample, i, grid):
-    """How often a value would occur if it were like its neighbours."""
+def _unexpected(sample, i, grid):
+    """How often a value must occur not to be like its neighbours."""
     last = min(len(sample.values), i + _NEIGHBORS + 1)
     near = np.arange(max(0, i - _NEIGHBORS), last)
     near = near[near != i]
     if not near.size:
-        return 0.0
+        return _FEWEST
     # The median resists further atoms among the neighbours.
     usual = np.median(sample.occurrences[near])
     if grid is None:  # beyond 1, whole rows repeat
-        return float(usual - 1)
+        return _FEWEST * usual
     # Where the grid is filled sparsely, most of its numbers never occur.
     span = sample.values[near.max()] - sample.values[near.min()]
     n_nodes = max(span / grid.width, len(near))
-    return float(usual * min(1.0, len(near) / n_nodes))
+    return _TIMES_EXPECTED * (1 + usual * min(1.0, len(near) / n_nodes))
 
 
 def _grid(name, rest, given):
@@ -303,7 +306,8 @@ def _tail(rest):
     if len(sample) < 2 * m:
         return 0.0, 0.0
     excess = sample[-m:] - sample[-m - 1]
-    mean, variance = excess.mean(), excess.var()
-    if not variance > 0:
+    longest = excess[-1]
+    if not longest > 0:
         return -np.inf, 0.0
-    return 0.5 * (1 - mean**2 / variance), excess.max() / m
+    mean, variance = (excess / longest).mean(), (excess / longest).var()
+    return 0.5 * (1 - mean**2 / max(variance, 1e-300)), longest / m

@@ -62,9 +62,12 @@ def warp_of(law, values, shares):
         return None
     is_atom = np.isin(values, law.atoms)
     rest, share = values[~is_atom], shares[~is_atom]
-    mean = np.average(rest, weights=share)
-    spread = np.sqrt(np.average((rest - mean) ** 2, weights=share))
-    if not spread > 0:
+    deviation = rest - np.average(rest, weights=share)
+    # Relative to the largest, so that squares neither over- nor underflow.
+    peak = np.abs(deviation).max()
+    if peak > 0:
+        spread = peak * np.sqrt(np.average((deviation / peak) ** 2, weights=share))
+    else:
         spread = (values[-1] - values[0]) / len(values)
     # Steps from value to value, those next to an atom of one gap.
     steps = np.where(is_atom[1:] | is_atom[:-1], GAP * spread, np.diff(values))

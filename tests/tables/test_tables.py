@@ -564,7 +564,7 @@ def test_parameters_clone_pickle_and_search():
     search.fit(frame)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_estimator_.sample(2).shape == (2, 3)
-    assert tabular.drifter.discrete_features == "auto"  # the user's stays as it is
+    assert tabular.drifter.columns == "auto"  # the user's stays as it is
     assert TabularDrifter().fit(frame).drifter_.kernel == "gaussian"
 
 
