@@ -39,7 +39,10 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     ----------
     drifter : estimator, default=None
         Drifter, or another estimator with ``sample(n_samples, random_state)``. If
-        None, :class:`~skdrift.ConservativeDrifter`.
+        None, :class:`~skdrift.ConservativeDrifter`. Setting one of its parameters, as
+        in ``set_params(drifter__bandwidth=0.5)``, replaces None by that drifter.
+    random_state : int, RandomState instance or None, default=None
+        Replaces the `random_state` of the drifter, unless it is None.
 
     Attributes
     ----------
@@ -76,8 +79,30 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     [100, 100, 100]
     """
 
-    def __init__(self, drifter: Estimator | None = None) -> None:
+    def __init__(
+        self, drifter: Estimator | None = None, *, random_state: Seed = None
+    ) -> None:
         self.drifter = drifter
+        self.random_state = random_state
+
+    def set_params(self, **params: object) -> Self:
+        """Set parameters, by names such as ``drifter__bandwidth`` those of the drifter.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. If `drifter` is None, a parameter of the drifter is set
+            in a new :class:`~skdrift.ConservativeDrifter`, which replaces None.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        nested = any(name.startswith("drifter__") for name in params)
+        if nested and params.get("drifter", self.drifter) is None:
+            params = {**params, "drifter": ConservativeDrifter()}
+        return super().set_params(**params)
 
     def fit(
         self, X: Table, y: object = None, sample_weight: ArrayLike | None = None
@@ -120,8 +145,12 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
                 f"got {self.drifter!r}."
             )
         drifter = clone(drifter)
+        if self.random_state is not None:
+            _seed(drifter, self.random_state)
         _, X = validated(self, X, reset=True)
-        encoder = TableEncoder().set_output(transform="default")
+        # A category or missing value in held-out samples only must not stop a search.
+        encoder = TableEncoder(handle_unknown="ignore")
+        encoder.set_output(transform="default")
         codes = encoder.fit_transform(X)
         if drifter.get_params(deep=False).get("discrete_features") == "auto":
             drifter.set_params(discrete_features=flags_of(encoder, "repeats"))
@@ -141,7 +170,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         n_samples : int, default=1
             Number of samples, at least 1.
         random_state : int, RandomState instance or None, default=None
-            Passed to the drifter.
+            Passed to the drifter. If None, its own, or the one of this estimator.
 
         Returns
         -------
@@ -153,6 +182,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         # Drifters evolve this many particles in any case, and the frequencies of the
         # categories need a large ensemble.
         n = max(n_samples, self._n_rows)
+        if random_state is None:
+            random_state = self.random_state
         drawn = np.array(draw(self.drifter_, n, random_state))
         shift = self._mean - drawn.mean(axis=0)
         drawn += np.where(flags_of(self.encoder_, "memberships"), shift, 0.0)
@@ -164,7 +195,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            Held-out samples, with the columns seen in `fit`.
+            Held-out samples, with the columns seen in `fit`. Categories and missing
+            values that did not occur in `fit` are encoded as by
+            ``TableEncoder(handle_unknown="ignore")``.
         y : None
             Ignored, present for API consistency.
 
@@ -184,3 +217,13 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _seed(drifter, random_state):
+    """Set the random state of a drifter, or of the steps of a pipeline."""
+    names = [
+        name
+        for name in drifter.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    drifter.set_params(**dict.fromkeys(names, random_state))
