@@ -360,6 +360,8 @@ def _labels(y):
             "y.toarray()."
         )
     labels = np.asarray(y)
+    if labels.dtype.kind in "US" and isinstance(y, (list, tuple)):
+        labels = np.array(y, dtype=object)  # strings only, or of several types
     if labels.ndim == 2 and labels.shape[1] == 1 and _library(y) is not None:
         labels = labels[:, 0]
     if labels.ndim != 2 or labels.shape[1] == 1:
@@ -553,8 +555,10 @@ def _framed(array):
                 f"'X' is an array of type {array.dtype}, which only pandas can read. "
                 "Install pandas, or encode 'X' as numbers."
             ) from None
-    # From lists, so that each column gets a type of its own.
-    return pandas.DataFrame(array if array.dtype.kind in "mM" else array.tolist())
+    if array.dtype.kind in "mM":
+        return pandas.DataFrame(array)
+    # Each column gets a type of its own, in which integers may be missing.
+    return pandas.DataFrame(array.astype(object)).convert_dtypes()
 
 
 def _is_plain(table):
@@ -612,9 +616,10 @@ def _filled(table, drawn, kept):
     if not _is_pandas(table):
         schema = {name: table.schema[name] for name in drawn.columns}
         return table.with_columns(drawn.cast(schema).get_columns())
-    table = table.reset_index(drop=True)
+    table, drawn = table.reset_index(drop=True), drawn.reset_index(drop=True)
     for j, column in zip(np.flatnonzero(kept), drawn.columns, strict=True):
-        table.isetitem(j, drawn[column].astype(table.dtypes.iloc[j]).array)
+        # As a series: from an array of objects, pandas would infer another type.
+        table.isetitem(j, drawn[column].astype(table.dtypes.iloc[j]))
     return table
 
 
@@ -626,10 +631,23 @@ def _stacked(original, drawn):
     if library is not None:
         return library.concat([original, *drawn])
     array = np.asarray(_array(original))
-    # Frames stand for arrays of objects.
+    if array.dtype == object:
+        drawn = [_objects(rows, array) for rows in drawn]
     drawn = [np.asarray(rows).astype(array.dtype) for rows in drawn]
     stacked = np.concatenate([array, *drawn])
     return stacked.tolist() if isinstance(original, list) else stacked
+
+
+def _objects(drawn, array):
+    """Drawn rows as objects of the same types as in the columns of an array."""
+    objects = np.array(drawn, dtype=object)
+    for given, column in zip(array.T, objects.T, strict=True):
+        missing = np.array([_is_missing(value) for value in column], dtype=bool)
+        column[missing] = next(filter(_is_missing, given), None)
+        types = {type(value) for value in given if not _is_missing(value)}
+        if len(types) == 1 and types <= {bool, float, int, str}:
+            column[~missing] = list(map(*types, column[~missing]))
+    return objects
 
 
 def _renumbered(labels):

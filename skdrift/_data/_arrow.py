@@ -1,7 +1,7 @@
 """Columns of pandas frames that are stored by Arrow.
 
-Integers, booleans and strings behave like those of pandas; other types are read and
-written here. pyarrow is not imported: a frame with such columns has imported it.
+Integers and booleans behave like those of pandas; other types are read and written
+here. pyarrow is not imported: a frame with such columns has imported it.
 """
 
 import decimal
@@ -23,22 +23,14 @@ def decimals(values, precision, scale):
 def handles(dtype):
     """Whether columns of an Arrow type are read and written by this module."""
     types, arrow = _module().types, dtype.pyarrow_dtype
-    return not (
-        types.is_integer(arrow)
-        or types.is_boolean(arrow)
-        or any(
-            is_string(arrow)
-            for name in ("is_string", "is_large_string", "is_string_view")
-            if (is_string := getattr(types, name, None)) is not None
-        )
-    )
+    return not (types.is_integer(arrow) or types.is_boolean(arrow))
 
 
 def is_supported(dtype):
     """Whether columns of an Arrow type can be read."""
     types, arrow = _module().types, dtype.pyarrow_dtype
     tests = types.is_null, types.is_dictionary, types.is_floating, types.is_decimal
-    return any(test(arrow) for test in tests) or _is_time(arrow)
+    return any(test(arrow) for test in tests) or _is_time(arrow) or _is_string(arrow)
 
 
 def zone_of(dtype):
@@ -54,8 +46,8 @@ def read(column):
     nan, order = np.zeros(len(null), dtype=bool), None
     if types.is_null(arrow):
         return "category", [], null, nan, None
-    if types.is_dictionary(arrow):
-        if arrow.ordered:
+    if types.is_dictionary(arrow) or _is_string(arrow):
+        if getattr(arrow, "ordered", False):
             order = _dictionary(values).to_pylist()
         return "category", values.drop_null().to_pylist(), null, nan, order
     if _is_time(arrow):
@@ -72,8 +64,8 @@ def read(column):
 def write(dtype, values, null, nan):
     """Column of an Arrow type."""
     pyarrow, pandas, arrow = _module(), sys.modules["pandas"], dtype.pyarrow_dtype
-    if pyarrow.types.is_dictionary(arrow):
-        array = pyarrow.array(values, type=arrow)
+    if pyarrow.types.is_dictionary(arrow) or _is_string(arrow):
+        array = pyarrow.array(values, type=arrow).cast(arrow)  # keeps the order
     elif pyarrow.types.is_decimal(arrow):
         values = decimals(values, arrow.precision, arrow.scale)
         array = pyarrow.array(values, type=arrow, mask=null)
@@ -93,6 +85,12 @@ def _module():
 def _is_time(arrow):
     types = _module().types
     return types.is_temporal(arrow) and not types.is_interval(arrow)
+
+
+def _is_string(arrow):
+    types = _module().types
+    names = "is_string", "is_large_string", "is_string_view"
+    return any(getattr(types, name)(arrow) for name in names if hasattr(types, name))
 
 
 def _integer(arrow):

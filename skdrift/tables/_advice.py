@@ -37,7 +37,7 @@ def _about_categories(values):
 
 def _about_numbers(values):
     # NaN is not among the values, but a real number need not be whole.
-    distinct = np.unique(values)
+    distinct = np.unique(values).astype(np.float64)
     if len(distinct) < _ENOUGH or not (distinct == np.rint(distinct)).all():
         return None
     if _are_dates(distinct):

@@ -340,6 +340,7 @@ def _steps(column):
     """
     values = column.values
     if column.kind == "real":
+        values = values.astype(np.float64)
         whole = (values == np.rint(values)) & (np.abs(values) < _LARGEST_INTEGER)
         steps = Steps.between(values.astype(np.int64)) if whole.all() else None
         return (steps if steps and steps.are_exact else None), False
