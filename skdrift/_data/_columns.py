@@ -10,7 +10,7 @@ import numpy as np
 from ._laws import ColumnLaw, law_of
 
 _WORDS = ("auto", "free", "discrete")
-_KEYS = ("bounds", "grid", "atoms")
+_KEYS = ("bounds", "grid", "atoms", "missing")
 
 
 def laws_of(rows, weight, count, columns="auto", names=None):
@@ -25,8 +25,9 @@ def laws_of(rows, weight, count, columns="auto", names=None):
     columns : str, dict or sequence, default="auto"
         What holds: for all columns, by name or index, or one by one. ``"auto"``: learn
         it; ``"free"``: nothing; ``"discrete"``: values that occur; or a dict of any of
-        ``"bounds"`` (a pair, None where there is none), ``"grid"`` (a step, or None)
-        and ``"atoms"`` (values), where what is not given is learned.
+        ``"bounds"`` (a pair, None where there is none), ``"grid"`` (a step, or None),
+        ``"atoms"`` (values) and ``"missing"`` (the column that is 1 where values of
+        this one only fill gaps), where what is not given is learned.
     names : sequence of str, default=None
         Names of the columns.
 
@@ -43,16 +44,28 @@ def laws_of(rows, weight, count, columns="auto", names=None):
     d = rows.shape[1]
     names = list(range(d)) if names is None else list(names)
     given = checked_columns(columns, names)
-    return tuple(
-        law_of(name, rows[:, j], weight, count, spec)
-        for j, (name, spec) in enumerate(zip(names, given, strict=True))
-    )
+    laws = []
+    for j, (name, spec) in enumerate(zip(names, given, strict=True)):
+        known = _known(rows, spec)
+        share = weight[known] / weight[known].sum()
+        laws.append(law_of(name, rows[known, j], share, count[known], spec))
+    return tuple(laws)
+
+
+def _known(rows, spec):
+    """Mask of the rows whose values of a column are not those of gaps."""
+    if isinstance(spec, str) or spec.get("missing") is None:
+        return np.ones(len(rows), dtype=bool)
+    known = rows[:, spec["missing"]] < 0.5
+    return known if known.any() else ~known
 
 
 def checked_columns(columns, names):
     """What is given for every column, in order, checked; see :func:`laws_of`."""
     given = _by_column(columns, names)
-    return [_checked(spec, name) for spec, name in zip(given, names, strict=True)]
+    return [
+        _checked(spec, name, names) for spec, name in zip(given, names, strict=True)
+    ]
 
 
 def free_laws(d):
@@ -90,7 +103,7 @@ def _place(key, names):
     )
 
 
-def _checked(spec, name):
+def _checked(spec, name, names):
     """What is given for a column, in the only form in which it is used."""
     if isinstance(spec, str) and spec in _WORDS:
         return spec
@@ -110,7 +123,8 @@ def _checked(spec, name):
                 f"The 'columns' parameter must give {key!r} of column {name!r} as "
                 f"{form}; got {spec[key]!r}."
             )
-    return dict(spec)
+    missing = spec.get("missing")
+    return {**spec, "missing": None if missing is None else _place(missing, names)}
 
 
 def _is_number(x):

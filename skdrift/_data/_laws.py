@@ -13,9 +13,10 @@ from ._grids import Grid, grid_of
 OCCURRENCES = 5
 # An atom is a value that occurs this often, in this share of the samples ...
 _FEWEST, _SMALLEST_SHARE = 6, 0.01
-# ... and this many times as often as neighbours on its grid lead to expect, since round
-# numbers are frequent in measurements. More atoms than these are such round numbers.
-_TIMES_EXPECTED, _MOST_ON_GRID = 10, 4
+# ... this many times as often as neighbours on its grid lead to expect, and between
+# other values so many times as often as any that is no atom, since round numbers are
+# frequent in measurements. More atoms than these are such round numbers.
+_TIMES_EXPECTED, _TIMES_A_RIVAL, _MOST_ON_GRID = 10, 2, 4
 # Distinct values on either side of a value that tell how often to expect it.
 _NEIGHBORS = 5
 # What is left beside the atoms is continuous if it is this share of the samples, and
@@ -191,16 +192,25 @@ def _atoms(name, sample, given):
                 "'columns' parameter gives as an atom. Name values that occur."
             )
         return np.isin(sample.values, atoms)
+    return _stand_out(sample)
+
+
+def _stand_out(sample):
+    """Which values are more frequent than their neighbours and round numbers are."""
     fewest = max(_FEWEST, _SMALLEST_SHARE * sample.occurrences.sum())
     candidates = np.flatnonzero(sample.occurrences >= fewest)
     is_atom = np.zeros(len(sample.values), dtype=bool)
-    if candidates.size:
-        rest = np.delete(sample.values, candidates)
-        grid = grid_of(rest, sample.precision)
-        for i in candidates:
-            is_atom[i] = sample.occurrences[i] >= _unexpected(sample, i, grid)
-        if grid is not None and is_atom.sum() > _MOST_ON_GRID:
-            is_atom[:] = False
+    if not candidates.size:
+        return is_atom
+    grid = grid_of(np.delete(sample.values, candidates), sample.precision)
+    for i in candidates:
+        is_atom[i] = sample.occurrences[i] >= _unexpected(sample, i, grid)
+    # At either end no value is expected to be frequent, round or not.
+    inner = slice(1, -1)
+    rival = sample.occurrences[~is_atom].max(initial=0)
+    is_atom[inner] &= sample.occurrences[inner] >= _TIMES_A_RIVAL * rival
+    if grid is not None and is_atom.sum() > _MOST_ON_GRID:
+        is_atom[:] = False
     return is_atom
 
 
@@ -268,6 +278,9 @@ def _bounds(name, sample, rest, grid, given):
         )
     if not len(rest.values):
         return least, largest
+    ends = least, largest, *sample.occurrences[[0, -1]]
+    if ends == (0, 1, 1, 1):  # scaled by its extremes, which are no bounds
+        return -np.inf, np.inf
     low = -_upper_bound(_mirrored(sample), _mirrored(rest), grid)
     return low + 0.0, _upper_bound(sample, rest, grid)
 

@@ -39,7 +39,8 @@ columns : {"auto", "free", "discrete"}, dict or list, default="auto"
     ``"free"``: nothing, draws are the particles. ``"discrete"``: all values are atoms.
     A dict by name or index of columns, or a list with an entry for every column, gives
     one of these words, or a dict with any of ``"bounds"`` (a pair, None where there is
-    no bound), ``"grid"`` (a step, or None) and ``"atoms"`` (a list of values), where
+    no bound), ``"grid"`` (a step, or None), ``"atoms"`` (a list of values) and
+    ``"missing"`` (the column that is 1 where values of this one only fill gaps), where
     the rest is learned. See ``columns_``.
 """,
     "annealing": """

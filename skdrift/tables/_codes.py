@@ -101,8 +101,12 @@ class NumericCode:
         """Names of the encoded columns."""
         return [name, f"missingindicator_{name}"][: self.width]
 
-    def specs(self, given):
-        """What holds of the encoded columns, given what holds of this one."""
+    def specs(self, given, place):
+        """What holds of the encoded columns, the first of which is in this place."""
+        if self.width == 2 and given not in ("free", "discrete"):
+            # Values that fill gaps repeat those that are known.
+            given = {} if given == "auto" else given
+            given = {**given, "missing": place + 1}
         return [_in_steps(given, self.steps), "discrete"][: self.width]
 
     def encode(self, column, ignore=False):
@@ -147,7 +151,7 @@ class OrderedCode:
         """Names of the encoded columns."""
         return self.numbers.names(name)
 
-    def specs(self, given):
+    def specs(self, given, place):
         """What holds of the encoded columns."""
         return ["free" if given == "free" else "discrete"] * self.width
 
@@ -196,7 +200,7 @@ class NominalCode:
         names = [f"{name}_{category}" for category in self.categories]
         return [*names, f"missingindicator_{name}"][: self.width]
 
-    def specs(self, given):
+    def specs(self, given, place):
         """What holds of the encoded columns: memberships are any numbers."""
         return ["free"] * self.width
 
@@ -242,10 +246,10 @@ class MarkedCode:
         marks = [f"missingindicator_{name}_{kind}" for kind in self._kinds[1:]]
         return [*self.code.names(name), *marks]
 
-    def specs(self, given):
+    def specs(self, given, place):
         """What holds of the encoded columns: marks are 0 or 1."""
         n_marks = self.width - self.code.width
-        return [*self.code.specs(given), *["discrete"] * n_marks]
+        return [*self.code.specs(given, place), *["discrete"] * n_marks]
 
     def encode(self, column, ignore=False):
         """Array of shape (n_rows, width)."""
@@ -277,6 +281,7 @@ def _in_steps(given, steps):
     bounds = [b if b is None else (b - low) / step for b in given.get("bounds", ())]
     grid = given.get("grid")
     scaled = {
+        **given,
         "bounds": tuple(bounds),
         "grid": grid if grid is None or isinstance(grid, str) else grid / step,
         "atoms": [(atom - low) / step for atom in given.get("atoms", ())],

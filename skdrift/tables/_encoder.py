@@ -259,12 +259,11 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
     def _column_specs(self, columns):
         """What holds of the encoded columns, given what holds of those of the frame."""
         names = [code.column.name for code in self._codes]
+        specs = []
         given = checked_columns(columns, names)
-        return [
-            spec
-            for code, of_column in zip(self._codes, given, strict=True)
-            for spec in code.specs(of_column)
-        ]
+        for code, of_column in zip(self._codes, given, strict=True):
+            specs += code.specs(of_column, len(specs))
+        return specs
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_codes")
