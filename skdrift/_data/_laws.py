@@ -282,7 +282,7 @@ def _bounds(name, sample, rest, grid, given):
     if ends == (0, 1, 1, 1):  # scaled by its extremes, which are no bounds
         return -np.inf, np.inf
     low = -_upper_bound(_mirrored(sample), _mirrored(rest), grid)
-    return low + 0.0, _upper_bound(sample, rest, grid)
+    return float(low + 0.0), float(_upper_bound(sample, rest, grid))
 
 
 def _mirrored(sample):
