@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._drifters import ConservativeDrifter
 from .._estimator import VersionedStateMixin, forget
 from ..metrics._draw import draw
-from ._encoder import TableEncoder, flags_of, validated
+from ._encoder import TableEncoder, memberships_of, validated
 from ._many import NO_CATEGORY, drifting
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     A :class:`TableEncoder` encodes the frame as numbers, a drifter is fitted to them,
     and its samples are decoded to a frame of the same library, with the same names and
     types of columns. Categories, booleans and missing values are as frequent as in the
-    data. To this end, the drifter rounds columns of few values to values that occur
-    (``discrete_features="auto"`` is replaced by a mask of these columns), and
+    data. To this end, columns of numbers keep the laws that the drifter learns or that
+    its parameter ``columns`` gives, by the names of the columns of the frame, and
     memberships of categories are shifted to the mean of the data before they are
     decoded. The drifter does not see columns of more than twelve unordered categories:
     a drawn row has the categories of a row of the data that is similar in the other
@@ -42,7 +42,10 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     ----------
     drifter : estimator, default=None
         Drifter, or another estimator with ``sample(n_samples, random_state)``. If
-        None, :class:`~skdrift.ConservativeDrifter`.
+        None, :class:`~skdrift.ConservativeDrifter`. Setting one of its parameters, as
+        in ``set_params(drifter__bandwidth=0.5)``, replaces None by that drifter.
+    random_state : int, RandomState instance or None, default=None
+        Replaces the `random_state` of the drifter, unless it is None.
 
     Attributes
     ----------
@@ -80,8 +83,30 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     [100, 100, 100]
     """
 
-    def __init__(self, drifter: Estimator | None = None) -> None:
+    def __init__(
+        self, drifter: Estimator | None = None, *, random_state: Seed = None
+    ) -> None:
         self.drifter = drifter
+        self.random_state = random_state
+
+    def set_params(self, **params: object) -> Self:
+        """Set parameters, by names such as ``drifter__bandwidth`` those of the drifter.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. If `drifter` is None, a parameter of the drifter is set
+            in a new :class:`~skdrift.ConservativeDrifter`, which replaces None.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        nested = any(name.startswith("drifter__") for name in params)
+        if nested and params.get("drifter", self.drifter) is None:
+            params = {**params, "drifter": ConservativeDrifter()}
+        return super().set_params(**params)
 
     def fit(
         self, X: Table, y: object = None, sample_weight: ArrayLike | None = None
@@ -125,14 +150,18 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
                 f"got {self.drifter!r}."
             )
         drifter = clone(drifter)
+        if self.random_state is not None:
+            _seed(drifter, self.random_state)
         _, X = validated(self, X, reset=True)
-        encoder = TableEncoder().set_output(transform="default")
+        # A category or missing value in held-out samples only must not stop a search.
+        encoder = TableEncoder(handle_unknown="ignore")
+        encoder.set_output(transform="default")
         codes = encoder.fit_transform(X)
         drifts = drifting(encoder._codes)
         codes = np.compress(drifts, codes, axis=1)
-        if drifter.get_params(deep=False).get("discrete_features") == "auto":
-            repeats = flags_of(encoder, "repeats")[drifts]
-            drifter.set_params(discrete_features=repeats)
+        columns = drifter.get_params(deep=False).get("columns")
+        if columns is not None:
+            drifter.set_params(columns=encoder._column_specs(columns))
         weight = {}
         if sample_weight is not None:
             weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
@@ -151,7 +180,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         n_samples : int, default=1
             Number of samples, at least 1.
         random_state : int, RandomState instance or None, default=None
-            Passed to the drifter.
+            Passed to the drifter. If None, its own, or the one of this estimator.
 
         Returns
         -------
@@ -163,10 +192,12 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         # Drifters evolve this many particles in any case, and the frequencies of the
         # categories need a large ensemble.
         n = max(n_samples, self._n_rows)
+        if random_state is None:
+            random_state = self.random_state
         drifts = drifting(self.encoder_._codes)
         drawn = np.array(draw(self.drifter_, n, random_state))
         shift = self._mean - drawn.mean(axis=0)
-        memberships = flags_of(self.encoder_, "memberships")[drifts]
+        memberships = memberships_of(self.encoder_)[drifts]
         encoded = np.full((n, len(drifts)), NO_CATEGORY)
         encoded[:, drifts] = drawn + np.where(memberships, shift, 0.0)
         return self.encoder_.inverse_transform(encoded)[:n_samples]
@@ -177,7 +208,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            Held-out samples, with the columns seen in `fit`.
+            Held-out samples, with the columns seen in `fit`. Categories and missing
+            values that did not occur in `fit` are encoded as by
+            ``TableEncoder(handle_unknown="ignore")``.
         y : None
             Ignored, present for API consistency.
 
@@ -199,3 +232,13 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _seed(drifter, random_state):
+    """Set the random state of a drifter, or of the steps of a pipeline."""
+    names = [
+        name
+        for name in drifter.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    drifter.set_params(**dict.fromkeys(names, random_state))

@@ -15,13 +15,14 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from .._estimator import warn_user
 from ._codes import (
     _check_none_missing,
     _chosen,
     _places,
+    _raise_unknown,
     _without_values,
     code_of,
+    kinds_of,
 )
 
 # Up to this number of categories have a column of 0 and 1 for each.
@@ -39,66 +40,69 @@ _NEIGHBORS = 8
 _UNRELATED = 0.3
 # Within categories, columns are not taken to vary less than this (in variances).
 _LEAST_WITHIN = 0.02
-# Columns of at least so many values, this share of them distinct, identify rows.
-_IDENTIFYING = 20, 0.95
 
 
 def code_for(column):
     """Code for a column; a :class:`DonorCode` for many unordered categories."""
-    if column.kind != "category" or column.order is not None:
-        return code_of(column)
-    warn_if_identifying(column)
-    categories = set(column.values)
-    if len(categories) <= FEW:
-        return code_of(column)
-    return DonorCode(column, sorted(categories, key=str))
-
-
-def warn_if_identifying(column):
-    """Warn of a column of categories that nearly all differ, such as names."""
-    n, distinct = len(column.values), len(set(column.values))
-    least, share = _IDENTIFYING
-    if n >= least and distinct >= share * n:
-        warn_user(
-            f"Column {column.name!r} has {distinct} different values in {n} rows, "
-            "which samples contain verbatim. Drop it if it identifies rows, or merge "
-            "values.",
-            UserWarning,
-        )
+    if column.kind == "category" and column.order is None:
+        categories = set(column.values)
+        if len(categories) > FEW:
+            return DonorCode(column, sorted(categories, key=str))
+    return code_of(column)
 
 
 class DonorCode:
     """Code of a column of many unordered categories: two numbers for each.
 
     The first is its place, the second a check: a permutation of the places, so that
-    numbers that were rounded one by one do not pass for a category. Missing values are
-    one more category. Numbers of no category are replaced by those of a donor
-    (:class:`Donors`) before they are decoded.
+    numbers that were rounded one by one do not pass for a category. Every kind of
+    missing values is one more category. Numbers of no category are replaced by those of
+    a donor (:class:`Donors`) before they are decoded.
     """
 
     width = 2
 
     def __init__(self, column, categories):
         self.column, self.categories = _without_values(column), categories
-        self.n_places = len(categories) + bool(column.missing.any())
-        self.memberships = self.repeats = np.zeros(self.width, dtype=bool)
+        self._kinds = kinds_of(column) if column.missing.any() else []
+        self.n_places = len(categories) + len(self._kinds)
+        self.memberships = np.zeros(self.width, dtype=bool)
 
     def names(self, name):
         """Names of the encoded columns."""
         return [name, f"{name}_check"]
 
-    def encode(self, column):
+    def specs(self, given, place):
+        """What holds of the encoded columns, if a drifter sees them."""
+        return ["free"] * self.width
+
+    def encode(self, column, ignore=False):
         """Array of shape (n_rows, width)."""
-        places = np.full(len(column.missing), len(self.categories))
-        places[~column.missing] = _places(column, self.categories)
-        if self.n_places == len(self.categories):
+        places = np.empty(len(column.missing), dtype=np.int64)
+        places[~column.missing] = found = _places(column, self.categories)
+        if not ignore and (found < 0).any():
+            _raise_unknown(column, np.argmin(found))
+        if not self._kinds and not ignore:
             _check_none_missing(column)
-        return self.numbers(places)
+        # Another frame may have other kinds; unknown ones count as the first.
+        kinds = [
+            self._kinds.index(kind) if kind in self._kinds else 0
+            for kind in kinds_of(column)
+        ]
+        marks = np.zeros(len(places), int) if column.marks is None else column.marks
+        places[column.missing] = (
+            len(self.categories) + np.array(kinds)[marks[column.missing]]
+            if self._kinds
+            else -1
+        )
+        return np.where(
+            places[:, None] < 0, NO_CATEGORY, self.numbers(np.maximum(places, 0))
+        )
 
     def decode(self, numbers):
-        """Values, and which of them are missing."""
+        """Values, and 0, or one more than the place of the marker of a missing one."""
         places = self.nearest(numbers)
-        missing = places == len(self.categories)
+        missing = np.maximum(places - len(self.categories) + 1, 0)
         return _chosen(self.column, self.categories, places, missing), missing
 
     def numbers(self, places):
@@ -115,14 +119,15 @@ class DonorCode:
         return (np.abs(numbers - self.numbers(self.nearest(numbers))) <= _CLOSE).all(1)
 
 
+def drift(codes):
+    """Which codes a drifter needs: all but those of donors, if there are others."""
+    donated = np.array([isinstance(code, DonorCode) for code in codes])
+    return ~donated | donated.all()
+
+
 def drifting(codes):
-    """Mask of the encoded columns that a drifter needs: all but those of donors."""
-    donated = [isinstance(code, DonorCode) for code in codes]
-    # A drifter needs some columns.
-    return np.repeat(
-        np.ones(len(codes), bool) if all(donated) else ~np.array(donated),
-        [code.width for code in codes],
-    )
+    """Mask of the encoded columns that a drifter needs."""
+    return np.repeat(drift(codes), [code.width for code in codes])
 
 
 def donors_of(codes, columns):
@@ -262,8 +267,12 @@ def _metric(rows, places, weight):
 def _decoded(code, numbers):
     """Numbers of the values that numbers are decoded to."""
     values, missing = code.decode(numbers)
+    kinds, missing = missing, missing > 0
     if isinstance(values, np.ndarray):
         values = values[~missing]
     else:
         values = [v for v, m in zip(values, missing.tolist(), strict=True) if not m]
-    return code.encode(code.column._replace(values=values, missing=missing))
+    marks = np.maximum(kinds.astype(int) - 1, 0)
+    return code.encode(
+        code.column._replace(values=values, missing=missing, marks=marks)
+    )

@@ -1,14 +1,11 @@
 """Columns of many unordered categories: two numbers each, drawn with a donor's row."""
 
 import pickle
-import time
-import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from numpy.testing import assert_array_equal
 from sklearn.mixture import GaussianMixture
 from tables.test_tables import LIBRARIES, assert_same, drifter
 
@@ -236,35 +233,13 @@ def test_encoder_as_the_first_step_of_a_pipeline(library):
     assert counts[0].sub(counts[1], fill_value=0).abs().sum() / 2 / 500 < 0.1
 
 
-def test_hundreds_of_categories_cost_seconds():
-    """80 seconds with a column for each."""
+def test_hundreds_of_categories_are_not_hundreds_of_columns():
+    """80 seconds and 0.7 GB with a column for each."""
     rng = np.random.default_rng(0)
     code = rng.permutation(np.r_[np.arange(612), rng.integers(0, 612, 1388)])
     x, y = rng.standard_normal((2, 2000))
     frame = pd.DataFrame({"code": code.astype(str), "x": x, "y": y})
-    start = time.process_time()
-    drawn = TabularDrifter(drifter()).fit(frame).sample(2000)
-    assert time.process_time() - start < 20
+    fitted = TabularDrifter(drifter()).fit(frame)
+    assert fitted.drifter_.n_features_in_ == 2
+    drawn = fitted.sample(2000)
     assert sorted(drawn["code"]) == sorted(frame["code"])
-
-
-# -- columns that identify rows ------------------------------------------------------
-
-
-@LIBRARIES
-def test_a_column_of_names_is_warned_of(library):
-    frame = library.DataFrame({"e-mail": [f"u{i}" for i in range(40)], "x": range(40)})
-    message = "'e-mail' has 40 different values in 40 rows, which samples contain verb"
-    with pytest.warns(UserWarning, match=message) as record:
-        TabularDrifter(drifter()).fit(frame)
-    assert len(record) == 1
-    assert record[0].filename == __file__
-
-
-@pytest.mark.parametrize(("n", "distinct"), [(19, 19), (40, 37)])
-def test_columns_that_are_not_warned_of(n, distinct):
-    frame = pd.DataFrame({"kind": [f"k{i % distinct}" for i in range(n)]})
-    frame["day"] = pd.date_range("2020-01-01", periods=n)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        TableEncoder().fit(frame)
