@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ._grids import Grid, grid_of
 
@@ -17,16 +18,18 @@ _FEWEST, _SMALLEST_SHARE = 6, 0.01
 # other values so many times as often as any that is no atom, since round numbers are
 # frequent in measurements. More atoms than these are such round numbers.
 _TIMES_EXPECTED, _TIMES_A_RIVAL, _MOST_ON_GRID = 10, 2, 4
+# In a discrete column, this many times as often as values near it.
+_TIMES_NEAR = 3
 # Distinct values on either side of a value that tell how often to expect it.
 _NEIGHBORS = 5
 # What is left beside the atoms is continuous if it is this share of the samples, and
 # fills at most this share of its grid.
 _LEFT_SHARE, _LARGEST_FILL = 0.02, 0.1
-# Samples in a tail that tell its shape: at least this many, or the square root.
+# Samples that tell the shape of a tail, of which there are four square roots.
 _FEWEST_IN_TAIL = 10
 # Well below the index -1/2 of generalised Pareto tails, the density does not vanish at
 # the end; -1 is that of a uniform density.
-_SHORT_TAIL = -0.75
+_SHORT_TAIL = -0.65
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -49,6 +52,9 @@ class ColumnLaw:
         Bounds that no draw crosses; infinite if there are none.
     grid : Grid or None
         Grid that draws other than atoms are on.
+    apart : ndarray of shape (n_apart,)
+        Atoms that are far more frequent than values beside them, and are set apart from
+        these while particles move.
     """
 
     name: Any
@@ -58,6 +64,7 @@ class ColumnLaw:
     low: float = -np.inf
     high: float = np.inf
     grid: Grid | None = None
+    apart: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __repr__(self):
         return f"<column {self.name!r}: {self.describe()}>"
@@ -159,12 +166,24 @@ def law_of(name, column, weight, count, given):
     if not len(rest.values) or (learns and _is_discrete(sample, rest)):
         return _discrete(name, sample)
     atoms = sample.only(is_atom)
-    return ColumnLaw(name, "continuous", atoms.values, atoms.shares, low, high, grid)
+    return ColumnLaw(
+        name, "continuous", atoms.values, atoms.shares, low, high, grid, atoms.values
+    )
 
 
 def _discrete(name, sample):
-    low, high = sample.values[0], sample.values[-1]
-    return ColumnLaw(name, "discrete", sample.values, sample.shares, low, high)
+    values, apart = sample.values, sample.values[_stand_apart(sample)]
+    low, high = values[0], values[-1]
+    return ColumnLaw(name, "discrete", values, sample.shares, low, high, apart=apart)
+
+
+def _stand_apart(sample):
+    """Which values of a discrete column are far more frequent than those near them."""
+    counts = np.pad(sample.occurrences, _NEIGHBORS)
+    near = sliding_window_view(counts, 2 * _NEIGHBORS + 1)
+    rival = np.delete(near, _NEIGHBORS, axis=1).max(axis=1)
+    fewest = _SMALLEST_SHARE * sample.occurrences.sum()
+    return sample.occurrences >= np.maximum(_TIMES_NEAR * rival, max(_FEWEST, fewest))
 
 
 def _is_discrete(sample, rest):
@@ -281,8 +300,9 @@ def _bounds(name, sample, rest, grid, given):
     ends = least, largest, *sample.occurrences[[0, -1]]
     if ends == (0, 1, 1, 1):  # scaled by its extremes, which are no bounds
         return -np.inf, np.inf
-    low = -_upper_bound(_mirrored(sample), _mirrored(rest), grid)
-    return float(low + 0.0), float(_upper_bound(sample, rest, grid))
+    low = -_upper_bound(_mirrored(sample), _mirrored(rest))
+    shares = (1.0, 100.0) if least >= 0 else ()  # the latter in per cent
+    return float(low + 0.0), float(_upper_bound(sample, rest, shares))
 
 
 def _mirrored(sample):
@@ -291,20 +311,17 @@ def _mirrored(sample):
     return mirrored
 
 
-def _upper_bound(sample, rest, grid):
+def _upper_bound(sample, rest, usual=()):
     """Upper bound that values give evidence of; infinite if they do not."""
     largest = sample.values[-1]
     if largest > rest.values[-1]:  # the largest value is an atom
         return largest
-    bounds = [np.inf]
-    if largest <= 0:
-        bounds.append(0.0)
-    elif sample.values[0] >= 0:  # shares, and shares in per cent
-        bounds += [bound for bound in (1.0, 100.0) if bound / 2 < largest <= bound]
+    natural = [0.0] if largest <= 0 else []
+    natural += [bound for bound in usual if bound / 2 < largest <= bound]
+    bound = min(natural, default=np.inf)
     index, spacing = _tail(rest)
-    if index < _SHORT_TAIL:
-        bounds.append(largest if grid is not None else largest + spacing)
-    return min(bounds)
+    ends = index < _SHORT_TAIL and largest + spacing < bound
+    return largest if ends else bound
 
 
 def _tail(rest):
@@ -315,8 +332,8 @@ def _tail(rest):
     they are uniform.
     """
     sample = np.repeat(rest.values, np.maximum(rest.occurrences, 1).astype(int))
-    m = int(max(_FEWEST_IN_TAIL, 2 * np.sqrt(len(sample))))
-    if len(sample) < 2 * m:
+    m = min(int(4 * np.sqrt(len(sample))), len(sample) // 2)
+    if m < _FEWEST_IN_TAIL:
         return 0.0, 0.0
     excess = sample[-m:] - sample[-m - 1]
     longest = excess[-1]

@@ -58,9 +58,9 @@ def warp_of(law, values, shares):
     -------
     Warp or None
     """
-    if law.kind != "continuous" or not len(law.atoms):
+    is_atom = np.isin(values, law.apart)
+    if not is_atom.any() or is_atom.all():
         return None
-    is_atom = np.isin(values, law.atoms)
     rest, share = values[~is_atom], shares[~is_atom]
     deviation = rest - np.average(rest, weights=share)
     # Relative to the largest, so that squares neither over- nor underflow.
