@@ -104,7 +104,11 @@ def test_decimals_are_the_nearest_floats_and_random_numbers_have_no_grid():
         (lambda rng: rng.beta(0.5, 0.5, 1000), (0, 0), (1, 1)),
         (lambda rng: 100 * rng.beta(2, 2, 1000), (0, 0), (100, 100)),
         (lambda rng: rng.uniform(5, 6, 1000), (4.99, 5.01), (5.99, 6.01)),
-        (lambda rng: -rng.exponential(size=1000), (-np.inf, -np.inf), (-0.01, 0)),
+        (lambda rng: -rng.exponential(size=1000), (-np.inf, -np.inf), (0, 0)),
+        # Negative numbers are no shares.
+        (lambda rng: -75 - rng.standard_normal(1000), (-np.inf, -np.inf), (0, 0)),
+        # A bound is a value where no natural one is near: nothing is beyond it.
+        (lambda rng: np.linspace(2, 3, 500), (2, 2), (3, 3)),
         (lambda rng: rng.standard_normal(1000), (-np.inf,) * 2, (np.inf,) * 2),
     ],
 )
@@ -112,6 +116,29 @@ def test_bounds_that_the_values_give_evidence_of(draw, low, high):
     found = law(draw(np.random.default_rng(0)))
     assert low[0] <= found.low <= low[1]
     assert high[0] <= found.high <= high[1]
+
+
+def test_columns_that_were_scaled_by_their_extremes_have_no_bounds():
+    x = np.random.default_rng(0).standard_normal(300)
+    found = law((x - x.min()) / np.ptp(x))
+    assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+def test_measurements_that_were_rounded_have_no_atoms():
+    rng = np.random.default_rng(0)
+    # Most observers round to halves.
+    x = np.where(rng.random(400) < 0.7, 0.5, 0.1) * rng.integers(60, 300, 400)
+    assert len(law(x.round(1)).atoms) == 0
+
+
+def test_values_that_fill_gaps_teach_nothing():
+    rng = np.random.default_rng(0)
+    x, missing = rng.standard_normal(400), np.arange(400) % 8 > 0
+    x[missing] = np.tile(x[~missing], 7)
+    table = np.column_stack([x, missing, rng.standard_normal(400)])
+    assert kinds(table)[0] == "discrete"
+    assert kinds(table, columns={0: {"missing": 1}})[0] == "continuous"
+    assert kinds(table, columns=[{"missing": -2}, "auto", "auto"])[0] == "continuous"
 
 
 def test_a_law_says_what_it_is():
@@ -327,6 +354,28 @@ def test_atoms_keep_their_shares_and_what_they_go_with(cls):
     assert rows[:, 3].max() == 3e5
     others = rows[rows[:, 1] > 0, 1]
     assert np.isin(others, X[:, 1]).mean() < 0.5  # new amounts, not those that occur
+
+
+def test_a_frequent_count_is_learned_with_what_it_goes_with():
+    """Correlations were off by up to .13 with zeros next to ones."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 2000))
+    visits = rng.poisson(np.exp(1.5 + 0.5 * x)) * (rng.random(2000) < 0.6)
+    hours = np.where(rng.random(2000) < 0.4, 40, np.clip(np.rint(38 + 12 * y), 1, 99))
+    X = np.column_stack([visits, hours, x, y])
+    drifter = ConservativeDrifter(random_state=0).fit(X)
+    assert [law.kind for law in drifter.columns_[:2]] == ["discrete"] * 2
+    assert [law.apart.tolist() for law in drifter.columns_[:2]] == [[0], [40]]
+    drawn = drifter.sample(2000, random_state=1)
+    for j, value in ((0, 0), (1, 40)):
+        shares = [np.mean(rows[:, j] == value) for rows in (X, drawn)]
+        assert abs(shares[0] - shares[1]) < 1e-3
+        for k in {0, 1, 2, 3} - {j}:
+            r = [
+                np.corrcoef(rows[:, j] == value, rows[:, k])[0, 1]
+                for rows in (X, drawn)
+            ]
+            assert abs(r[0] - r[1]) < 0.05, (j, k, r)
 
 
 def test_a_few_draws_have_the_distribution_of_many():

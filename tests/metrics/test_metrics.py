@@ -930,10 +930,10 @@ def test_frames_with_other_columns_are_not_compared(frame):
 def test_frames_of_other_than_numbers_name_the_encoder(frame, values):
     mixed = frame({"x": [1.0, 2.0, 3.0], "c": values})
     for arguments in ((mixed, np.ones((3, 2))), (np.ones((3, 2)), mixed)):
-        with pytest.raises(ValueError, match="Column 'c' of .*TableEncoder to the tr"):
+        with pytest.raises(ValueError, match=r"Column 'c' of .*TableEncoder to the tr"):
             energy_distance(*arguments)
     report = skdrift.metrics.sample_quality_report
-    with pytest.raises(ValueError, match="Column 'c' of 'test'.*TableEncoder"):
+    with pytest.raises(ValueError, match=r"Column 'c' of 'test'.*TableEncoder"):
         report(np.ones((9, 2)), mixed, np.ones((9, 2)))
 
 
