@@ -67,7 +67,7 @@ figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
 colours = {"drawn": "tab:red", "columns='free'": "tab:blue"}
 for axis, name in zip(axes[:2], ("mean concavity", "area error"), strict=True):
     j = names.index(name)
-    bins = np.linspace(-0.15, 0.75, 73) * np.quantile(samples["data"][:, j], 0.99)
+    bins = np.arange(-15, 76) / 100 * np.quantile(samples["data"][:, j], 0.99)
     axis.hist(samples["data"][:, j], bins, color="0.8", label="data")
     for label, colour in colours.items():
         axis.hist(

@@ -54,7 +54,7 @@ def laws_of(rows, weight, count, columns="auto", names=None):
 
 def _known(rows, spec):
     """Mask of the rows whose values of a column are not those of gaps."""
-    if isinstance(spec, str) or spec.get("missing") is None:
+    if isinstance(spec, str) or "missing" not in spec:
         return np.ones(len(rows), dtype=bool)
     known = rows[:, spec["missing"]] < 0.5
     return known if known.any() else ~known
@@ -123,8 +123,9 @@ def _checked(spec, name, names):
                 f"The 'columns' parameter must give {key!r} of column {name!r} as "
                 f"{form}; got {spec[key]!r}."
             )
-    missing = spec.get("missing")
-    return {**spec, "missing": None if missing is None else _place(missing, names)}
+    if "missing" in spec:
+        return {**spec, "missing": _place(spec["missing"], names)}
+    return dict(spec)
 
 
 def _is_number(x):

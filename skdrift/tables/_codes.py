@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import gen_batches
 
+from .._data._grids import Grid
+from .._data._laws import law_of
+
+# Kinds of columns that have laws.
+NUMBERS = "real", "integer"
 # Integers up to this one are exact as floats.
 _LARGEST_INTEGER = 2**53
 # Missing values are filled by the quantiles of these levels: multiples of the golden
@@ -108,6 +114,11 @@ class NumericCode:
             given = {} if given == "auto" else given
             given = {**given, "missing": place + 1}
         return [_in_steps(given, self.steps), "discrete"][: self.width]
+
+    def law(self, law):
+        """Law of the column, given that of its first encoded column."""
+        law = replace(law, name=self.column.name)
+        return law if self.steps is None else _from_steps(law, self.steps)
 
     def encode(self, column, ignore=False):
         """Array of shape (n_rows, width)."""
@@ -251,6 +262,10 @@ class MarkedCode:
         n_marks = self.width - self.code.width
         return [*self.code.specs(given, place), *["discrete"] * n_marks]
 
+    def law(self, law):
+        """Law of the column, given that of its first encoded column."""
+        return self.code.law(law)
+
     def encode(self, column, ignore=False):
         """Array of shape (n_rows, width)."""
         # Another frame may have other kinds; unknown ones count as the first.
@@ -287,6 +302,41 @@ def _in_steps(given, steps):
         "atoms": [(atom - low) / step for atom in given.get("atoms", ())],
     }
     return {key: scaled[key] for key in given}
+
+
+def _from_steps(law, steps):
+    """Law of a column, given that of its steps."""
+    low, step, n_steps = steps
+
+    def value(number):
+        return low + step * number
+
+    grid = law.grid and Grid(
+        value(law.grid.origin / law.grid.per_unit), step * law.grid.width
+    )
+    # Other steps are not decoded.
+    ends = value(max(law.low, 0)), value(min(law.high, n_steps))
+    atoms, apart = value(law.atoms), value(law.apart)
+    return replace(law, atoms=atoms, apart=apart, low=ends[0], high=ends[1], grid=grid)
+
+
+def check_given(column, given):
+    """Check what is given for a column of a frame, in its own units and name."""
+    if isinstance(given, str):
+        return
+    if column.kind not in NUMBERS:
+        raise ValueError(
+            f"The 'columns' parameter gives {given!r} for column {column.name!r}, "
+            "which does not hold numbers. Give 'auto', 'free' or 'discrete'."
+        )
+    if "missing" in given:
+        raise ValueError(
+            f"The 'columns' parameter gives 'missing' for column {column.name!r}. "
+            "Tables know their missing values: mark them in the column."
+        )
+    values = np.asarray(column.values, dtype=np.float64)
+    ones = np.ones(len(values))
+    law_of(column.name, values, ones / len(values), ones, given)
 
 
 def assigned(memberships):

@@ -54,6 +54,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     drifter_ : estimator
         Drifter fitted to the encoded frame, without the columns of more than twelve
         unordered categories, unless there are no others.
+    columns_ : tuple
+        Laws of the columns of numbers, in the units of the frame; see
+        :attr:`skdrift.ConservativeDrifter.columns_`. Only if the drifter has them.
     n_features_in_ : int
         Number of columns of the frame.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -161,7 +164,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         codes = np.compress(drifts, codes, axis=1)
         columns = drifter.get_params(deep=False).get("columns")
         if columns is not None:
-            drifter.set_params(columns=encoder._column_specs(columns))
+            drifter.set_params(columns=encoder._column_specs(columns, X))
         weight = {}
         if sample_weight is not None:
             weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
@@ -170,6 +173,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             encoder._donors = encoder._donors.weighted(sample_weight)
         self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
         self.encoder_, self.drifter_ = encoder, drifter
+        if hasattr(drifter, "columns_"):
+            self.columns_ = encoder._laws(drifter.columns_)
         return self
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:

@@ -19,8 +19,8 @@ from .._data._columns import checked_columns
 from .._data._frames import Arrays, library_of
 from .._estimator import VersionedStateMixin, fit_context, forget
 from ._advice import warn_about
-from ._codes import check_kind
-from ._many import code_for, donors_of, drift
+from ._codes import NUMBERS, check_given, check_kind
+from ._many import code_for, donors_of, drift, drifting
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -265,16 +265,29 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
             dtype=object,
         )
 
-    def _column_specs(self, columns):
-        """What holds of the columns that drift, given what holds of the frame's."""
+    def _column_specs(self, columns, X):
+        """What holds of the columns that drift, given what holds of those of X."""
         names = [code.column.name for code in self._codes]
         given = checked_columns(columns, names)
+        for column, of_column in zip(self._library.read(X), given, strict=True):
+            check_given(column, of_column)
         specs = []
         for code, of_column, kept in zip(
             self._codes, given, drift(self._codes), strict=True
         ):
             specs += code.specs(of_column, len(specs)) if kept else []
         return specs
+
+    def _laws(self, laws):
+        """Laws of the columns of numbers, given those of the columns that drift."""
+        places = np.flatnonzero(drifting(self._codes))
+        by_place = dict(zip(places.tolist(), laws, strict=True))
+        starts = np.cumsum([0, *(code.width for code in self._codes[:-1])])
+        return tuple(
+            code.law(by_place[start])
+            for start, code in zip(starts.tolist(), self._codes, strict=True)
+            if code.column.kind in NUMBERS
+        )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_codes")

@@ -540,6 +540,48 @@ def test_the_same_rows_from_both_libraries():
         assert drawn_other[name].to_list() == expected
 
 
+def test_laws_of_columns_have_their_names_and_units():
+    rng = np.random.default_rng(0)
+    frame = mixed_frame(300)[["kind"]].assign(
+        age=rng.integers(18, 80, 300),
+        price=rng.uniform(1, 9, 300).round(2),
+        visits=np.where(rng.random(300) < 0.6, 0, 5.0 * rng.integers(4, 400, 300)),
+    )
+    frame["visits"] = frame["visits"].mask(np.arange(300) % 7 == 0)
+    stated = {"price": {"bounds": (0, 20)}, "age": {"atoms": [18]}, "kind": "free"}
+    fitted = TabularDrifter(drifter(columns=stated)).fit(frame)
+    age, price, visits = fitted.columns_
+    assert repr(age).startswith("<column 'age': 18 (")
+    assert repr(age).endswith("else between 18 and 79 in steps of 1>")
+    assert repr(price) == "<column 'price': between 0 and 20 in steps of 0.01>"
+    assert (visits.name, visits.atoms.tolist(), visits.grid.width) == ("visits", [0], 5)
+    assert visits.low == 0
+    drawn = fitted.sample(300)
+    assert drawn["visits"].dropna().mod(5).eq(0).all()
+    assert abs((drawn["visits"] == 0).sum() - (frame["visits"] == 0).sum()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"kind": {"atoms": [1]}}, "for column 'kind', which does not hold numbers"),
+        ({"when": {"bounds": (0, 1)}}, "for column 'when', which does not hold numb"),
+        ({"x": {"bounds": (9, None)}}, "Column 'x' has the value -?[0-9.]+, beyond"),
+        ({"count": {"grid": 0.7}}, "Column 'count' has the value .* multiple of 0.7"),
+        ({"count": {"atoms": [-5]}}, "Column 'count' does not have the value -5"),
+        ({"price": "free"}, "names the column 'price', which X does not have"),
+        ({"x": {"missing": "count"}}, "gives 'missing' for column 'x'. Tables know"),
+    ],
+)
+def test_laws_that_the_table_contradicts(columns, message):
+    frame = mixed_frame(100)[["x", "kind", "count"]]
+    frame["when"] = pd.date_range("2024-01-01", periods=100)
+    fitted = TabularDrifter(drifter(columns=columns))
+    with pytest.raises(ValueError, match=message):
+        fitted.fit(frame)
+    assert not hasattr(fitted, "columns_")
+
+
 def test_a_labelled_table():
     iris = load_iris(as_frame=True)
     frame = iris.data.assign(species=iris.target_names[iris.target])
