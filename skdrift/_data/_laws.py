@@ -26,10 +26,10 @@ _NEIGHBORS = 5
 # fills at most this share of its grid.
 _LEFT_SHARE, _LARGEST_FILL = 0.02, 0.1
 # Samples that tell the shape of a tail, of which there are four square roots.
-_FEWEST_IN_TAIL = 10
-# Well below the index -1/2 of generalised Pareto tails, the density does not vanish at
-# the end; -1 is that of a uniform density.
-_SHORT_TAIL = -0.65
+_FEWEST_IN_TAIL = 20
+# The density does not vanish at an end if the index of a generalised Pareto tail is
+# below this, by so much over the root of their number; -1 is that of a uniform one.
+_SHORT_TAIL, _DOUBT = -0.5, 2.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -319,13 +319,12 @@ def _upper_bound(sample, rest, usual=()):
     natural = [0.0] if largest <= 0 else []
     natural += [bound for bound in usual if bound / 2 < largest <= bound]
     bound = min(natural, default=np.inf)
-    index, spacing = _tail(rest)
-    ends = index < _SHORT_TAIL and largest + spacing < bound
-    return largest if ends else bound
+    is_short, spacing = _tail(rest)
+    return largest if is_short and largest + spacing < bound else bound
 
 
 def _tail(rest):
-    """Index of the upper tail, and how far values lie apart at its end.
+    """Whether the density ends abruptly, and how far values lie apart there.
 
     The index of a generalised Pareto distribution of excesses, by the method of moments
     (Hosking and Wallis, Technometrics 29, 1987): negative where they are bounded, -1 if
@@ -334,10 +333,11 @@ def _tail(rest):
     sample = np.repeat(rest.values, np.maximum(rest.occurrences, 1).astype(int))
     m = min(int(4 * np.sqrt(len(sample))), len(sample) // 2)
     if m < _FEWEST_IN_TAIL:
-        return 0.0, 0.0
+        return False, 0.0
     excess = sample[-m:] - sample[-m - 1]
     longest = excess[-1]
     if not longest > 0:
-        return -np.inf, 0.0
+        return True, 0.0
     mean, variance = (excess / longest).mean(), (excess / longest).var()
-    return 0.5 * (1 - mean**2 / max(variance, 1e-300)), longest / m
+    index = 0.5 * (1 - mean**2 / max(variance, 1e-300))
+    return index < _SHORT_TAIL - _DOUBT / np.sqrt(m), longest / m
