@@ -96,7 +96,7 @@ def fitted(field, train, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         drifter = FIELDS[field](
-            max_iter=N_STEPS, engine="numba", discrete_features=False, **options
+            max_iter=N_STEPS, engine="numba", columns="free", **options
         )
         return drifter.fit(train)
 

@@ -1,10 +1,13 @@
 """Data sets of the benchmarks, and how they are split into training and test rows.
 
-A synthetic set is a function of the number of rows and the seed.
+A synthetic set is a function of the number of rows and the seed. What is known about
+the values of its columns is in ``SUPPORT``: bounds, grids and codes.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import beta, expon, norm, pareto, poisson, t
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -64,11 +67,16 @@ def correlated(n, seed):
     return factors[:, np.arange(10) % 3] + 0.1 * rng.standard_normal((n, 10))
 
 
+def gaussian_copula(n, d, seed):
+    """Standard normal columns, neighbouring ones with the correlation 0.6."""
+    covariance = 0.6 ** np.abs(np.subtract.outer(np.arange(d), np.arange(d)))
+    rng = np.random.default_rng(seed)
+    return rng.multivariate_normal(np.zeros(d), covariance, n)
+
+
 def heavy_tails(n, seed):
     """Lognormal and Student columns with a Gaussian copula."""
-    covariance = 0.6 ** np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
-    rng = np.random.default_rng(seed)
-    z = rng.multivariate_normal(np.zeros(5), covariance, n)
+    z = gaussian_copula(n, 5, seed)
     columns = [np.exp(z[:, 0]), np.exp(0.75 * z[:, 1])]
     columns += [t.ppf(norm.cdf(z[:, j]), df) for j, df in ((2, 2), (3, 2.5), (4, 3))]
     return np.column_stack(columns)
@@ -84,6 +92,50 @@ def mixed(n, seed):
     return np.column_stack([first, second, counts, binary])
 
 
+def semi_continuous(n, seed):
+    """Zeros beside amounts, visits, a code for missing values and a top-coded column.
+
+    60 % of the rows spend exactly nothing, and then visit never. The first column
+    shifts how often that is, the amounts, the level and the top-coded column.
+    """
+    rng = np.random.default_rng(seed)
+    first, z = rng.standard_normal(n), rng.standard_normal((n, 3))
+    spends = 0.6 * first + 0.8 * rng.standard_normal(n) > norm.ppf(0.6)
+    spend = np.exp(3 + 0.5 * first + 0.7 * z[:, 0]).round(2).clip(min=0.01) * spends
+    visits = (1 + rng.poisson(np.exp(0.5 + 0.5 * z[:, 0]))) * spends
+    level = 120 + 15 * (0.5 * first + np.sqrt(0.75) * z[:, 1])
+    coded = np.where(rng.random(n) < 0.3, -999, level)
+    capped = np.minimum(np.exp(3 + 0.4 * first + 0.5 * z[:, 2]), 50)  # 8 %
+    return np.column_stack([first, spend, visits, coded, capped])
+
+
+def bounded(n, seed):
+    """An income, a probability, a share in per cent and a normal column."""
+    z = gaussian_copula(n, 4, seed)
+    u = norm.cdf(z)
+    probability = beta(0.5, 0.5).ppf(u[:, 1])
+    share = 100 * beta(1, 3).ppf(u[:, 2])  # most likely close to 0
+    return np.column_stack([np.exp(10 + 1.2 * z[:, 0]), probability, share, z[:, 3]])
+
+
+def gridded(n, seed):
+    """Whole years of age, prices in cents, quarters, counts and a normal column."""
+    z = gaussian_copula(n, 5, seed)
+    u = norm.cdf(z)
+    age = 18 + np.floor(72 * beta(1.2, 1.8).ppf(u[:, 0]))
+    price = np.exp(3 + 0.5 * z[:, 1]).round(2)
+    quarters = np.round(4 * (10 + 1.5 * z[:, 2])) / 4
+    return np.column_stack([age, price, quarters, poisson(3).ppf(u[:, 3]), z[:, 4]])
+
+
+def tails(n, seed):
+    """Columns by Student, Pareto (both without a variance), lognormal, exponential."""
+    z = gaussian_copula(n, 4, seed)
+    u = norm.cdf(z)
+    columns = [t(2).ppf(u[:, 0]), pareto(2).ppf(u[:, 1])]
+    return np.column_stack([*columns, np.exp(1.5 * z[:, 2]), expon.ppf(u[:, 3])])
+
+
 SYNTHETIC = {
     "moons": thinned(make_moons, noise=0.06),
     "circles": thinned(make_circles, noise=0.06, factor=0.5),
@@ -96,6 +148,10 @@ SYNTHETIC = {
     "correlated": correlated,
     "heavy_tails": heavy_tails,
     "mixed": mixed,
+    "semi_continuous": semi_continuous,
+    "bounded": bounded,
+    "gridded": gridded,
+    "tails": tails,
 }
 
 # -- real tables ---------------------------------------------------------------------
@@ -129,10 +185,61 @@ REAL = {
     "houses": load_houses,
 }
 DATA_SETS = (*SYNTHETIC, *REAL)
-HARD = ("thin_moons", "thin_clusters", "correlated", "heavy_tails", "mixed")
 ROUNDED = ("iris", "diabetes", "digits", "mixed")
 # Where C2ST is precise enough for a target: at least 250 rows in a half.
-LARGE = tuple({*DATA_SETS} - {*ROUNDED, "wine"})
+LARGE = tuple({*DATA_SETS} - {"iris", "wine", "diabetes"})
+
+# -- possible values -----------------------------------------------------------------
+
+
+class Column(NamedTuple):
+    """Possible values of a column: from low to high on a grid, and codes."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    step: float | None = None
+    codes: tuple[float, ...] = ()
+
+    def excludes(self, values):
+        """Whether values are impossible, by more than rounding errors."""
+        outside = (values < self.low - 1e-9) | (values > self.high + 1e-9)
+        if self.step is not None:
+            places = values / self.step
+            outside |= np.abs(places - places.round()) > 1e-6
+        return outside & ~np.isin(values, self.codes)
+
+
+FREE, POSITIVE, COUNTS = Column(), Column(0), Column(0, step=1)
+CENTS = Column(0, step=0.01)
+# Of the synthetic sets whose columns have bounds or grids.
+SUPPORT = {
+    "checkerboard": [Column(0, 4)] * 2,
+    "heavy_tails": [POSITIVE, POSITIVE, FREE, FREE, FREE],
+    "mixed": [FREE, POSITIVE, COUNTS, Column(0, 1, 1)],
+    # Levels are around 120 with a standard deviation of 15, or the code.
+    "semi_continuous": [FREE, CENTS, COUNTS, Column(0, codes=(-999,)), Column(0, 50)],
+    "bounded": [POSITIVE, Column(0, 1), Column(0, 100), FREE],
+    "gridded": [Column(18, 89, 1), CENTS, Column(step=0.25), COUNTS, FREE],
+    "tails": [FREE, Column(1), POSITIVE, POSITIVE],
+}
+
+
+def support_of(name):
+    """Columns of a data set. Of a real table all that counts is what is nonnegative."""
+    if name in REAL:
+        return [POSITIVE if least >= 0 else FREE for least in REAL[name]().min(axis=0)]
+    return SUPPORT.get(name, [])
+
+
+def share_outside(name, rows):
+    """Share of the rows, in data units, that have an impossible value."""
+    outside = np.zeros(len(rows), bool)
+    for column, values in zip(support_of(name), rows.T, strict=False):
+        outside |= column.excludes(values)
+    return outside.mean()
+
+
+# -- splits --------------------------------------------------------------------------
 
 
 def split_of(name, split):

@@ -1,7 +1,7 @@
 """Summaries, ranks, tables and the picture of ``quality.py``."""
 
 import numpy as np
-from generators import FRESH
+from generators import FRESH, PARTS
 from report import csv_table
 from scipy.stats import rankdata
 
@@ -9,6 +9,8 @@ from scipy.stats import rankdata
 METRICS = {
     "C2ST": "{:.2f}",
     "accuracy": "{:.2f}",
+    "worst": "{:.2f}",
+    "outside": "{:.2f}",
     "coverage": "{:.2f}",
     "density": "{:.2f}",
     "AUC": "{:.2f}",
@@ -66,6 +68,7 @@ def in_gate(row):
 
 def ranks(summary, generators):
     """Mean rank over the data sets of each generator, by metric."""
+    generators = [g for g in generators if g not in PARTS]
     found = {key: {g: [] for g in generators} for key in RANKED}
     for rows in summary.values():
         there = [g for g in generators if g in rows]
@@ -91,6 +94,8 @@ def loss(row, key):
 
 TITLES = {
     "C2ST": "Classifier two-sample test, 0.5 is best",
+    "worst": "Classifier that sees only the worst column; fresh data exceed 0.5 too",
+    "outside": "Share of samples with an impossible value",
     "coverage": "Coverage, relative to fresh data",
     "energy": "Energy distance, relative to fresh data",
     "AUC": "Memorisation, 0.5 for new samples and 1 for copies",
@@ -132,16 +137,15 @@ def print_ranks(summary, generators):
 
 def restructured(summary, generators):
     """Tables of the main metrics, by data set and generator, and of the ranks."""
-    parts = [
-        csv_table(title, ["", *generators], metric_rows(summary, generators, key))
-        for key, title in TITLES.items()
-    ]
+    parts = []
+    for key, title in TITLES.items():
+        columns = [*generators, FRESH] if key == "worst" else generators
+        rows = metric_rows(summary, columns, key)
+        parts.append(csv_table(title, ["", *columns], rows))
     by_metric = ranks(summary, generators)
-    rows = [
-        [key, *(f"{by_metric[key].get(g, np.nan):.1f}" for g in generators)]
-        for key in RANKED
-    ]
-    return "\n".join([*parts, csv_table("Mean rank", ["", *generators], rows)])
+    ranked = [*by_metric["C2ST"]]
+    rows = [[key, *(f"{by_metric[key][g]:.1f}" for g in ranked)] for key in RANKED]
+    return "\n".join([*parts, csv_table("Mean rank", ["", *ranked], rows)])
 
 
 def metric_rows(summary, generators, key):
@@ -152,7 +156,7 @@ def metric_rows(summary, generators, key):
         cells = [name]
         for g in generators:
             text = as_text(rows[g], key).partition("±")[0] if g in there else ""
-            if text and not in_gate(rows[g]):
+            if text and g != FRESH and not in_gate(rows[g]):
                 text = f"({text})"
             cells.append(f"**{text}**" if g == best and in_gate(rows[g]) else text)
         yield cells
@@ -185,7 +189,7 @@ def draw(summary, generators, path):
     figure.savefig(path, dpi=120)
 
 
-MARKERS = "osD^vP*X<>d"
+MARKERS = "osD^vP*X<>dph"
 
 
 def draw_panel(axes, name, rows, generators):

@@ -84,7 +84,7 @@ def fitted(drifter, bandwidth, step_size, train, seed):
     drifter = drifter(
         bandwidth=bandwidth,
         step_size=step_size,
-        discrete_features=False,
+        columns="free",
         random_state=seed,
     )
     with warnings.catch_warnings():

@@ -1,6 +1,6 @@
 """Types of the public signatures: for type checkers, never imported by the library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -25,7 +25,12 @@ Start: TypeAlias = (
     | ArrayLike
     | Callable[[int, np.random.RandomState], ArrayLike]
 )
-DiscreteFeatures: TypeAlias = Literal["auto"] | bool | ArrayLike
+# What holds of a column: "auto", "free", "discrete" or bounds, grid and atoms.
+Columns: TypeAlias = (
+    Literal["auto", "free", "discrete"]
+    | Mapping[str | int, str | Mapping[str, Any]]
+    | Sequence[str | Mapping[str, Any]]
+)
 Annealing: TypeAlias = int | ArrayLike
 BandwidthRule: TypeAlias = Literal["rate", "scott", "silverman"]
 SelfInteraction: TypeAlias = Literal["full", "leave-one-out"]

@@ -1,23 +1,20 @@
-"""Columns whose values repeat: rows drawn for them take values that occur."""
+"""The parameter `columns`: which laws hold of which columns."""
 
-from numbers import Integral
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 
 import numpy as np
 
-# A column is discrete if each of its values occurs this often on average.
-OCCURRENCES = 5
-# Particles this close to a value, in gaps between values, are on it: many may be there
-# up to rounding, and no threshold must tell those apart.
-_ON_VALUE = 1e-3
-_BOOLS = (bool, np.bool_)
+from ._laws import ColumnLaw, law_of
+
+_WORDS = ("auto", "free", "discrete")
+_KEYS = ("bounds", "grid", "atoms", "missing")
 
 
-class DiscreteColumns:
-    """Monotone rounding of columns to the values and frequencies of the data.
-
-    Particles move in continuous space. Where the data have few values, the order of
-    an ensemble is kept, and its lowest share takes the lowest value, and so on, in the
-    proportions of the data: the monotone transport of one column.
+def laws_of(rows, weight, count, columns="auto", names=None):
+    """Laws of all columns.
 
     Parameters
     ----------
@@ -25,85 +22,136 @@ class DiscreteColumns:
         Distinct data rows, in data units.
     weight, count : ndarray of shape (n_rows,)
         Weights of sum 1; how many samples each row stands for.
-    features : {"auto"}, bool or array-like
-        Which columns: those whose values repeat, all, none, a mask or indices.
+    columns : str, dict or sequence, default="auto"
+        What holds: for all columns, by name or index, or one by one. ``"auto"``: learn
+        it; ``"free"``: nothing; ``"discrete"``: values that occur; or a dict of any of
+        ``"bounds"`` (a pair, None where there is none), ``"grid"`` (a step, or None),
+        ``"atoms"`` (values) and ``"missing"`` (the column that is 1 where values of
+        this one only fill gaps), where what is not given is learned.
+    names : sequence of str, default=None
+        Names of the columns.
+
+    Returns
+    -------
+    tuple of ColumnLaw
+
+    Raises
+    ------
+    ValueError
+        If `columns` names a column that does not exist, has another form, or is
+        contradicted by the data.
     """
-
-    def __init__(self, rows, weight, count, features):
-        self.columns = _chosen(rows, count, features)
-        self._values, self._shares = [], []
-        for j in self.columns:
-            values, place = np.unique(rows[:, j], return_inverse=True)
-            self._values.append(values)
-            # The last threshold would be infinite, and rounding could miss it.
-            self._shares.append(np.cumsum(np.bincount(place, weight))[:-1])
-
-    def round(self, rows):
-        """Rows of a whole ensemble, rounded."""
-        rows = rows.copy()
-        for j, values, shares in zip(
-            self.columns, self._values, self._shares, strict=True
-        ):
-            column = _settled(rows[:, j], values)
-            rows[:, j] = values[np.searchsorted(_cuts(column, shares), column, "right")]
-        return rows
-
-
-def _cuts(column, shares):
-    """Least numbers above each share of the column, equal numbers kept together."""
-    ordered = np.sort(column)
-    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
-    # As many numbers are below a cut as are up to the end of a run of equal ones.
-    ends, sought = np.append(0, ends), len(column) * shares
-    above = np.clip(np.searchsorted(ends, sought), 1, len(ends) - 1)
-    low, high = ends[above - 1], ends[above]
-    below = np.where(sought - low < high - sought, low, high)
-    return np.append(ordered, np.inf)[below]
-
-
-def _settled(column, values):
-    """The column with numbers that are values but for rounding set to them."""
-    if len(values) == 1:
-        return column
-    above = np.clip(np.searchsorted(values, column), 1, len(values) - 1)
-    low, high = values[above - 1], values[above]
-    nearest = np.where(column - low < high - column, low, high)
-    on_value = np.abs(column - nearest) <= _ON_VALUE * (high - low)
-    return np.where(on_value, nearest, column)
-
-
-def _chosen(rows, count, features):
-    """Indices of the discrete columns, ascending."""
     d = rows.shape[1]
-    if isinstance(features, str):
-        return [j for j in range(d) if _repeats(rows[:, j], count)]
-    if isinstance(features, _BOOLS):
-        return list(range(d)) if features else []
-    features = np.asarray(features)
-    if features.dtype == object and all(isinstance(j, _BOOLS) for j in features.flat):
-        features = features.astype(bool)
-    if features.dtype == bool and features.shape == (d,):
-        return np.flatnonzero(features).tolist()
-    if (
-        features.ndim != 1
-        or features.dtype == bool
-        or not all(isinstance(j, Integral) and -d <= j < d for j in features.tolist())
-    ):
+    names = list(range(d)) if names is None else list(names)
+    given = checked_columns(columns, names)
+    laws = []
+    for j, (name, spec) in enumerate(zip(names, given, strict=True)):
+        known = _known(rows, spec)
+        share = weight[known] / weight[known].sum()
+        laws.append(law_of(name, rows[known, j], share, count[known], spec))
+    return tuple(laws)
+
+
+def _known(rows, spec):
+    """Mask of the rows whose values of a column are not those of gaps."""
+    if isinstance(spec, str) or "missing" not in spec:
+        return np.ones(len(rows), dtype=bool)
+    known = rows[:, spec["missing"]] < 0.5
+    return known if known.any() else ~known
+
+
+def checked_columns(columns, names):
+    """What is given for every column, in order, checked; see :func:`laws_of`."""
+    given = _by_column(columns, names)
+    return [
+        _checked(spec, name, names) for spec, name in zip(given, names, strict=True)
+    ]
+
+
+def free_laws(d):
+    """Laws of columns of which nothing holds."""
+    return tuple(ColumnLaw(j) for j in range(d))
+
+
+def _by_column(columns, names):
+    """What is given for every column, in order."""
+    d = len(names)
+    if isinstance(columns, str):
+        return [columns] * d
+    if isinstance(columns, Mapping):
+        given = ["auto"] * d
+        for key, spec in columns.items():
+            given[_place(key, names)] = spec
+        return given
+    if isinstance(columns, Sequence) and len(columns) == d:
+        return list(columns)
+    raise ValueError(
+        "The 'columns' parameter must be 'auto', 'free', 'discrete', a dict by column, "
+        f"or a list with one entry for each of the {d} columns; got {columns!r}."
+    )
+
+
+def _place(key, names):
+    d = len(names)
+    if isinstance(key, str) and key in names:
+        return names.index(key)
+    if isinstance(key, Integral) and not isinstance(key, bool) and -d <= key < d:
+        return int(key) % d
+    raise ValueError(
+        f"The 'columns' parameter names the column {key!r}, which X does not have. Its "
+        f"columns are {names if d <= 20 else [*names[:20], '...']}."
+    )
+
+
+def _checked(spec, name, names):
+    """What is given for a column, in the only form in which it is used."""
+    if isinstance(spec, str) and spec in _WORDS:
+        return spec
+    if not isinstance(spec, Mapping) or not {*spec} <= {*_KEYS}:
         raise ValueError(
-            "The 'discrete_features' parameter must be 'auto', a bool, a mask of "
-            f"shape ({d},) or indices of columns between {-d} and {d - 1}; got "
-            f"{features!r}."
+            f"The 'columns' parameter must give 'auto', 'free', 'discrete' or a dict "
+            f"with any of the keys {', '.join(map(repr, _KEYS))} for column {name!r}; "
+            f"got {spec!r}."
         )
-    return sorted({int(j) % d for j in features})
+    for key, is_valid, form in (
+        ("bounds", _is_bounds, "a pair (low, high) of numbers or None, low < high"),
+        ("grid", _is_grid, "a positive step, 'auto' or None"),
+        ("atoms", _is_numbers, "a list of finite numbers"),
+    ):
+        if key in spec and not is_valid(spec[key]):
+            raise ValueError(
+                f"The 'columns' parameter must give {key!r} of column {name!r} as "
+                f"{form}; got {spec[key]!r}."
+            )
+    if "missing" in spec:
+        return {**spec, "missing": _place(spec["missing"], names)}
+    return dict(spec)
 
 
-def _repeats(column, count):
-    """Whether the values of a column repeat by themselves, not with whole rows."""
-    n_values = len(np.unique(column))
-    if n_values == 1:
+def _is_number(x):
+    return isinstance(x, Real) and not isinstance(x, bool) and not np.isnan(x)
+
+
+def _is_bounds(bounds):
+    if not isinstance(bounds, Sequence | np.ndarray) or len(bounds) != 2:
         return False
-    # Beyond their precision all floats are integers.
-    largest = 2 ** np.finfo(column.dtype).nmant
-    integral = np.all(column == np.round(column)) and np.abs(column).max() < largest
-    n = count.sum() if integral else len(column)
-    return n >= OCCURRENCES * n_values
+    low, high = bounds
+    return (
+        all(x is None or _is_number(x) for x in bounds)
+        and not isinstance(bounds, str)
+        and (low is None or high is None or low < high)
+    )
+
+
+def _is_grid(step):
+    if isinstance(step, str):
+        return step == "auto"
+    return step is None or (_is_number(step) and 0 < step < np.inf)
+
+
+def _is_numbers(atoms):
+    return (
+        isinstance(atoms, Sequence | np.ndarray)
+        and not isinstance(atoms, str)
+        and all(_is_number(x) and np.isfinite(x) for x in atoms)
+    )

@@ -3,10 +3,13 @@
 Neither library is imported here: a user who passes a frame has imported its library.
 """
 
+import datetime
 import sys
 from typing import NamedTuple
 
 import numpy as np
+
+from . import _arrow
 
 _ADVICE = (
     "Convert it to numbers, booleans, strings, categories, dates or times (for a "
@@ -27,10 +30,18 @@ class Column(NamedTuple):
     missing : ndarray of bool of shape (n_rows,)
     dtype : object
         Type of the column in its library.
-    marker : object
-        Value that represents a missing one.
+    markers : tuple
+        Different values that represent missing ones, such as null and NaN.
+    marks : ndarray of int of shape (n_rows,) or None
+        Place of the marker of each missing value, if there are several markers.
     order : list or None
         Categories in their order, if they have one.
+    wall : ndarray of int of shape (n_present,) or None
+        Times of a time zone on its local clock.
+    wall_is_exact : bool
+        Whether the values follow from `wall`.
+    decodes_wall : bool
+        Whether the values to write are times on the local clock.
     """
 
     name: object
@@ -38,8 +49,42 @@ class Column(NamedTuple):
     values: object
     missing: np.ndarray
     dtype: object
-    marker: object = None
+    markers: tuple = ()
+    marks: np.ndarray | None = None
     order: list | None = None
+    wall: np.ndarray | None = None
+    wall_is_exact: bool = False
+    decodes_wall: bool = False
+
+    @property
+    def marker(self):
+        """The first marker."""
+        return self.markers[0] if self.markers else None
+
+    def with_wall(self, wall_of, instants_of):
+        """The column with times on the local clock."""
+        wall = wall_of(self.values, self.dtype)
+        exact = np.array_equal(instants_of(wall, self.dtype), self.values)
+        return self._replace(wall=wall, wall_is_exact=exact)
+
+
+def marked(n, **masks):
+    """Markers that occur, and the place of each missing value's marker.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    **masks : (object, ndarray of bool)
+        A marker, and which values it represents.
+    """
+    found = [(marker, mask) for marker, mask in masks.values() if mask.any()]
+    markers, marks = tuple(marker for marker, _ in found), None
+    if len(found) > 1:
+        marks = np.zeros(n, dtype=np.int64)
+        for place, (_, mask) in enumerate(found):
+            marks[mask] = place
+    return dict(markers=markers, marks=marks)
 
 
 def library_of(X):
@@ -81,33 +126,98 @@ class Pandas:
     def _read_column(name, column):
         pandas, dtype = Pandas.module(), column.dtype
         types, missing = pandas.api.types, column.isna().to_numpy()
-        present, marker, order = column[~missing], None, None
+        present, further = column[~missing], {}
+        if isinstance(dtype, pandas.ArrowDtype) and _arrow.handles(dtype):
+            return Pandas._read_arrow(name, column)
         if isinstance(dtype, pandas.CategoricalDtype):
             kind, values = "category", present.tolist()
-            order = dtype.categories.tolist() if dtype.ordered else None
+            further["order"] = dtype.categories.tolist() if dtype.ordered else None
         elif types.is_bool_dtype(dtype):
-            kind, values, order = "category", present.tolist(), [False, True]
+            kind, values = "category", present.tolist()
+            further["order"] = [False, True]
         elif types.is_integer_dtype(dtype):
             kind, values = "integer", _int64(name, present)
         elif types.is_float_dtype(dtype):
-            kind, values = "real", present.to_numpy(np.float64)
+            kind = "real"
+            values, missing, further = Pandas._floats(column, missing)
         elif types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
             kind, values = "time", present.astype("int64").to_numpy()
         elif types.is_string_dtype(dtype) or types.is_object_dtype(dtype):
             kind, values = "category", _strings(name, present.tolist())
-            # NaN, None and NA are distinct; keep the one that was used.
-            marker = column[missing].iloc[0] if missing.any() else None
+            further = _object_markers(column, missing)
         else:
             raise ValueError(f"Column {name!r} has unsupported type {dtype}. {_ADVICE}")
-        return Column(name, kind, values, missing, dtype, marker, order)
+        read = Column(name, kind, values, missing, dtype, **further)
+        if isinstance(dtype, pandas.DatetimeTZDtype):
+            read = read.with_wall(Pandas._wall, Pandas._instants)
+        return read
+
+    @staticmethod
+    def _floats(column, missing):
+        """Present floats, what is missing, and its markers.
+
+        Nullable columns can hold NaN, a result of 0 / 0, next to NA.
+        """
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        nan, NA = np.isnan(values), Pandas.module().NA
+        further = marked(len(column), na=(NA, missing), nan=(np.nan, nan & ~missing))
+        return values[~nan], nan, further
+
+    @staticmethod
+    def _read_arrow(name, column):
+        dtype = column.dtype
+        if not _arrow.is_supported(dtype):
+            raise ValueError(f"Column {name!r} has unsupported type {dtype}. {_ADVICE}")
+        kind, values, null, nan, order = _arrow.read(column)
+        further = marked(len(column), na=(None, null), nan=(np.nan, nan))
+        read = Column(name, kind, values, null | nan, dtype, order=order, **further)
+        if _arrow.zone_of(dtype):
+            read = read.with_wall(Pandas._wall, Pandas._instants)
+        return read
 
     @staticmethod
     def write(column, values, missing):
-        pandas = Pandas.module()
+        pandas, dtype = Pandas.module(), column.dtype
+        if column.decodes_wall:
+            values = Pandas._instants(values, dtype)
+        if isinstance(dtype, pandas.ArrowDtype) and _arrow.handles(dtype):
+            nan = _has_marker(column, missing, "nan")
+            return _arrow.write(dtype, values, (missing > 0) & ~nan, nan)
         if column.kind == "category":
-            return pandas.Series(values, dtype=column.dtype)
-        series = pandas.Series(values).astype(column.dtype)
-        return series.mask(missing) if missing.any() else series
+            return pandas.Series(values, dtype=dtype)
+        series = pandas.Series(values).astype(dtype)
+        if missing.any() and isinstance(dtype, _masked_floats()):
+            nan = _has_marker(column, missing, "nan")
+            data = np.where(nan, np.nan, values).astype(dtype.type)
+            floats = pandas.arrays.FloatingArray(data, (missing > 0) & ~nan)
+            return pandas.Series(floats)
+        return series.mask(missing > 0) if missing.any() else series
+
+    @staticmethod
+    def _wall(instants, dtype):
+        """Times on the local clock of a zone."""
+        unit, zone = Pandas._unit_and_zone(dtype)
+        times = Pandas.module().Series(instants).astype(f"datetime64[{unit}]")
+        times = times.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+        return times.astype("int64").to_numpy()
+
+    @staticmethod
+    def _instants(wall, dtype):
+        """Instants of local times: the first of two, or after those that are skipped.
+
+        Inverse of _wall, unless the clock shows a time twice.
+        """
+        unit, zone = Pandas._unit_and_zone(dtype)
+        times = Pandas.module().Series(wall).astype(f"datetime64[{unit}]")
+        first = np.ones(len(times), dtype=bool)
+        times = times.dt.tz_localize(zone, first, nonexistent="shift_forward")
+        return times.dt.tz_convert("UTC").astype("int64").to_numpy()
+
+    @staticmethod
+    def _unit_and_zone(dtype):
+        if isinstance(dtype, Pandas.module().ArrowDtype):
+            return dtype.pyarrow_dtype.unit, _arrow.zone_of(dtype)
+        return dtype.unit, dtype.tz
 
     @staticmethod
     def frame(names, columns):
@@ -132,16 +242,18 @@ class Polars:
     @staticmethod
     def _read_column(column):
         polars, name, dtype = Polars.module(), column.name, column.dtype
-        missing, marker, order = column.is_null(), None, None
+        null, order = column.is_null().to_numpy(), None
+        nan = np.zeros(len(null), dtype=bool)
         if dtype.is_float():
-            marker = None if missing.any() else np.nan
-            missing = missing | column.is_nan().fill_null(True)
-        present = column.filter(~missing)
+            nan = column.is_nan().fill_null(False).to_numpy()
+        missing = null | nan
+        present = column.filter(polars.Series(~missing, dtype=polars.Boolean))
         if dtype == polars.Null:
             kind, values = "category", []
         elif dtype.is_integer():
-            kind, values = "integer", _int64(name, present)
-        elif dtype.is_float():
+            _check_int64(name, present)  # NumPy has no integers of 128 bits
+            kind, values = "integer", present.cast(polars.Int64).to_numpy()
+        elif dtype.is_float() or dtype == polars.Decimal:
             kind, values = "real", present.cast(polars.Float64).to_numpy()
         elif dtype.is_temporal():
             kind, values = "time", present.to_physical().cast(polars.Int64).to_numpy()
@@ -154,15 +266,56 @@ class Polars:
             kind, values = "category", present.to_list()
         else:
             raise ValueError(f"Column {name!r} has unsupported type {dtype}. {_ADVICE}")
-        return Column(name, kind, values, missing.to_numpy(), dtype, marker, order)
+        further = marked(len(null), null=(None, null), nan=(np.nan, nan))
+        read = Column(name, kind, values, missing, dtype, order=order, **further)
+        if getattr(dtype, "time_zone", None):
+            read = read.with_wall(Polars._wall, Polars._instants)
+        return read
 
     @staticmethod
     def write(column, values, missing):
-        polars = Polars.module()
+        polars, dtype = Polars.module(), column.dtype
+        if column.decodes_wall:
+            values = Polars._instants(values, dtype)
         if column.kind == "category":
-            return polars.Series(values, dtype=column.dtype)
-        series = polars.Series(values).cast(column.dtype)
-        return series.scatter(np.flatnonzero(missing), column.marker)
+            return polars.Series(values, dtype=dtype)
+        if dtype == polars.Decimal:
+            values = _arrow.decimals(values, dtype.precision or 38, dtype.scale)
+            values = [None if m else v for v, m in zip(values, missing, strict=True)]
+            return polars.Series(values, dtype=dtype)
+        series = polars.Series(values).cast(dtype)
+        for place, marker in enumerate(column.markers, 1):
+            series = series.scatter(np.flatnonzero(missing == place), marker)
+        return series
+
+    @staticmethod
+    def _wall(instants, dtype):
+        """Times on the local clock of a zone."""
+        times = Polars.module().Series(instants).cast(dtype)
+        return times.dt.replace_time_zone(None).to_physical().to_numpy()
+
+    @staticmethod
+    def _instants(wall, dtype):
+        """Instants of local times: the first of two, or after those that are skipped.
+
+        Inverse of _wall, unless the clock shows a time twice.
+        """
+        polars = Polars.module()
+        times = polars.Series(wall).cast(polars.Datetime(dtype.time_unit))
+
+        def localized(times):
+            return times.dt.replace_time_zone(
+                dtype.time_zone, ambiguous="earliest", non_existent="null"
+            )
+
+        # A skipped time is read with the offset of the day before.
+        day = datetime.timedelta(days=1)
+        zoned = localized(times)
+        zoned = zoned.zip_with(
+            zoned.is_not_null(),
+            (localized(times - day).to_physical().cast(dtype)) + day,
+        )
+        return zoned.to_physical().to_numpy()
 
     @staticmethod
     def frame(names, columns):
@@ -185,17 +338,16 @@ class Arrays:
         dtype = column.dtype
         missing = np.isnan(column) if dtype.kind == "f" else np.zeros(len(column), bool)
         if dtype.kind == "b":
-            return Column(
-                j, "category", column.tolist(), missing, dtype, None, [False, True]
-            )
+            values, order = column.tolist(), [False, True]
+            return Column(j, "category", values, missing, dtype, order=order)
         kind = "real" if dtype.kind == "f" else "integer"
         values = column[~missing] if kind == "real" else _int64(j, column)
-        return Column(j, kind, values, missing, dtype)
+        return Column(j, kind, values, missing, dtype, (np.nan,))
 
     @staticmethod
     def write(column, values, missing):
         values = np.asarray(values).astype(column.dtype)
-        return np.where(missing, np.nan, values) if missing.any() else values
+        return np.where(missing > 0, np.nan, values) if missing.any() else values
 
     @staticmethod
     def frame(names, columns):
@@ -206,13 +358,41 @@ class Arrays:
         return np.delete(X, j, axis=1)
 
 
+def _has_marker(column, missing, text):
+    """Which values are missing and have the marker that prints like this."""
+    places = [i for i, m in enumerate(column.markers, 1) if str(m) == text]
+    return np.isin(missing, places)
+
+
+def _masked_floats():
+    pandas = Pandas.module()
+    return pandas.Float64Dtype, pandas.Float32Dtype
+
+
+def _object_markers(column, missing):
+    """Markers of missing objects: NaN, None, NA and NaT are distinct."""
+    masks = {}
+    rows = np.flatnonzero(missing)
+    for row, marker in zip(rows, column[missing].tolist(), strict=True):
+        kind = masks.setdefault(str(marker), (marker, np.zeros(len(missing), bool)))
+        kind[1][row] = True
+    return marked(len(missing), **masks)
+
+
 def _int64(name, column):
-    if len(column) and int(column.max()) > np.iinfo(np.int64).max:
-        raise ValueError(
-            f"Column {name!r} has integers of 2**63 or more, which do not fit in 64 "
-            "bits. Convert it to floats or drop it."
-        )
+    _check_int64(name, column)
     return np.array(column, dtype=np.int64)
+
+
+def _check_int64(name, column):
+    limits = np.iinfo(np.int64)
+    if len(column) and not (
+        limits.min <= int(column.min()) and int(column.max()) <= limits.max
+    ):
+        raise ValueError(
+            f"Column {name!r} has integers of 2**63 or more, or below -2**63, which do "
+            "not fit in 64 bits. Convert it to floats or drop it."
+        )
 
 
 def _strings(name, values):

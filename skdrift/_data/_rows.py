@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._columns import DiscreteColumns
+from ._columns import free_laws, laws_of
+from ._margins import Margin, Margins
+from ._warps import warp_of
 
 # Relative weights up to this are no weight: their logarithms would overflow.
 _NO_WEIGHT = 1e-290
@@ -35,16 +37,45 @@ def distinct_rows(X, *columns):
 
 
 class Scaling(NamedTuple):
-    """Affine map between data units and internal units, column by column."""
+    """Increasing map between data units and internal units, column by column.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of shape (n_features,)
+        Of an affine map.
+    warps : dict of int to Warp
+        Maps of some columns before it.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
+    warps: dict
 
     def to_internal(self, X):
-        return ((X - self.mean) / self.scale).astype(X.dtype, copy=False)
+        return ((self._warped(X) - self.mean) / self.scale).astype(X.dtype, copy=False)
 
     def to_data(self, Z):
-        return (self.mean + self.scale * Z).astype(Z.dtype, copy=False)
+        X = (self.mean + self.scale * Z).astype(Z.dtype, copy=False)
+        for j, warp in self.warps.items():
+            X[:, j] = warp.backward(X[:, j])
+        return X
+
+    def slope(self, X):
+        """Derivatives of internal units by data units, one per column or number."""
+        slope = 1 / self.scale
+        if self.warps:
+            slope = np.tile(slope, (len(X), 1))
+            for j, warp in self.warps.items():
+                slope[:, j] *= warp.slope(X[:, j])
+        return slope
+
+    def _warped(self, X):
+        if not self.warps:
+            return X
+        X = X.copy()
+        for j, warp in self.warps.items():
+            X[:, j] = warp.forward(X[:, j])
+        return X
 
 
 class WeightedRows(NamedTuple):
@@ -90,8 +121,8 @@ class WeightedRows(NamedTuple):
         return float(self.count.sum())
 
 
-def weighted_rows(X, sample_weight, standardize, discrete_features="auto"):
-    """Distinct weighted rows, and the scaling that leads to them.
+def weighted_rows(X, sample_weight, standardize, columns="free", names=None):
+    """Distinct weighted rows, the scaling that leads to them, and laws of columns.
 
     Parameters
     ----------
@@ -99,14 +130,16 @@ def weighted_rows(X, sample_weight, standardize, discrete_features="auto"):
     sample_weight : ndarray of shape (n_samples,)
     standardize : bool
         Whether internal units are standard deviations; if not, data units.
-    discrete_features : {"auto"}, bool or array-like, default="auto"
-        See :class:`DiscreteColumns`.
+    columns : str, dict or sequence, default="free"
+        See :func:`laws_of`.
+    names : sequence of str, default=None
+        Names of the columns.
 
     Returns
     -------
     rows : WeightedRows
     scaling : Scaling
-    discrete : DiscreteColumns
+    margins : Margins
     """
     # Integers count samples; other weights are relative, on whatever scale. (Floats
     # beyond the first bound are all integers, and count nothing.)
@@ -117,15 +150,48 @@ def weighted_rows(X, sample_weight, standardize, discrete_features="auto"):
     rows, weight, count = distinct_rows(X[kept], weight[kept], count[kept])
     weight = weight / weight.sum()
 
-    rows_64 = rows.astype(np.float64, copy=False)
-    constant = rows_64.min(axis=0) == rows_64.max(axis=0)
-    mean = np.where(constant, rows_64[0], weight @ rows_64)
+    if isinstance(columns, str) and columns == "free":
+        laws, values = free_laws(X.shape[1]), {}
+    else:
+        laws = laws_of(rows, weight, count, columns, names)
+        values = _values_of_columns(laws, rows, weight)
+    warps = {
+        j: warp
+        for j, column in values.items()
+        if (warp := warp_of(laws[j], *column)) is not None
+    }
+    scaling, std = _scaling(rows, weight, standardize, warps)
+    margins = [None] * len(laws)
+    for j, column in values.items():
+        margins[j] = _margin(laws[j], *column, len(rows), j, scaling)
+    weighted = WeightedRows(scaling.to_internal(rows), weight, count, std)
+    return weighted, scaling, Margins(laws, scaling, tuple(margins))
+
+
+def _values_of_columns(laws, rows, weight):
+    """Distinct values, and their shares, of the columns that have a law."""
+    values = {}
+    for j, law in enumerate(laws):
+        if law.kind != "free":
+            distinct, place = np.unique(rows[:, j], return_inverse=True)
+            values[j] = distinct.astype(np.float64), np.bincount(place, weight)
+    return values
+
+
+def _margin(law, values, shares, n_rows, j, scaling):
+    warp, scale = scaling.warps.get(j), scaling.scale[j]
+    y = values if warp is None else warp.forward(values)
+    return Margin(law, values, shares, n_rows, (y - scaling.mean[j]) / scale, scale)
+
+
+def _scaling(rows, weight, standardize, warps):
+    """Scaling of rows, and their standard deviations in internal units."""
+    rows = Scaling(0.0, 1.0, warps)._warped(rows.astype(np.float64, copy=False))
+    constant = rows.min(axis=0) == rows.max(axis=0)
+    mean = np.where(constant, rows[0], weight @ rows)
     # Relative to the largest deviation, so that squares neither over- nor underflow.
-    deviation = rows_64 - mean
+    deviation = rows - mean
     peak = np.where(constant, 1.0, np.abs(deviation).max(axis=0))
     std = peak * np.sqrt(weight @ np.square(deviation / peak))
     scale = np.where(std > 0, std, 1.0) if standardize else np.ones_like(std)
-
-    scaling = Scaling(mean, scale)
-    weighted = WeightedRows(scaling.to_internal(rows), weight, count, std / scale)
-    return weighted, scaling, DiscreteColumns(rows, weight, count, discrete_features)
+    return Scaling(mean, scale, warps), std / scale

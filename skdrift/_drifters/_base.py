@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from .._typing import (
         Annealing,
-        DiscreteFeatures,
+        Columns,
         EngineName,
         Floats,
         Rows,
@@ -71,7 +71,7 @@ class BaseDrifter(
         "n_particles": [Interval(Integral, 1, None, closed="left"), None],
         "start": [StrOptions({"local", "gaussian"}), "array-like", callable],
         "standardize": ["boolean"],
-        "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
+        "columns": [StrOptions({"auto", "free", "discrete"}), dict, list, tuple],
         "annealing": [Interval(Integral, 0, None, closed="left"), "array-like"],
         "step_size": [Interval(Real, 0, np.inf, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -89,7 +89,7 @@ class BaseDrifter(
         n_particles: int | None,
         start: Start,
         standardize: bool,
-        discrete_features: DiscreteFeatures,
+        columns: Columns,
         annealing: Annealing,
         step_size: StepSize,
         max_iter: int,
@@ -102,7 +102,7 @@ class BaseDrifter(
         self.n_particles = n_particles
         self.start = start
         self.standardize = standardize
-        self.discrete_features = discrete_features
+        self.columns = columns
         self.annealing = annealing
         self.step_size = step_size
         self.max_iter = max_iter
@@ -173,6 +173,7 @@ class BaseDrifter(
             parameters,
             random_state,
             FitProgress(self, self._init_callback_context),
+            getattr(self, "feature_names_in_", None),
         )
         positions = flow.scaling.to_data
         self.engine_ = field.engine.name
@@ -180,6 +181,7 @@ class BaseDrifter(
         self.bandwidth_ = flow.bandwidth
         self.step_size_ = flow.step_size
         self.scale_ = flow.scaling.scale
+        self.columns_ = flow.draws.laws
         self.start_ = positions((*flow.trajectory, flow.particles)[0])
         self.particles_ = positions(flow.particles)
         self.history_ = flow.history

@@ -30,12 +30,18 @@ standardize : bool, default=True
     Whether distances are measured in standard deviations of each column. If not, they
     are measured in data units.
 """,
-    "discrete_features": """
-discrete_features : {"auto"}, bool or array-like, default="auto"
-    Columns that :meth:`sample` rounds to values that occur, each as often as in the
-    data, keeping the order of the rows: a mask or indices, all or none. ``"auto"``
-    selects columns whose values each occur five times on average, other than by
-    repetition of whole rows unless they are integers.
+    "columns": """
+columns : {"auto", "free", "discrete"}, dict or list, default="auto"
+    What holds of the values of each column, and of all that :meth:`sample` draws for
+    it. ``"auto"`` learns it from the data: values that occur with positive probability
+    (atoms, such as exact zeros or codes), bounds, a grid (integers, decimals), or that
+    all values are atoms, which is assumed if each occurs five times on average.
+    ``"free"``: nothing, draws are the particles. ``"discrete"``: all values are atoms.
+    A dict by name or index of columns, or a list with an entry for every column, gives
+    one of these words, or a dict with any of ``"bounds"`` (a pair, None where there is
+    no bound), ``"grid"`` (a step, or None), ``"atoms"`` (a list of values) and
+    ``"missing"`` (the column that is 1 where values of this one only fill gaps), where
+    the rest is learned. See ``columns_``.
 """,
     "annealing": """
 annealing : int or array-like, default=20

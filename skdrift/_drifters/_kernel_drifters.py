@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .._typing import (
         Annealing,
         BandwidthRule,
-        DiscreteFeatures,
+        Columns,
         EngineName,
         Floats,
         KernelName,
@@ -91,7 +91,7 @@ class ConservativeDrifter(KernelDrifter):
     {self_interaction}
     {start}
     {standardize}
-    {discrete_features}
+    {columns}
     {annealing}
     {step_size}
     {max_iter}
@@ -159,7 +159,7 @@ class ConservativeDrifter(KernelDrifter):
         self_interaction: SelfInteraction = "full",
         start: Start = "local",
         standardize: bool = True,
-        discrete_features: DiscreteFeatures = "auto",
+        columns: Columns = "auto",
         annealing: Annealing = 20,
         step_size: StepSize = 1.0,
         max_iter: int = 200,
@@ -176,7 +176,7 @@ class ConservativeDrifter(KernelDrifter):
             self_interaction=self_interaction,
             start=start,
             standardize=standardize,
-            discrete_features=discrete_features,
+            columns=columns,
             annealing=annealing,
             step_size=step_size,
             max_iter=max_iter,
@@ -251,7 +251,7 @@ class SharpDrifter(ConservativeDrifter):
     {self_interaction}
     {start}
     {standardize}
-    {discrete_features}
+    {columns}
     {annealing}
     {step_size}
     {max_iter}
@@ -311,7 +311,7 @@ class SharpDrifter(ConservativeDrifter):
         self_interaction: SelfInteraction = "full",
         start: Start = "local",
         standardize: bool = True,
-        discrete_features: DiscreteFeatures = "auto",
+        columns: Columns = "auto",
         annealing: Annealing = 20,
         step_size: StepSize = 1.0,
         max_iter: int = 200,
@@ -328,7 +328,7 @@ class SharpDrifter(ConservativeDrifter):
             self_interaction=self_interaction,
             start=start,
             standardize=standardize,
-            discrete_features=discrete_features,
+            columns=columns,
             annealing=annealing,
             step_size=step_size,
             max_iter=max_iter,
@@ -383,7 +383,7 @@ class LaplaceDrifter(KernelDrifter):
         particles per sample.
     {start}
     {standardize}
-    {discrete_features}
+    {columns}
     {annealing}
     step_size : float or "lipschitz", default=1.0
         Fraction of the velocity, a displacement, that one step moves by.
@@ -453,7 +453,7 @@ class LaplaceDrifter(KernelDrifter):
         self_interaction: SelfInteraction = "leave-one-out",
         start: Start = "local",
         standardize: bool = True,
-        discrete_features: DiscreteFeatures = "auto",
+        columns: Columns = "auto",
         annealing: Annealing = 20,
         step_size: StepSize = 1.0,
         max_iter: int = 200,
@@ -470,7 +470,7 @@ class LaplaceDrifter(KernelDrifter):
             self_interaction=self_interaction,
             start=start,
             standardize=standardize,
-            discrete_features=discrete_features,
+            columns=columns,
             annealing=annealing,
             step_size=step_size,
             max_iter=max_iter,

@@ -18,7 +18,7 @@ from ._docs import SHARED
 from ._recipes import bandwidth_rule, step_rule
 
 if TYPE_CHECKING:
-    from .._typing import Annealing, DiscreteFeatures, EngineName, Seed, Start
+    from .._typing import Annealing, Columns, EngineName, Seed, Start
 
 
 @documented(SHARED)
@@ -54,7 +54,7 @@ class SinkhornDrifter(BaseDrifter):
         ``start(n, random_state)``, which returns n rows. These are in data units;
         they may be far from the data, but equal rows stay equal.
     {standardize}
-    {discrete_features}
+    {columns}
     {annealing}
     step_size : float, default=1.0
         Fraction of the velocity, a displacement, that one step takes.
@@ -129,7 +129,7 @@ class SinkhornDrifter(BaseDrifter):
         n_particles: int | None = None,
         start: Start = "local",
         standardize: bool = True,
-        discrete_features: DiscreteFeatures = "auto",
+        columns: Columns = "auto",
         annealing: Annealing = 20,
         step_size: float = 1.0,
         max_iter: int = 200,
@@ -145,7 +145,7 @@ class SinkhornDrifter(BaseDrifter):
             n_particles=n_particles,
             start=start,
             standardize=standardize,
-            discrete_features=discrete_features,
+            columns=columns,
             annealing=annealing,
             step_size=step_size,
             max_iter=max_iter,

@@ -20,7 +20,7 @@ from ._recipes import bandwidth_rule, step_rule
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from .._typing import Annealing, DiscreteFeatures, EngineName, Seed, Start
+    from .._typing import Annealing, Columns, EngineName, Seed, Start
 
 
 @documented(SHARED)
@@ -48,7 +48,7 @@ class SoftmaxDrifter(BaseDrifter):
         unit of weight), but at least 64 and at most 10,000.
     {start}
     {standardize}
-    {discrete_features}
+    {columns}
     annealing : int or array-like, default=20
         Steps in which all temperatures fall exponentially by a common factor, the
         smallest from twice its final value, or from ``1.5 sqrt(d/2)`` standard
@@ -130,7 +130,7 @@ class SoftmaxDrifter(BaseDrifter):
         n_particles: int | None = None,
         start: Start = "local",
         standardize: bool = True,
-        discrete_features: DiscreteFeatures = "auto",
+        columns: Columns = "auto",
         annealing: Annealing = 20,
         step_size: float = 2.0,
         max_iter: int = 200,
@@ -144,7 +144,7 @@ class SoftmaxDrifter(BaseDrifter):
             n_particles=n_particles,
             start=start,
             standardize=standardize,
-            discrete_features=discrete_features,
+            columns=columns,
             annealing=annealing,
             step_size=step_size,
             max_iter=max_iter,

@@ -268,7 +268,8 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
             parts = self._parts(y, weight)
             labels = None if y is None else self.classes_.tolist()
             parameters, seed = self._parameters(), self.random_state
-            state = new_state(X, weight, parts, labels, parameters, seed)
+            names = getattr(self, "feature_names_in_", None)
+            state = new_state(X, weight, parts, labels, parameters, seed, names)
             self.latent_dim_ = state.latent_dim
             self._train(state, parts, X, weight, n_steps, {})
         except BaseException:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
 
-from .._data._columns import DiscreteColumns
+from .._data._margins import Margins
 from .._data._neighbors import NearestRows
 from .._data._rows import Scaling, WeightedRows, weighted_rows
 from .._drifters import ConservativeDrifter
@@ -43,7 +43,7 @@ _MAX_HELD_OUT = 1000
 # Rows generated to be judged by, or rounded together.
 _MIN_ENSEMBLE = 64
 _MAX_ENSEMBLE = 10_000
-_ROUNDED_TOGETHER = 2048
+_MATCHED_TOGETHER = 2048
 # Rows of one forward pass; some hundred hidden units take 100 MB.
 _CHUNK = 2**15
 
@@ -68,7 +68,7 @@ class ClassRows(NamedTuple):
     share: float
     rows: WeightedRows
     scaling: Scaling
-    columns: DiscreteColumns
+    margins: Margins
     bandwidths: np.ndarray  # one cycle, the widest first
 
 
@@ -112,10 +112,10 @@ class State(NamedTuple):
     def draw(self, learner, k, n):
         """Rows of class k, in data units."""
         c = self.classes[k]
-        # Few rows would have few values: rounding is by the ranks within an ensemble.
-        m = max(n, _ROUNDED_TOGETHER) if c.columns.columns else n
+        # Columns are mapped by the ranks within an ensemble.
+        m = n if c.margins.are_free else max(n, _MATCHED_TOGETHER)
         drawn = self.internal_rows(learner, k, m).astype(c.rows.rows.dtype)
-        return c.columns.round(c.scaling.to_data(drawn))[:n]
+        return c.margins.matched(drawn).draw(drawn)[:n]
 
     def internal_rows(self, learner, k, n):
         """Rows of class k, in internal units."""
@@ -149,7 +149,7 @@ class Trained(NamedTuple):
 # -- before the first step -----------------------------------------------------------
 
 
-def new_state(X, weight, parts, labels, parameters, random_state):
+def new_state(X, weight, parts, labels, parameters, random_state, names=None):
     """State before the first step, which has learned a Gaussian.
 
     The parts are masks of the rows of every class; the labels are None without classes.
@@ -163,8 +163,8 @@ def new_state(X, weight, parts, labels, parameters, random_state):
     n_particles = (parameters.batch_size + parameters.queue_size) // len(parts)
     classes = []
     for k, part in enumerate(parts):
-        rows, scaling, columns = weighted_rows(
-            X[part], weight[part], drifter.standardize, drifter.discrete_features
+        rows, scaling, margins = weighted_rows(
+            X[part], weight[part], drifter.standardize, drifter.columns, names
         )
         if labels is not None and rows.n_samples < 2:
             raise ValueError(
@@ -174,7 +174,7 @@ def new_state(X, weight, parts, labels, parameters, random_state):
         check_units(_in_single_precision(rows))
         share = weight[part].sum() / weight.sum()
         bandwidths = _ladder(drifter.annealing, recipe, rows, n_particles)
-        classes.append(ClassRows(share, rows, scaling, columns, bandwidths))
+        classes.append(ClassRows(share, rows, scaling, margins, bandwidths))
     random_state = check_random_state(random_state)
     seed = random_state.randint(np.iinfo(np.int32).max)
     state = State(
@@ -187,7 +187,7 @@ def new_state(X, weight, parts, labels, parameters, random_state):
         classes,
         np.eye(len(parts))[:, : len(parts) if len(parts) > 1 else 0],
         np.array([c.rows.std for c in classes], np.float32),
-        weighted_rows(X, weight, drifter.standardize, False)[:2],
+        weighted_rows(X, weight, drifter.standardize)[:2],
         [],
     )
     _learn_gaussian(state, parameters.batch_size)
@@ -245,7 +245,7 @@ def targets_of(state, parts, X, weight, parameters):
     for k, part in enumerate(parts):
         if not part.any():
             continue
-        rows, own, _ = weighted_rows(X[part], weight[part], drifter.standardize, False)
+        rows, own, _ = weighted_rows(X[part], weight[part], drifter.standardize)
         # In the units of the first call.
         internal = state.classes[k].scaling.to_internal(own.to_data(rows.rows))
         rows = rows._replace(rows=internal, std=state.classes[k].rows.std)

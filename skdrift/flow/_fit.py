@@ -12,7 +12,7 @@ from .._data._rows import weighted_rows
 from .._starts import make_start
 from ..engines._choice import reasons_not_chosen
 from ._calibration import MAX_FLOWS, calibrate
-from ._fitted import FittedFlow, as_drawn, bind, work_of
+from ._fitted import FittedFlow, bind, work_of
 from ._loop import drift, step_at
 from ._map import carry
 from ._memorization import LARGEST_AUC, Memorization
@@ -20,10 +20,10 @@ from ._schedules import schedule_of
 from ._stops import root_mean_square, runs_away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .._data._rows import WeightedRows
-    from .._typing import Annealing, DiscreteFeatures, EngineName, Floats
+    from .._typing import Annealing, Columns, EngineName, Floats
     from .._typing import Start as StartParameter
     from ..fields import BoundField
     from ..kernels import Kernel
@@ -70,7 +70,7 @@ class FlowParameters(NamedTuple):
     n_particles: int | None
     start: StartParameter
     standardize: bool
-    discrete_features: DiscreteFeatures
+    columns: Columns
     annealing: Annealing
     max_iter: int
     tol: float
@@ -85,6 +85,7 @@ def fit_flow(
     parameters: FlowParameters,
     random_state: np.random.RandomState,
     progress: FitProgress,
+    names: Sequence[str] | None = None,
 ) -> tuple[FittedFlow, BoundField]:
     """Evolve an ensemble until it is distributed like the data.
 
@@ -102,6 +103,8 @@ def fit_flow(
         Source of the start.
     progress : FitProgress
         Receives reports.
+    names : sequence of str, default=None
+        Names of the columns.
 
     Returns
     -------
@@ -111,8 +114,8 @@ def fit_flow(
         Its field, bound to the data.
     """
     p = parameters
-    rows, scaling, columns = weighted_rows(
-        X, sample_weight, p.standardize, p.discrete_features
+    rows, scaling, margins = weighted_rows(
+        X, sample_weight, p.standardize, p.columns, names
     )
     check_units(rows)
     neighbors = NearestRows(rows.rows)
@@ -137,14 +140,14 @@ def fit_flow(
     noise, flow, auc = evolution.calibrated(
         start,
         ensemble,
-        lambda x: memorization.auc(as_drawn(x, scaling, columns)),
+        lambda x: memorization.auc(margins.matched(x).internal(x)),
         p.early_stopping and memorization.is_defined,
     )
     last = flow.history["bandwidth"][-1]
     fitted = FittedFlow(
         rows=rows,
         scaling=scaling,
-        columns=columns,
+        draws=margins.matched(flow.particles),
         field=recipe.field,
         kernel=recipe.kernel,
         start=start,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._data._columns import DiscreteColumns
+from .._data._margins import Draws
 from .._data._neighbors import even_choice
 from .._data._rows import Scaling, WeightedRows
 from .._estimator import warn_user
@@ -54,8 +54,8 @@ class FittedFlow(NamedTuple):
         The data: distinct rows, their weights and counts.
     scaling : Scaling
         Between data units and internal units.
-    columns : DiscreteColumns
-        Columns whose draws are rounded to values of the data.
+    draws : Draws
+        From particles to rows that keep the laws of the columns.
     field : object
         Drifting field, not bound to data (see :mod:`skdrift.fields`).
     kernel : Kernel
@@ -84,7 +84,7 @@ class FittedFlow(NamedTuple):
 
     rows: WeightedRows
     scaling: Scaling
-    columns: DiscreteColumns
+    draws: Draws
     field: Any
     kernel: Kernel
     start: Start
@@ -178,7 +178,7 @@ class FittedFlow(NamedTuple):
                 f"{self.n_iter}, where its flow was ended. {CALMER}",
                 ConvergenceWarning,
             )
-        return self.columns.round(self.scaling.to_data(x))
+        return self.draws.rematched(x).draw(x)
 
     def _sizes(self):
         """Pairs (bandwidth, step size) of the steps."""
@@ -301,7 +301,7 @@ class FittedFlow(NamedTuple):
         z = self.scaling.to_internal(X)
         field = self.bound(len(z), len(self.particles))
         v = field.at(z, self.particles, self.bandwidth)
-        return (self.scaling.scale * v).astype(v.dtype, copy=False)
+        return (v / self.scaling.slope(X)).astype(v.dtype, copy=False)
 
     def potential(self, X: Floats) -> Floats:
         """Scalar potential of the final field, if it is a gradient.
@@ -340,11 +340,12 @@ class FittedFlow(NamedTuple):
         """
         z = self.scaling.to_internal(X)
         d, profiles = z.shape[1], displacement(self.kernel)
-        log_volume = d * np.log(self.bandwidth) + self._log_volume()
-        log_constant = float(self.kernel.log_normalizer(d) - log_volume)
+        log_constant = self.kernel.log_normalizer(d) - d * np.log(self.bandwidth)
+        log_constant = log_constant + self._log_slope(X)
         work = Work(len(z), len(self.particles), d, 1, profiles, z.dtype)
         sources = get_engine(self.engine, work).bind(self.particles)
-        return sources.reduce(z, profiles, self.bandwidth).log_z + log_constant
+        log_p = sources.reduce(z, profiles, self.bandwidth).log_z + log_constant
+        return log_p.astype(z.dtype, copy=False)
 
     def log_density_of_map(self, X: Floats) -> tuple[Floats, Origin]:
         """Log-density that the flow carries from its start, by change of variables.
@@ -373,12 +374,12 @@ class FittedFlow(NamedTuple):
         self.start.log_density(z[:1].astype(np.float64), self.noise)
         origin = self.origin(z)
         log_p = self.start.log_density(origin.rows, self.noise)
-        log_p = log_p - origin.log_det - self._log_volume()
+        log_p = log_p - origin.log_det + self._log_slope(X)
         log_p[~origin.is_found] = -np.inf
         return log_p.astype(z.dtype, copy=False), origin
 
-    def _log_volume(self):
-        return np.log(self.scaling.scale).sum()
+    def _log_slope(self, X):
+        return np.log(self.scaling.slope(X)).sum(axis=-1)
 
     def score(self, X: Floats) -> float:
         """Minus the residual velocity of held-out rows towards the particles.
@@ -394,12 +395,5 @@ class FittedFlow(NamedTuple):
             See :meth:`skdrift.ConservativeDrifter.score`.
         """
         z = self.scaling.to_internal(X)
-        drawn = as_drawn(self.particles, self.scaling, self.columns)
+        drawn = self.draws.internal(self.particles)
         return residual_score(z, drawn, self.rows, self.engine)
-
-
-def as_drawn(x, scaling, columns):
-    """Particles as `sample` would return them, in internal units."""
-    if not columns.columns:
-        return x
-    return scaling.to_internal(columns.round(scaling.to_data(x)))

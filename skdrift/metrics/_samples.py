@@ -6,6 +6,7 @@ from sklearn import get_config
 from sklearn.utils import check_array, gen_batches
 
 from .._data._checks import check_same_names
+from .._data._frames import unusable_columns
 from .._data._neighbors import TREE_MAX_FEATURES, NearestRows
 
 # Sums over tiles that fit in the cache are up to twice as fast.
@@ -15,10 +16,7 @@ _TILE_MEBIBYTES = 1
 def check_samples(*, min_rows=1, **samples):
     """Arrays of float64 with equal numbers of columns, in the order of the keywords."""
     check_same_names(**samples)
-    checked = {
-        name: check_array(rows, dtype=np.float64, input_name=name, ensure_min_samples=0)
-        for name, rows in samples.items()
-    }
+    checked = {name: _numbers(name, rows) for name, rows in samples.items()}
     widths = {name: rows.shape[1] for name, rows in checked.items()}
     if len(set(widths.values())) > 1:
         raise ValueError(
@@ -31,6 +29,22 @@ def check_samples(*, min_rows=1, **samples):
                 f"'{name}' must have at least {min_rows} sample(s); got {len(rows)}."
             )
     return list(checked.values())
+
+
+def _numbers(name, rows):
+    try:
+        return check_array(
+            rows, dtype=np.float64, input_name=name, ensure_min_samples=0
+        )
+    except (TypeError, ValueError) as error:
+        columns = unusable_columns(rows)
+        if not columns:
+            raise
+        raise ValueError(
+            f"Column {columns[0]!r} of '{name}' has values that are no finite numbers. "
+            "Fit a skdrift.tables.TableEncoder to the training table, and pass all "
+            "tables as its transform returns them."
+        ) from error
 
 
 def distance_tiles(X, Y):

@@ -225,5 +225,5 @@ def _check_labels(tables, target):
             raise ValueError(
                 f"The target {target!r} has labels in {name!r} that are not in "
                 f"'train', such as {unknown.pop()!r}. Round them (with "
-                "discrete_features, drifters do), or use a regressor."
+                "columns='discrete', drifters do), or use a regressor."
             )

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._drifters import ConservativeDrifter
 from .._estimator import VersionedStateMixin, forget
 from ..metrics._draw import draw
-from ._encoder import TableEncoder, flags_of, validated
+from ._encoder import TableEncoder, memberships_of, validated
+from ._many import NO_CATEGORY, drifting
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -28,10 +29,12 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     A :class:`TableEncoder` encodes the frame as numbers, a drifter is fitted to them,
     and its samples are decoded to a frame of the same library, with the same names and
     types of columns. Categories, booleans and missing values are as frequent as in the
-    data. To this end, the drifter rounds columns of few values to values that occur
-    (``discrete_features="auto"`` is replaced by a mask of these columns), and
+    data. To this end, columns of numbers keep the laws that the drifter learns or that
+    its parameter ``columns`` gives, by the names of the columns of the frame, and
     memberships of categories are shifted to the mean of the data before they are
-    decoded.
+    decoded. The drifter does not see columns of more than twelve unordered categories:
+    a drawn row has the categories of a row of the data that is similar in the other
+    columns, and each row of the data is used as often as its weight requires.
 
     To draw labelled samples, keep the label in the frame as a column like the others.
 
@@ -39,14 +42,21 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     ----------
     drifter : estimator, default=None
         Drifter, or another estimator with ``sample(n_samples, random_state)``. If
-        None, :class:`~skdrift.ConservativeDrifter`.
+        None, :class:`~skdrift.ConservativeDrifter`. Setting one of its parameters, as
+        in ``set_params(drifter__bandwidth=0.5)``, replaces None by that drifter.
+    random_state : int, RandomState instance or None, default=None
+        Replaces the `random_state` of the drifter, unless it is None.
 
     Attributes
     ----------
     encoder_ : TableEncoder
         Fitted encoder.
     drifter_ : estimator
-        Drifter fitted to the encoded frame.
+        Drifter fitted to the encoded frame, without the columns of more than twelve
+        unordered categories, unless there are no others.
+    columns_ : tuple
+        Laws of the columns of numbers, in the units of the frame; see
+        :attr:`skdrift.ConservativeDrifter.columns_`. Only if the drifter has them.
     n_features_in_ : int
         Number of columns of the frame.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -76,8 +86,30 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     [100, 100, 100]
     """
 
-    def __init__(self, drifter: Estimator | None = None) -> None:
+    def __init__(
+        self, drifter: Estimator | None = None, *, random_state: Seed = None
+    ) -> None:
         self.drifter = drifter
+        self.random_state = random_state
+
+    def set_params(self, **params: object) -> Self:
+        """Set parameters, by names such as ``drifter__bandwidth`` those of the drifter.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. If `drifter` is None, a parameter of the drifter is set
+            in a new :class:`~skdrift.ConservativeDrifter`, which replaces None.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        nested = any(name.startswith("drifter__") for name in params)
+        if nested and params.get("drifter", self.drifter) is None:
+            params = {**params, "drifter": ConservativeDrifter()}
+        return super().set_params(**params)
 
     def fit(
         self, X: Table, y: object = None, sample_weight: ArrayLike | None = None
@@ -91,7 +123,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         y : None
             Ignored. A label is a column of `X`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Passed to the drifter. The encoder does not depend on them.
+            Passed to the drifter. They are also the frequencies at which rows of the
+            data are used for columns of more than twelve unordered categories.
 
         Returns
         -------
@@ -120,17 +153,28 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
                 f"got {self.drifter!r}."
             )
         drifter = clone(drifter)
+        if self.random_state is not None:
+            _seed(drifter, self.random_state)
         _, X = validated(self, X, reset=True)
-        encoder = TableEncoder().set_output(transform="default")
+        # A category or missing value in held-out samples only must not stop a search.
+        encoder = TableEncoder(handle_unknown="ignore")
+        encoder.set_output(transform="default")
         codes = encoder.fit_transform(X)
-        if drifter.get_params(deep=False).get("discrete_features") == "auto":
-            drifter.set_params(discrete_features=flags_of(encoder, "repeats"))
+        drifts = drifting(encoder._codes)
+        codes = np.compress(drifts, codes, axis=1)
+        columns = drifter.get_params(deep=False).get("columns")
+        if columns is not None:
+            drifter.set_params(columns=encoder._column_specs(columns, X))
         weight = {}
         if sample_weight is not None:
             weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
         drifter = drifter.fit(codes, **weight)
+        if sample_weight is not None and encoder._donors is not None:
+            encoder._donors = encoder._donors.weighted(sample_weight)
         self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
         self.encoder_, self.drifter_ = encoder, drifter
+        if hasattr(drifter, "columns_"):
+            self.columns_ = encoder._laws(drifter.columns_)
         return self
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
@@ -141,7 +185,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         n_samples : int, default=1
             Number of samples, at least 1.
         random_state : int, RandomState instance or None, default=None
-            Passed to the drifter.
+            Passed to the drifter. If None, its own, or the one of this estimator.
 
         Returns
         -------
@@ -153,10 +197,15 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         # Drifters evolve this many particles in any case, and the frequencies of the
         # categories need a large ensemble.
         n = max(n_samples, self._n_rows)
+        if random_state is None:
+            random_state = self.random_state
+        drifts = drifting(self.encoder_._codes)
         drawn = np.array(draw(self.drifter_, n, random_state))
         shift = self._mean - drawn.mean(axis=0)
-        drawn += np.where(flags_of(self.encoder_, "memberships"), shift, 0.0)
-        return self.encoder_.inverse_transform(drawn)[:n_samples]
+        memberships = memberships_of(self.encoder_)[drifts]
+        encoded = np.full((n, len(drifts)), NO_CATEGORY)
+        encoded[:, drifts] = drawn + np.where(memberships, shift, 0.0)
+        return self.encoder_.inverse_transform(encoded)[:n_samples]
 
     def score(self, X: Table, y: object = None) -> float:
         """Score of the drifter on encoded held-out samples.
@@ -164,7 +213,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            Held-out samples, with the columns seen in `fit`.
+            Held-out samples, with the columns seen in `fit`. Categories and missing
+            values that did not occur in `fit` are encoded as by
+            ``TableEncoder(handle_unknown="ignore")``.
         y : None
             Ignored, present for API consistency.
 
@@ -174,7 +225,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             Score of the drifter. Greater is better.
         """
         check_is_fitted(self)
-        return self.drifter_.score(self.encoder_.transform(X))
+        encoded = self.encoder_.transform(X)
+        drifts = drifting(self.encoder_._codes)
+        return self.drifter_.score(np.compress(drifts, encoded, axis=1))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "drifter_")
@@ -184,3 +237,13 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _seed(drifter, random_state):
+    """Set the random state of a drifter, or of the steps of a pipeline."""
+    names = [
+        name
+        for name in drifter.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    drifter.set_params(**dict.fromkeys(names, random_state))

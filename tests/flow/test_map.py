@@ -575,7 +575,10 @@ def test_tracers_keep_to_the_particles_in_many_columns(data, n):
 def test_transform_says_when_tracers_are_not_faithful():
     # Too narrow a bandwidth for so many columns: particles jump onto rows.
     drifter = ConservativeDrifter(
-        self_interaction="leave-one-out", bandwidth=0.8, random_state=0
+        self_interaction="leave-one-out",
+        bandwidth=0.8,
+        columns="free",
+        random_state=0,
     )
     with pytest.warns(ConvergenceWarning):
         drifter.fit(WINE)

@@ -383,7 +383,7 @@ def test_partial_fit_goes_on():
 
 
 def test_partial_fit_keeps_the_units_of_its_first_call():
-    field = ConservativeDrifter(discrete_features=False)
+    field = ConservativeDrifter(columns="free")
     generator = small(generator=Affine(), field=field).partial_fit(IRIS)
     for _ in range(5):
         generator.partial_fit(IRIS + 3)

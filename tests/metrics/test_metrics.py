@@ -925,6 +925,18 @@ def test_frames_with_other_columns_are_not_compared(frame):
     assert energy_distance(first, np.column_stack(list(rows.values()))) == 0
 
 
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("values", [["a", "b", "a"], [0.5, None, 1.0]])
+def test_frames_of_other_than_numbers_name_the_encoder(frame, values):
+    mixed = frame({"x": [1.0, 2.0, 3.0], "c": values})
+    for arguments in ((mixed, np.ones((3, 2))), (np.ones((3, 2)), mixed)):
+        with pytest.raises(ValueError, match=r"Column 'c' of .*TableEncoder to the tr"):
+            energy_distance(*arguments)
+    report = skdrift.metrics.sample_quality_report
+    with pytest.raises(ValueError, match=r"Column 'c' of 'test'.*TableEncoder"):
+        report(np.ones((9, 2)), mixed, np.ones((9, 2)))
+
+
 # --- documentation
 
 

@@ -222,19 +222,13 @@ def test_numbers_are_decoded_within_what_was_observed():
 
 
 def test_integers_of_any_size_if_their_steps_are_few():
-    frame = pd.DataFrame({"a": [0, 2**60 + 1], "b": 5, "c": True})
+    wide = [-(2**63), 2**63 - 1]
+    frame = pd.DataFrame({"a": [0, 2**60 + 1], "b": 5, "c": True, "d": wide})
     encoder = TableEncoder()
-    assert encoder.fit_transform(frame).tolist() == [[0, 0, 0], [1, 0, 0]]
-    assert_same(encoder.inverse_transform([[0, 0, 0], [1, 0, 0]]), frame)
+    assert encoder.fit_transform(frame).tolist() == [[0, 0, 0, 0], [1, 0, 0, 1]]
+    assert_same(encoder.inverse_transform([[0, 0, 0, 0], [1, 0, 0, 1]]), frame)
     numbered = pd.DataFrame(np.eye(2))  # columns without names
     assert_same(encoder.inverse_transform(encoder.fit_transform(numbered)), numbered)
-
-
-def test_a_missing_number_is_filled_with_one_that_occurs():
-    codes = TableEncoder().fit_transform(
-        pd.DataFrame({"a": [5.0, None, 1.0, 9.0, 2.0]})
-    )
-    assert_array_equal(codes, [[5, 0], [2, 1], [1, 0], [9, 0], [2, 0]])
 
 
 @LIBRARIES
@@ -302,7 +296,8 @@ def test_assignment_of_many_rows():
         ),
         (pl.DataFrame({"a": [[1], [2]]}), "unsupported type List"),
         (pd.DataFrame({"a": [0, 1, 2**60]}), "floats cannot represent"),
-        (pd.DataFrame({"a": [-(2**63), 2**63 - 1]}), "floats cannot represent"),
+        (pd.DataFrame({"a": [-(2**63), 0, 2**63 - 1]}), "floats cannot represent"),
+        (pl.DataFrame({"a": [0, 1, 2**60]}), "Drop it if it identifies rows"),
         (pl.DataFrame({"a": [2**63]}, schema={"a": pl.UInt64}), "'a' has integers of"),
     ],
 )
@@ -312,7 +307,7 @@ def test_frames_that_cannot_be_encoded(frame, message):
         encoder.fit(frame)
     with pytest.raises(NotFittedError):
         encoder.inverse_transform([[0.0]])
-    assert vars(encoder) == {}
+    assert vars(encoder) == {"handle_unknown": "error"}
 
 
 def test_a_fit_that_fails_leaves_nothing():
@@ -320,11 +315,11 @@ def test_a_fit_that_fails_leaves_nothing():
     drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(frame)
     with pytest.raises(ValueError, match="'c' has no values"):
         drifter.fit(frame.assign(c=np.nan))
-    assert list(vars(drifter)) == ["drifter"]
+    assert list(vars(drifter)) == ["drifter", "random_state"]
 
 
 def test_other_generators_draw_tables():
-    frame = pd.DataFrame({"a": np.arange(40.0), "b": list("xy") * 20})
+    frame = pd.DataFrame({"a": np.arange(40.0) ** 2, "b": list("xy") * 20})
     drawn = TabularDrifter(GaussianMixture(2, random_state=0)).fit(frame).sample(10)
     assert list(drawn.columns) == ["a", "b"]
     assert set(drawn["b"]) == {"x", "y"}
@@ -545,6 +540,48 @@ def test_the_same_rows_from_both_libraries():
         assert drawn_other[name].to_list() == expected
 
 
+def test_laws_of_columns_have_their_names_and_units():
+    rng = np.random.default_rng(0)
+    frame = mixed_frame(300)[["kind"]].assign(
+        age=rng.integers(18, 80, 300),
+        price=rng.uniform(1, 9, 300).round(2),
+        visits=np.where(rng.random(300) < 0.6, 0, 5.0 * rng.integers(4, 400, 300)),
+    )
+    frame["visits"] = frame["visits"].mask(np.arange(300) % 7 == 0)
+    stated = {"price": {"bounds": (0, 20)}, "age": {"atoms": [18]}, "kind": "free"}
+    fitted = TabularDrifter(drifter(columns=stated)).fit(frame)
+    age, price, visits = fitted.columns_
+    assert repr(age).startswith("<column 'age': 18 (")
+    assert repr(age).endswith("else between 18 and 79 in steps of 1>")
+    assert repr(price) == "<column 'price': between 0 and 20 in steps of 0.01>"
+    assert (visits.name, visits.atoms.tolist(), visits.grid.width) == ("visits", [0], 5)
+    assert visits.low == 0
+    drawn = fitted.sample(300)
+    assert drawn["visits"].dropna().mod(5).eq(0).all()
+    assert abs((drawn["visits"] == 0).sum() - (frame["visits"] == 0).sum()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"kind": {"atoms": [1]}}, "for column 'kind', which does not hold numbers"),
+        ({"when": {"bounds": (0, 1)}}, "for column 'when', which does not hold numb"),
+        ({"x": {"bounds": (9, None)}}, "Column 'x' has the value -?[0-9.]+, beyond"),
+        ({"count": {"grid": 0.7}}, "Column 'count' has the value .* multiple of 0.7"),
+        ({"count": {"atoms": [-5]}}, "Column 'count' does not have the value -5"),
+        ({"price": "free"}, "names the column 'price', which X does not have"),
+        ({"x": {"missing": "count"}}, "gives 'missing' for column 'x'. Tables know"),
+    ],
+)
+def test_laws_that_the_table_contradicts(columns, message):
+    frame = mixed_frame(100)[["x", "kind", "count"]]
+    frame["when"] = pd.date_range("2024-01-01", periods=100)
+    fitted = TabularDrifter(drifter(columns=columns))
+    with pytest.raises(ValueError, match=message):
+        fitted.fit(frame)
+    assert not hasattr(fitted, "columns_")
+
+
 def test_a_labelled_table():
     iris = load_iris(as_frame=True)
     frame = iris.data.assign(species=iris.target_names[iris.target])
@@ -569,7 +606,7 @@ def test_parameters_clone_pickle_and_search():
     search.fit(frame)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_estimator_.sample(2).shape == (2, 3)
-    assert tabular.drifter.discrete_features == "auto"  # the user's stays as it is
+    assert tabular.drifter.columns == "auto"  # the user's stays as it is
     assert TabularDrifter().fit(frame).drifter_.kernel == "gaussian"
 
 

@@ -282,7 +282,7 @@ def test_equal_rows_are_neighbours_but_not_the_only_ones():
     x = np.repeat(np.arange(6.0) ** 2, 20)[:, None]
     # 19 twins are enough, the nearest other place is 1 to 9 away.
     assert occupancy_bandwidth(x) == 9.0
-    assert fitted(LaplaceDrifter, x, bandwidth="occupancy", discrete_features=False)
+    assert fitted(LaplaceDrifter, x, bandwidth="occupancy", columns="free")
 
 
 def test_occupancy_of_many_rows_by_some_of_them():

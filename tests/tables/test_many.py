@@ -1,0 +1,245 @@
+"""Columns of many unordered categories: two numbers each, drawn with a donor's row."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.mixture import GaussianMixture
+from tables.test_tables import LIBRARIES, assert_same, drifter
+
+from skdrift.pipeline import make_drift_pipeline
+from skdrift.tables import TableEncoder, TabularDrifter
+
+
+def towns(n, k=60, seed=0):
+    """Streets of towns of five regions; incomes depend on the town, heights do not."""
+    fixed = np.random.default_rng(1)
+    town_of, region_of = fixed.integers(0, k // 2, k), fixed.integers(0, 5, k // 2)
+    income_of = fixed.standard_normal(k // 2)
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(1, k + 1)
+    street = rng.choice(k, n, p=share / share.sum())
+    town = town_of[street]
+    region = np.where(rng.random(n) < 0.9, region_of[town], rng.integers(0, 5, n))
+    return pd.DataFrame(
+        {
+            "street": [f"s{i:03d}" for i in street],
+            "income": income_of[town] + 0.3 * rng.standard_normal(n),
+            "town": [f"t{i:03d}" for i in town],
+            "height": rng.standard_normal(n),
+            "region": np.array(list("ABCDE"))[region],
+        }
+    )
+
+
+def in_library(frame, library):
+    if library is pd:
+        return frame
+    values = frame.astype(object).where(frame.notna(), None).to_dict("list")
+    return pl.DataFrame(values)
+
+
+def distance(first, second, names):
+    """Total variation between the joint frequencies of two frames of equal length."""
+    counts = [frame.groupby(names).size() for frame in (first, second)]
+    return counts[0].sub(counts[1], fill_value=0).abs().sum() / 2 / len(first)
+
+
+# -- encode, decode ------------------------------------------------------------------
+
+
+@LIBRARIES
+def test_decoding_undoes_encoding(library):
+    frame, other = (in_library(towns(300, seed=s), library) for s in (0, 1))
+    other = other[:40]
+    encoder = TableEncoder().fit(frame)
+    for part in (frame, frame[7:30], frame[:1]):
+        part = part if library is pl else part.reset_index(drop=True)
+        assert_same(encoder.inverse_transform(encoder.transform(part)), part)
+    known = TableEncoder().fit(in_library(towns(3000), library))
+    assert_same(known.inverse_transform(known.transform(other)), other)
+
+
+def test_two_encoded_columns():
+    encoder = TableEncoder()
+    codes = encoder.fit_transform(towns(400))
+    names = encoder.get_feature_names_out().tolist()
+    assert names[:4] == ["street", "street_check", "income", "town"]
+    assert codes.shape == (400, 2 + 1 + 2 + 1 + 5)
+    # A dozen categories still have a column each.
+    for k, width in [(12, 12), (13, 2)]:
+        few = pd.DataFrame({"kind": [f"k{i:02d}" for i in range(k)] * 3})
+        assert TableEncoder().fit_transform(few).shape[1] == width
+    ordered = pd.Categorical(list("abcdefghijklmn"), ordered=True)
+    assert TableEncoder().fit_transform(pd.DataFrame({"o": ordered})).shape[1] == 1
+
+
+def test_numbers_of_no_category_have_donors():
+    frame = towns(400)
+    encoder = TableEncoder()
+    codes = encoder.fit_transform(frame)
+    for change in (0.4, 1e-3, -1e6):
+        codes[0, :2] += change
+        drawn = encoder.inverse_transform(codes)
+        rest = ["income", "height", "region"]
+        assert_same(drawn[rest], frame[rest])
+        assert sorted(drawn["street"]) == sorted(frame["street"])
+        assert (drawn["street"] != frame["street"]).any()
+        assert_same(encoder.inverse_transform(codes), drawn)  # the same numbers
+
+
+@LIBRARIES
+def test_missing_values_are_one_more_category(library):
+    frame = towns(600)
+    frame["street"] = frame["street"].mask(frame["region"] == "A", None)
+    frame = in_library(frame.astype({"street": object}), library)
+    encoder = TableEncoder()
+    codes = encoder.fit_transform(frame)
+    assert len(encoder.get_feature_names_out()) == codes.shape[1] == 11
+    decoded = encoder.inverse_transform(codes)
+    drawn = TabularDrifter(drifter()).fit(frame).sample(600)
+    if library is pl:
+        assert decoded.equals(frame)
+        drawn = drawn.to_pandas()
+        frame = frame.to_pandas()
+    missing = [f["street"].isna() for f in (frame, drawn)]
+    assert missing[0].sum() == missing[1].sum()
+    assert np.mean(missing[1] == (drawn["region"] == "A")) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("s999", "'street' has the category 's999', which did not occur in fit"),
+        (None, "'street' has missing values, but had none in fit"),
+    ],
+)
+def test_categories_that_did_not_occur(value, message):
+    frame = towns(300)
+    encoder = TableEncoder().fit(frame)
+    frame.loc[3, "street"] = value
+    with pytest.raises(ValueError, match=message):
+        encoder.transform(frame)
+    with pytest.raises(ValueError, match="'street' is of type int64"):
+        encoder.transform(frame.assign(street=1))
+
+
+# -- drawn ---------------------------------------------------------------------------
+
+
+@LIBRARIES
+def test_frequencies_are_those_of_the_data(library):
+    frame = in_library(towns(500), library)
+    fitted = TabularDrifter(drifter()).fit(frame)
+    drawn = fitted.sample(500)
+    for name in ("street", "town", "region"):
+        assert sorted(drawn[name].to_list()) == sorted(frame[name].to_list())
+    # Numbers of rows that are no multiple: up to rounding in the first column.
+    drawn = fitted.sample(1234)
+    counts = [pd.Series(f["street"].to_list()).value_counts() for f in (frame, drawn)]
+    assert (counts[1] - counts[0] * 1234 / 500).abs().max() < 1
+
+
+def test_joint_frequencies():
+    """Measured; with a column for each category .02, .11, .003, .15 and .08."""
+    frame, fresh = towns(1000), towns(1000, seed=5)
+    drawn = TabularDrifter(drifter()).fit(frame).sample(1000, random_state=0)
+    cuts = frame["income"].quantile([0.2, 0.4, 0.6, 0.8])
+    for f in (frame, drawn, fresh):
+        f["fifth"] = np.searchsorted(cuts, f["income"])
+    assert distance(drawn, frame, ["street", "town"]) == 0
+    for names in (["street", "fifth"], ["town", "fifth"], ["street", "region"]):
+        assert distance(drawn, frame, names) < distance(fresh, frame, names)
+    means = [f.groupby("town")["income"].mean() for f in (frame, drawn)]
+    assert (means[0] - means[1]).abs()[frame["town"].value_counts() > 20].max() < 0.15
+
+
+def test_one_informative_column_among_many():
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 20, 600)
+    columns = {f"x{j}": rng.standard_normal(600) for j in range(8)}
+    columns["x0"] = kind + 0.2 * columns["x0"]
+    frame = pd.DataFrame({"kind": [f"k{i:02d}" for i in kind], **columns})
+    drawn = TabularDrifter(drifter()).fit(frame).sample(600, random_state=0)
+    number = drawn["kind"].str[1:].astype(int)
+    assert np.corrcoef(number, drawn["x0"])[0, 1] > 0.98
+
+
+def test_drawn_rows_are_no_nearer_than_needed():
+    """Measured: 0.37 of the distance of fresh rows; 0.2 if matched in place."""
+    rng = np.random.default_rng(0)
+
+    def sample():
+        kind = [f"k{i:02d}" for i in rng.integers(0, 40, 1000)]
+        x, y = rng.standard_normal((2, 1000))
+        return pd.DataFrame({"kind": kind, "x": x, "y": y})
+
+    def nearest(rows):
+        distances = []
+        for kind, group in rows.groupby("kind"):
+            others = frame.loc[frame["kind"] == kind, ["x", "y"]].to_numpy()
+            gaps = group[["x", "y"]].to_numpy()[:, None] - others
+            distances.extend(np.linalg.norm(gaps, axis=2).min(axis=1))
+        return np.median(distances)
+
+    frame = sample()
+    drawn = TabularDrifter(drifter()).fit(frame).sample(1000, random_state=0)
+    assert nearest(drawn) > 0.3 * nearest(sample())
+
+
+def test_categories_only():
+    frame = towns(400)[["street", "town"]]
+    fitted = TabularDrifter(drifter()).fit(frame)
+    drawn = fitted.sample(400, random_state=0)
+    assert distance(drawn, frame, ["street", "town"]) == 0
+    few = [fitted.sample(20, random_state=s) for s in (0, 0, 1)]
+    assert_same(few[0], few[1])
+    assert not few[0].equals(few[2])
+    assert few[0]["street"].nunique() > 5  # not the first rows of the data
+
+
+def test_weights():
+    frame = towns(400)
+    weight = np.where(frame["region"] == "A", 0.0, 1.0)
+    weight[frame["street"] == "s000"] *= 3
+    fitted = TabularDrifter(drifter()).fit(frame, sample_weight=weight)
+    drawn = fitted.sample(400, random_state=0)
+    assert set(drawn["street"]) <= set(frame["street"][weight > 0])
+    share = weight[frame["street"] == "s000"].sum() / weight.sum()
+    assert abs((drawn["street"] == "s000").sum() - 400 * share) < 1
+    with pytest.raises(ValueError, match="zero"):
+        fitted.fit(frame, sample_weight=np.zeros(400))
+
+
+def test_pickle_score_and_other_estimators():
+    frame = towns(300)
+    fitted = TabularDrifter(drifter()).fit(frame)
+    copy = pickle.loads(pickle.dumps(fitted))
+    assert_same(copy.sample(5, random_state=0), fitted.sample(5, random_state=0))
+    assert np.isfinite(fitted.score(frame[:50]))
+    assert fitted.drifter_.n_features_in_ == 7  # without the numbers of streets, towns
+    drawn = TabularDrifter(GaussianMixture(3, random_state=0)).fit(frame).sample(300)
+    assert sorted(drawn["street"]) == sorted(frame["street"])
+
+
+@LIBRARIES
+def test_encoder_as_the_first_step_of_a_pipeline(library):
+    frame = in_library(towns(500), library)
+    drawn = make_drift_pipeline(TableEncoder(), drifter()).fit(frame).sample(500)
+    counts = [pd.Series(f["street"].to_list()).value_counts() for f in (frame, drawn)]
+    assert set(counts[1].index) <= set(counts[0].index)
+    assert counts[0].sub(counts[1], fill_value=0).abs().sum() / 2 / 500 < 0.1
+
+
+def test_hundreds_of_categories_are_not_hundreds_of_columns():
+    """80 seconds and 0.7 GB with a column for each."""
+    rng = np.random.default_rng(0)
+    code = rng.permutation(np.r_[np.arange(612), rng.integers(0, 612, 1388)])
+    x, y = rng.standard_normal((2, 2000))
+    frame = pd.DataFrame({"code": code.astype(str), "x": x, "y": y})
+    fitted = TabularDrifter(drifter()).fit(frame)
+    assert fitted.drifter_.n_features_in_ == 2
+    drawn = fitted.sample(2000)
+    assert sorted(drawn["code"]) == sorted(frame["code"])
