@@ -61,7 +61,7 @@ class Margin:
         room = np.diff(places, prepend=-np.inf, append=np.inf)
         room = np.minimum(room[1:], room[:-1])
         self.parts, ends, before = [], [], 0.0
-        for run in _runs(is_atom):
+        for run in runs(is_atom):
             first, mass = run[0], shares[run].sum()
             if is_atom[first]:
                 part = Atom(values[first], places[first], room[first])
@@ -212,7 +212,7 @@ class MarginMap(NamedTuple):
         return np.where(np.isnan(z), np.inf, z)
 
 
-def _runs(is_atom):
+def runs(is_atom):
     """Indices of atoms one by one, and of the values between two of them."""
     starts = np.flatnonzero(is_atom[1:] | is_atom[:-1]) + 1
     return np.split(np.arange(len(is_atom)), starts)

@@ -4,48 +4,56 @@ from __future__ import annotations
 
 import numpy as np
 
-# Distance of an atom from what is next to it, in standard deviations of the values
-# that are no atoms: so far that particles of one are not taken for those of the other.
+# Distance between an atom and the numbers beside it, in standard deviations of the
+# values that are no atoms: so far that particles of one are not taken for the others.
 GAP = 1.5
+# Numbers without values between an atom and the next value are as wide as this at most.
+_EMPTY = 0.5
 
 
 class Warp:
-    """Piecewise linear, strictly increasing map of a column.
+    """Piecewise linear, strictly increasing map of a column, with jumps at atoms.
 
     Parameters
     ----------
-    x, y : ndarray of shape (n_knots,)
-        Ascending values of the column, and the coordinates of these; beyond them the
-        slope is 1.
+    x : ndarray of shape (n_knots,)
+        Ascending values of the column. Beyond them the slope is 1.
+    left, at, right : ndarray of shape (n_knots,)
+        Limit of the coordinates from below, the coordinate, and the limit from above.
     """
 
-    def __init__(self, x, y):
-        self._x, self._y = x, y
+    def __init__(self, x, left, at, right):
+        self._x, self._left, self._at, self._right = x, left, at, right
+        # From knot to knot, and beyond the last one.
+        self._slopes = np.append((left[1:] - right[:-1]) / np.diff(x), 1.0)
 
     def forward(self, x):
         """Coordinates of values of the column."""
-        return _interpolated(x, self._x, self._y)
+        k = np.maximum(np.searchsorted(self._x, x, "right") - 1, 0)
+        beyond = self._right[k] + (x - self._x[k]) * self._slopes[k]
+        below = self._left[0] + (x - self._x[0])
+        y = np.where(x < self._x[0], below, beyond)
+        return np.where(x == self._x[k], self._at[k], y)
 
     def backward(self, y):
         """Values of the column at coordinates."""
-        return _interpolated(y, self._y, self._x)
+        k = np.maximum(np.searchsorted(self._left, y, "right") - 1, 0)
+        beyond = self._x[k] + np.maximum(y - self._right[k], 0.0) / self._slopes[k]
+        return np.where(
+            y < self._left[0], self._x[0] + np.minimum(y - self._left[0], 0.0), beyond
+        )
 
     def slope(self, x):
         """Derivative of the coordinates by the values."""
-        slopes = np.diff(self._y) / np.diff(self._x)
-        return np.concatenate([[1.0], slopes, [1.0]])[np.searchsorted(self._x, x)]
-
-
-def _interpolated(x, xs, ys):
-    beyond = np.minimum(x - xs[0], 0.0) + np.maximum(x - xs[-1], 0.0)
-    return np.interp(x, xs, ys) + beyond
+        slopes = np.append(1.0, self._slopes)
+        return slopes[np.searchsorted(self._x, x)]
 
 
 def warp_of(law, values, shares):
     """Warp that sets the atoms of a column apart from its other values, or None.
 
     The values between two atoms are moved as a whole, so that an atom lies as far from
-    the next value on either side as from any other: a code such as -999 does not dwarf
+    the next number on either side as from any other: a code such as -999 does not dwarf
     the numbers beside it, and 0 is told from numbers that are nearly 0.
 
     Parameters
@@ -61,19 +69,26 @@ def warp_of(law, values, shares):
     is_atom = np.isin(values, law.apart)
     if not is_atom.any() or is_atom.all():
         return None
+    spread = _spread(values, shares, is_atom)
+    before, after = is_atom[:-1], is_atom[1:]
+    steps = np.diff(values)
+    steps = np.where(before | after, np.minimum(steps, _EMPTY * spread), steps)
+    # Two neighbouring atoms share one gap.
+    gap = np.where(before & after, 0.5, 1.0) * GAP * spread
+    behind, ahead = np.append(gap * before, 0.0), np.append(0.0, gap * after)
+    at = np.append(0.0, np.cumsum(behind[:-1] + steps + ahead[1:]))
+    # Values inside a piece are on a line between its ends.
+    kept = np.append(True, before | after) | np.append(before | after, True)
+    knots = values, at - ahead, at, at + behind
+    return Warp(*(knot[kept] for knot in knots))
+
+
+def _spread(values, shares, is_atom):
+    """Standard deviation of the values that are no atoms."""
     rest, share = values[~is_atom], shares[~is_atom]
     deviation = rest - np.average(rest, weights=share)
     # Relative to the largest, so that squares neither over- nor underflow.
     peak = np.abs(deviation).max()
     if peak > 0:
-        spread = peak * np.sqrt(np.average((deviation / peak) ** 2, weights=share))
-    else:
-        spread = (values[-1] - values[0]) / len(values)
-    # Steps from value to value, those next to an atom of one gap.
-    steps = np.where(is_atom[1:] | is_atom[:-1], GAP * spread, np.diff(values))
-    y = np.append(0.0, np.cumsum(steps))
-    # Values inside a piece are on a line between its ends.
-    end = np.append(True, is_atom[1:] | is_atom[:-1]) | np.append(
-        is_atom[1:] | is_atom[:-1], True
-    )
-    return Warp(values[end], y[end])
+        return peak * np.sqrt(np.average((deviation / peak) ** 2, weights=share))
+    return (values[-1] - values[0]) / len(values)

@@ -295,7 +295,17 @@ def test_atoms_stand_apart_in_internal_units():
     rows, scaling, _ = learned(x[:, None])
     code, rest = rows.rows[0, 0], rows.rows[1:, 0]
     assert 0.4 < rest.std() < 1  # not squeezed by a distant code
-    assert_allclose(rest.min() - code, 1.5 * rest.std(), rtol=0.02)
+    assert 1.5 < (rest.min() - code) / rest.std() < 2.05
+    # Numbers beside an atom are no further apart than elsewhere.
+    y = np.where(rng.random(1000) < 0.3, 120, rng.normal(120, 15, 1000))
+    scaling = learned(y[:, None])[1]
+    beside = np.array(
+        [[119.98], [119.99], [120], [120.01], [120.02], [130.0], [130.01]]
+    )
+    steps = np.diff(scaling.to_internal(beside), axis=0)[:, 0]
+    assert_allclose(steps[[0, 3]], steps[5], rtol=1e-6)
+    assert steps[[1, 2]].min() > 100 * steps[5]
+    assert_allclose(scaling.to_data(scaling.to_internal(beside)), beside)
     back = scaling.to_data(scaling.to_internal(x[:, None]))
     assert_allclose(back[:, 0], x)
     near = np.array([[-500.0], [119.0]])

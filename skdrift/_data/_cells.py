@@ -1,0 +1,220 @@
+"""What single values of a column count for in a density: points and cells."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from ._grids import grid_of
+from ._margins import runs
+
+_HALF_LOG_2_PI = 0.5 * np.log(2 * np.pi)
+# Beyond so many standard deviations, a Gaussian need not be cut off.
+_FAR = 9.0
+# Intervals narrower than this, in standard deviations, count by their middle.
+_NARROW = 1e-5
+# A discrete column may have all numbers of its grid if it has this share of them.
+_FILLED = 0.3
+
+
+class Part(NamedTuple):
+    """Values of a column that are alike: those of a cell, or of a piece.
+
+    Attributes
+    ----------
+    least, largest : float
+        Ends of the values, in data units: equal for an atom.
+    low, high : float
+        Ends of the places that are drawn as these values, in internal units.
+    first, last : float
+        Ends of the values in internal units, for pieces.
+    is_cell : bool
+    """
+
+    least: float
+    largest: float
+    low: float
+    high: float
+    first: float
+    last: float
+    is_cell: bool
+
+
+class Column:
+    """Probabilities of the values of one column whose places are Gaussian.
+
+    Values with a probability are cells: all places that are drawn as this value. Other
+    values form pieces between cells and bounds; such a value has the density of a
+    Gaussian that is cut off at the ends of its piece, times the probability of the
+    places that are drawn as a value of the piece. So all integrates to 1. The
+    probability of a value of a discrete column is spread evenly over the numbers that
+    are nearest to it: per data unit, which compares with densities, and is the
+    probability itself for integers.
+
+    Parameters
+    ----------
+    law : ColumnLaw
+    values : ndarray of shape (n_values,)
+        Distinct values of the data, ascending, in data units.
+    forward, slope : callable
+        From data units to internal units, and its derivative.
+    """
+
+    def __init__(self, law, values, forward, slope):
+        self._forward, self._slope = forward, slope
+        if law.kind == "discrete":
+            parts = _cells(_nodes(values), forward)
+        else:
+            parts = _parts(law, values, forward)
+        self._parts = list(parts)
+
+    def at(self, x):
+        """The values, ready for :meth:`Values.log_p`.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n,)
+            In data units.
+
+        Returns
+        -------
+        Values
+        """
+        place = np.full(len(x), -1)
+        for k, part in enumerate(self._parts):
+            inside = (x >= part.least) & (x <= part.largest)
+            # A value between two cells belongs to the first, an atom is of no piece.
+            place[inside & ((place < 0) | (part.least == part.largest))] = k
+        ends = np.array([part[:6] for part in self._parts])[place]
+        is_cell = np.array([part.is_cell for part in self._parts])[place]
+        width = ends[:, 1] - ends[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_unit = np.where(is_cell, -np.log(width), np.log(self._slope(x)))
+        log_unit[is_cell & (width == 0)] = 0.0  # a probability
+        log_unit[place < 0] = -np.inf
+        return Values(self._forward(x), *ends[:, 2:].T, is_cell, log_unit)
+
+
+class Values(NamedTuple):
+    """Values of a column: their places, cells or pieces, and units.
+
+    Attributes
+    ----------
+    z : ndarray of shape (n,)
+        Places in internal units.
+    low, high, first, last : ndarray of shape (n,)
+        As in :class:`Part`.
+    is_cell : ndarray of shape (n,)
+    log_unit : ndarray of shape (n,)
+        Added to what is computed in internal units; ``-inf`` for impossible values.
+    """
+
+    z: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    is_cell: np.ndarray
+    log_unit: np.ndarray
+
+    @property
+    def are_points(self):
+        """Whether none is a cell or near an end."""
+        ends = (self.low, self.high, self.first, self.last)
+        return not self.is_cell.any() and not any(
+            np.isfinite(end).any() for end in ends
+        )
+
+    def log_p(self, at, e, s):
+        """Log-density or log-probability under Gaussians, in data units.
+
+        Parameters
+        ----------
+        at : ndarray of int of shape (n_pairs,)
+            Which value.
+        e : ndarray of shape (n_pairs,)
+            Deviations of their places from the means, in standard deviations.
+        s : ndarray of shape (n_pairs,)
+            Standard deviations, in internal units.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs,)
+        """
+        log_p = -0.5 * e * e - _HALF_LOG_2_PI - np.log(s)
+        if not self.are_points:
+            is_cell = self.is_cell[at]
+            log_p -= self._log_share(self.first, self.last, at, e, s)
+            log_p[is_cell] = 0.0
+            log_p += self._log_share(self.low, self.high, at, e, s)
+        return log_p + self.log_unit[at]
+
+    def _log_share(self, low, high, at, e, s):
+        """Log-probability of the places between two ends."""
+        below = e + (low[at] - self.z[at]) / s
+        above = e + (high[at] - self.z[at]) / s
+        share = np.zeros(len(at))
+        cut = np.flatnonzero((below > -_FAR) | (above < _FAR))
+        share[cut] = log_interval(below[cut], above[cut])
+        return share
+
+
+def log_interval(a, b):
+    """Log of the standard normal probabilities between a and b, a <= b."""
+    flip = a + b > 0  # to the lower tail, where the logarithms are exact
+    a, b = np.where(flip, -b, a), np.where(flip, -a, b)
+    upper = log_ndtr(b)
+    width, middle = b - a, 0.5 * (a + b)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        wide = upper + np.log1p(-np.exp(log_ndtr(a) - upper))
+        narrow = np.log(width) - 0.5 * middle * middle - _HALF_LOG_2_PI
+    return np.where(width * (1 + np.abs(middle)) < _NARROW, narrow, wide)
+
+
+def _nodes(values):
+    """Values that a discrete column may have: all of its grid, if it has many."""
+    grid = grid_of(values, np.finfo(float).eps) if len(values) > 1 else None
+    if grid is None:
+        return values
+    n_nodes = round((values[-1] - values[0]) / grid.width) + 1
+    if len(values) < _FILLED * n_nodes:
+        return values
+    return grid.nearest(values[0] + grid.width * np.arange(n_nodes))
+
+
+def _cells(nodes, forward):
+    """Cells of a discrete column; the outer ones are as wide on either side."""
+    middle = 0.5 * (nodes[1:] + nodes[:-1])
+    ends = np.concatenate(
+        [2 * nodes[:1] - middle[:1], middle, 2 * nodes[-1:] - middle[-1:]]
+    )
+    places = np.concatenate([[-np.inf], forward(middle), [np.inf]])
+    for cell in zip(ends[:-1], ends[1:], places[:-1], places[1:], strict=True):
+        yield Part(*cell, -np.inf, np.inf, True)
+
+
+def _parts(law, values, forward):
+    """Atoms of a column and the pieces between them, ascending."""
+    is_atom = np.isin(values, law.atoms)
+    places = forward(values)
+    cuts = np.concatenate([[-np.inf], 0.5 * (places[1:] + places[:-1]), [np.inf]])
+    for run in runs(is_atom):
+        i, j = run[0], run[-1] + 1
+        if is_atom[i]:
+            yield Part(values[i], values[i], cuts[i], cuts[j], -np.inf, np.inf, True)
+            continue
+        # A bound that is but the extreme value of the data is not certain.
+        least = values[i - 1] if i else law.low if law.low < values[0] else -np.inf
+        largest = (
+            values[j]
+            if j < len(values)
+            else law.high
+            if law.high > values[-1]
+            else np.inf
+        )
+        # Atoms are no values of the piece.
+        inner = np.nextafter([least, largest], [np.inf, -np.inf])
+        ends = forward(inner)
+        yield Part(least, largest, cuts[i], cuts[j], *ends, False)

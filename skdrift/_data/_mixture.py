@@ -1,0 +1,352 @@
+"""Mixture of local Gaussians: the density of draws, with the laws of columns."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn import get_config
+from sklearn.utils import gen_batches
+
+from ._cells import Column
+from ._neighbors import NearestRows
+
+# Candidates: neighbours of a row, shares of the shrinking, and noise.
+_NEIGHBORS = (40, 10, 20, 80, 160, 320)
+_SHRINKING = (0.15, 0.03, 0.4, 0.8)
+_NOISE = (0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.92, 1.0)
+_COARSE_NOISE = (0.4, 0.65, 0.92)
+# Rows that candidates are compared on, in folds that are left out in turn.
+_FOLDS, _COMPARED = 5, 250
+# Fewer rows do not tell candidates apart.
+_FEWEST_ROWS = 10
+# Components that are evaluated at a row: this many times the neighbours, and at least.
+_TIMES_NEIGHBORS, _FEWEST_NEAR = 2, 64
+# Work of a candidate, which limits the rows compared.
+_MOST_WORK = 1e7
+# Variances below this, relative to the whole column, are rounding.
+_LEAST_VARIANCE = 1e-8
+# From internal units and back, numbers change by so many roundings.
+_ROUNDINGS = 100
+# Share of the background that atoms have.
+_ATOMS_IN_BACKGROUND = 0.9
+
+
+class Shape(NamedTuple):
+    """What distinguishes one mixture of local Gaussians from another.
+
+    Attributes
+    ----------
+    n_neighbors : int
+        Rows whose mean and covariance are local.
+    shrinking : float
+        Share of the covariance of all rows, scaled to the local one, in the covariance
+        of a component.
+    noise : float
+        As in :class:`skdrift._starts._local.LocalStart`.
+    is_full : bool
+        Whether the covariance of all rows has correlations.
+    """
+
+    n_neighbors: int
+    shrinking: float
+    noise: float
+    is_full: bool
+
+
+class LocalMixture:
+    """Density of weighted rows: Gaussians of neighbourhoods, with laws of columns.
+
+    A component belongs to a data row y. With the mean m and covariance C of its
+    neighbourhood its mean is ``m + sqrt(1 - b^2) (y - m)`` and its covariance
+    ``b^2 ((1 - r) C + r c S)``; S is the covariance of all rows, or its diagonal, and
+    ``c = tr(S^-1 C) / d`` (Vincent and Bengio, *Manifold Parzen windows*, NeurIPS 2003,
+    have ``C + constant``). Columns count one after the other, each given those before
+    it, so that atoms, grids and bounds have exact probabilities under every component
+    (:mod:`skdrift._data._cells`). Only components near a row are evaluated.
+
+    A background of one part in n + 1, n the number of samples, is a product of Cauchy
+    densities of the columns: any row has a finite log-density.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+    neighbors : NearestRows
+        Of the same rows.
+    scaling : Scaling
+    laws : tuple of ColumnLaw
+    """
+
+    def __init__(self, rows, neighbors, scaling, laws):
+        self._rows, self._neighbors = rows, neighbors
+        self._scaling, self._laws = scaling, laws
+
+    @cached_property
+    def shape(self):
+        """The shape of the largest cross-validated likelihood."""
+        n, d = len(self._rows.rows), len(self._varying)
+        default = Shape(min(_NEIGHBORS[0], n), 0.4, 0.9, False)
+        if n < _FEWEST_ROWS or not d:
+            return default
+        folds = list(self._folds())
+        best = default
+        for name, values in (
+            ("n_neighbors", [k for k in _NEIGHBORS if k <= 0.8 * n]),
+            ("is_full", [False, True]),
+            ("shrinking", _SHRINKING),
+        ):
+            shapes = [best._replace(**{name: value}) for value in values]
+            found = [self._best_noise(shape, _COARSE_NOISE, folds) for shape in shapes]
+            best = max(found, key=lambda pair: pair[0])[1] if found else best
+        return self._best_noise(best, _NOISE, folds)[1]
+
+    def log_density(self, X):
+        """Log-density of rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            In data units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            With respect to data units in columns of numbers, and to the number of
+            values in columns and at atoms that have a probability.
+        """
+        X = X.astype(np.float64, copy=False)
+        components = self._components_of(np.arange(len(self._rows.rows)), self.shape)
+        near = _n_near(self.shape.n_neighbors, len(self._rows.rows))
+        per_row = near * max(len(self._varying), 1) * 8 * 6
+        size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
+        result = np.empty(len(X))
+        for part in gen_batches(len(X), size):
+            local = self._local(
+                X[part], components, self._neighbors, [self.shape.noise]
+            )
+            result[part] = self._with_background(X[part], local)[0]
+        return result
+
+    # -- selection ---------------------------------------------------------------------
+
+    def _folds(self):
+        """Rows that are left out, and the others."""
+        n, d = len(self._rows.rows), len(self._varying)
+        affordable = _MOST_WORK / (_n_near(_NEIGHBORS[0], n) * d * max(d, 32))
+        compared = int(np.clip(affordable, 50, _COMPARED)) // _FOLDS
+        order = np.random.RandomState(0).permutation(n)
+        for fold in range(_FOLDS):
+            out = order[fold::_FOLDS]
+            kept = np.sort(np.setdiff1d(order, out, assume_unique=True))
+            out = np.sort(out[:compared])
+            yield out, kept, NearestRows(self._rows.rows[kept])
+
+    def _best_noise(self, shape, noises, folds):
+        """Mean log-likelihood of rows left out, and the shape with the best noise."""
+        total = np.zeros(len(noises))
+        for out, kept, neighbors in folds:
+            X = self._data[out]
+            components = self._components_of(kept, shape, neighbors)
+            local = self._local(X, components, neighbors, noises)
+            log_p = self._with_background(X, local)
+            total += log_p @ self._rows.count[out]
+        best = int(np.argmax(total))
+        return total[best], shape._replace(noise=noises[best])
+
+    # -- components --------------------------------------------------------------------
+
+    @cached_property
+    def _varying(self):
+        return np.flatnonzero(self._rows.std > 0)
+
+    @cached_property
+    def _z(self):
+        return self._rows.rows[:, self._varying].astype(np.float64)
+
+    @cached_property
+    def _data(self):
+        """The rows in data units, with exact values of atoms."""
+        rows = self._rows.rows
+        X = self._scaling.to_data(rows.astype(np.float64))
+        scale = self._scaling.scale * _ROUNDINGS * np.finfo(rows.dtype).eps
+        for j, law in enumerate(self._laws):
+            if len(law.atoms):
+                X[:, j] = _snapped(X[:, j], law.atoms, scale[j])
+        return X
+
+    @cached_property
+    def _columns(self):
+        return [
+            Column(
+                self._laws[j],
+                np.unique(self._data[:, j]),
+                partial(_forward, self._scaling, j),
+                partial(_slope, self._scaling, j),
+            )
+            for j in self._varying
+        ]
+
+    def _covariance(self, is_full):
+        """Covariance of all rows, shrunk so that it can be inverted.
+
+        The share is that of oracle approximating shrinkage (Chen et al., IEEE
+        Transactions on Signal Processing 58, 2010).
+        """
+        z, weight = self._z, self._rows.weight
+        deviation = z - weight @ z
+        if not is_full:
+            return np.diag(weight @ deviation**2)
+        S = (weight * deviation.T) @ deviation
+        d, n = len(S), self._rows.n_samples
+        mu, alpha = np.trace(S) / d, np.mean(S**2)
+        spread = (n + 1) * (alpha - mu**2 / d)
+        share = min(1.0, (alpha + mu**2) / spread) if spread > 0 else 1.0
+        return (1 - share) * S + share * mu * np.eye(d)
+
+    def _components_of(self, kept, shape, neighbors=None):
+        neighbors = self._neighbors if neighbors is None else neighbors
+        S = self._covariance(shape.is_full)
+        return _Components(self._z, kept, self._rows.weight, neighbors, shape, S, self)
+
+    # -- densities ---------------------------------------------------------------------
+
+    def _local(self, X, components, neighbors, noises):
+        """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
+        n_near = _n_near(components.n_neighbors, len(components.kept))
+        values = [
+            column.at(X[:, j])
+            for column, j in zip(self._columns, self._varying, strict=True)
+        ]
+        result = np.zeros((len(noises), len(X)))
+        possible = np.ones(len(X), dtype=bool)
+        for j in np.flatnonzero(self._rows.std == 0):
+            possible &= X[:, j] == self._data[0, j]
+        for column in values:
+            possible &= column.log_unit > -np.inf
+        result[:, ~possible] = -np.inf
+        if not possible.any() or not values:
+            return result
+        at = np.flatnonzero(possible)
+        z = np.column_stack([column.z for column in values])
+        internal = self._scaling.to_internal(X[at]).astype(self._rows.rows.dtype)
+        near = neighbors.indices(internal, n_near)
+        result[:, at] = components.log_p(at, z, near, values, noises)
+        return result
+
+    def _with_background(self, X, local):
+        share = 1 / (self._rows.n_samples + 1)
+        background = np.log(share) + self._background(X)
+        return np.logaddexp(np.log1p(-share) + local, background)
+
+    def _background(self, X):
+        """Log-density of independent columns with heavy tails."""
+        log_p = np.zeros(len(X))
+        weight = self._rows.weight
+        for j, law in enumerate(self._laws):
+            column = self._data[:, j]
+            mean = weight @ column
+            scale = np.sqrt(weight @ np.square(column - mean)) or 1.0
+            atoms, shares = law.atoms, law.shares
+            if self._rows.std[j] == 0:
+                atoms, shares = column[:1], np.ones(1)
+            shares = _ATOMS_IN_BACKGROUND * shares
+            rest = np.log(np.pi * scale) + 2 * np.log(
+                np.hypot(1, (X[:, j] - mean) / scale)
+            )
+            p = np.log1p(-shares.sum()) - rest
+            for atom, share in zip(atoms, shares, strict=True):
+                p[X[:, j] == atom] = np.log(share)
+            log_p += p
+        return log_p
+
+
+class _Components:
+    """Components of some rows, made where they are needed."""
+
+    def __init__(self, z, kept, weight, neighbors, shape, S, owner):
+        self.kept, self.n_neighbors = kept, min(shape.n_neighbors, len(kept))
+        self._z, self._weight = z[kept], weight[kept] / weight[kept].sum()
+        self._internal = owner._rows.rows[kept]
+        self._neighbors, self._shape = neighbors, shape
+        self._S, self._inverse = S, np.linalg.inv(S)
+
+    def _made(self, i):
+        """Means, and Cholesky factors of the covariances, of the components i."""
+        near = self._neighbors.indices(self._internal[i], self.n_neighbors)
+        share = self._weight[near] / self._weight[near].sum(axis=1, keepdims=True)
+        around = self._z[near]
+        mean = np.einsum("nk,nkd->nd", share, around)
+        deviation = around - mean[:, None]
+        C = np.einsum("nk,nki,nkj->nij", share, deviation, deviation, optimize=True)
+        d, r = C.shape[1], self._shape.shrinking
+        scale = np.einsum("ij,nji->n", self._inverse, C) / d
+        scale = np.maximum(r * scale, _LEAST_VARIANCE)
+        return mean, np.linalg.cholesky((1 - r) * C + scale[:, None, None] * self._S)
+
+    def log_p(self, at, z, near, values, noises):
+        """Log-density of the mixture at rows, by noise."""
+        n, k = near.shape
+        terms = np.empty((len(noises), n * k))
+        pairs = np.argsort(near, axis=None, kind="stable")
+        component = near.ravel()[pairs]
+        needed, first = np.unique(component, return_index=True)
+        ends = np.append(first, len(pairs))
+        d = z.shape[1]
+        size = max(1, int(2**24 // (d * (d + self.n_neighbors))))
+        for part in gen_batches(len(needed), size):
+            mean, root = self._made(needed[part])
+            here = slice(ends[part.start], ends[part.stop])
+            of = np.repeat(
+                np.arange(len(mean)), np.diff(ends[part.start : part.stop + 1])
+            )
+            rows = at[pairs[here] // k]
+            terms[:, pairs[here]] = (
+                self._terms(
+                    z, values, rows, of, mean, root, self._z[needed[part]], noises
+                )
+                + np.log(self._weight[needed[part]])[of]
+            )
+        return logsumexp(terms.reshape(len(noises), n, k), axis=2)
+
+    def _terms(self, z, values, rows, of, mean, root, own, noises):
+        whitening = np.linalg.inv(root)
+        shift = np.einsum("nij,nj->ni", whitening, own - mean)
+        white = np.empty((len(rows), z.shape[1]))
+        ends = np.searchsorted(of, np.arange(len(mean) + 1))
+        for i, (a, b) in enumerate(pairwise(ends)):
+            white[a:b] = (z[rows[a:b]] - mean[i]) @ whitening[i].T
+        deviation = np.einsum("nii->ni", root)
+        terms = np.zeros((len(noises), len(rows)))
+        for t, b in enumerate(noises):
+            kept = np.sqrt(max(0.0, 1 - b * b))
+            e = (white - kept * shift[of]) / b
+            s = b * deviation[of]
+            for j, column in enumerate(values):
+                terms[t] += column.log_p(rows, e[:, j], s[:, j])
+        return terms
+
+
+def _n_near(n_neighbors, n):
+    return min(n, max(_FEWEST_NEAR, _TIMES_NEIGHBORS * n_neighbors))
+
+
+def _snapped(column, atoms, tolerance):
+    """The column with values that are atoms but for rounding set to them."""
+    nearest = atoms[np.searchsorted(0.5 * (atoms[1:] + atoms[:-1]), column)]
+    close = np.abs(column - nearest) <= tolerance + 1e-12 * np.abs(nearest)
+    return np.where(close, nearest, column)
+
+
+def _forward(scaling, j, x):
+    warp = scaling.warps.get(j)
+    y = x if warp is None else warp.forward(x)
+    return (y - scaling.mean[j]) / scaling.scale[j]
+
+
+def _slope(scaling, j, x):
+    warp = scaling.warps.get(j)
+    slope = np.ones(len(x)) if warp is None else warp.slope(x)
+    return slope / scaling.scale[j]
