@@ -18,8 +18,8 @@ _FEWEST, _SMALLEST_SHARE = 6, 0.01
 # other values so many times as often as any that is no atom, since round numbers are
 # frequent in measurements. More atoms than these are such round numbers.
 _TIMES_EXPECTED, _TIMES_A_RIVAL, _MOST_ON_GRID = 10, 2, 4
-# In a discrete column, this many times as often as values near it.
-_TIMES_NEAR = 3
+# In a discrete column, this many times as often as values near it, in this share.
+_TIMES_NEAR, _LARGE_SHARE = 3, 0.25
 # Distinct values on either side of a value that tell how often to expect it.
 _NEIGHBORS = 5
 # What is left beside the atoms is continuous if it is this share of the samples, and
@@ -182,8 +182,8 @@ def _stand_apart(sample):
     counts = np.pad(sample.occurrences, _NEIGHBORS)
     near = sliding_window_view(counts, 2 * _NEIGHBORS + 1)
     rival = np.delete(near, _NEIGHBORS, axis=1).max(axis=1)
-    fewest = _SMALLEST_SHARE * sample.occurrences.sum()
-    return sample.occurrences >= np.maximum(_TIMES_NEAR * rival, max(_FEWEST, fewest))
+    fewest = max(_FEWEST, _LARGE_SHARE * sample.occurrences.sum())
+    return sample.occurrences >= np.maximum(_TIMES_NEAR * rival, fewest)
 
 
 def _is_discrete(sample, rest):
