@@ -55,8 +55,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Drifter fitted to the encoded frame, without the columns of more than twelve
         unordered categories, unless there are no others.
     columns_ : tuple
-        Laws of the columns of numbers, in the units of the frame; see
-        :attr:`skdrift.ConservativeDrifter.columns_`. Only if the drifter has them.
+        Laws of the columns of numbers, in the units of the frame, as in
+        ``ConservativeDrifter.columns_``. Only if the drifter has them.
     n_features_in_ : int
         Number of columns of the frame.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
