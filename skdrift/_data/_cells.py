@@ -10,7 +10,7 @@ from scipy.special import log_ndtr
 from ._grids import grid_of
 from ._margins import runs
 
-_HALF_LOG_2_PI = 0.5 * np.log(2 * np.pi)
+HALF_LOG_2_PI = 0.5 * np.log(2 * np.pi)
 # Beyond so many standard deviations, a Gaussian need not be cut off.
 _FAR = 9.0
 # Intervals narrower than this, in standard deviations, count by their middle.
@@ -143,7 +143,7 @@ class Values(NamedTuple):
         -------
         ndarray of shape (n_pairs,)
         """
-        log_p = -0.5 * e * e - _HALF_LOG_2_PI - np.log(s)
+        log_p = -0.5 * e * e - HALF_LOG_2_PI - np.log(s)
         if not self.are_points:
             is_cell = self.is_cell[at]
             log_p -= self._log_share(self.first, self.last, at, e, s)
@@ -169,7 +169,7 @@ def log_interval(a, b):
     width, middle = b - a, 0.5 * (a + b)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         wide = upper + np.log1p(-np.exp(log_ndtr(a) - upper))
-        narrow = np.log(width) - 0.5 * middle * middle - _HALF_LOG_2_PI
+        narrow = np.log(width) - 0.5 * middle * middle - HALF_LOG_2_PI
     return np.where(width * (1 + np.abs(middle)) < _NARROW, narrow, wide)
 
 
@@ -215,6 +215,6 @@ def _parts(law, values, forward):
             else np.inf
         )
         # Atoms are no values of the piece.
-        inner = np.nextafter([least, largest], [np.inf, -np.inf])
-        ends = forward(inner)
+        ends = np.array([least, largest])
+        ends = forward(np.where(np.isinf(ends), ends, np.nextafter(ends, ends[::-1])))
         yield Part(least, largest, cuts[i], cuts[j], *ends, False)

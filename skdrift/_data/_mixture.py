@@ -11,24 +11,30 @@ from scipy.special import logsumexp
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
-from ._cells import Column
+from ._cells import HALF_LOG_2_PI, Column
 from ._neighbors import NearestRows
 
 # Candidates: neighbours of a row, shares of the shrinking, and noise.
-_NEIGHBORS = (40, 10, 20, 80, 160, 320)
+_NEIGHBORS = (40, 10, 20, 80, 160)
 _SHRINKING = (0.15, 0.03, 0.4, 0.8)
 _NOISE = (0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.92, 1.0)
 _COARSE_NOISE = (0.4, 0.65, 0.92)
 # Rows that candidates are compared on, in folds that are left out in turn.
 _FOLDS, _COMPARED = 5, 250
+# Of so many at most.
+_MOST_ROWS = 2000
 # Fewer rows do not tell candidates apart.
 _FEWEST_ROWS = 10
-# Components that are evaluated at a row: this many times the neighbours, and at least.
-_TIMES_NEIGHBORS, _FEWEST_NEAR = 2, 64
+# Components that are evaluated at a row: more are near in few columns, and in many each
+# takes long.
+_NEAR, _TIMES_NEIGHBORS, _FEWEST_NEAR = 128, 3, 8
+_FEW_COLUMNS, _MANY_COLUMNS = 3, 80
 # Work of a candidate, which limits the rows compared.
 _MOST_WORK = 1e7
 # Variances below this, relative to the whole column, are rounding.
 _LEAST_VARIANCE = 1e-8
+# Places are limited so that their squares do not overflow.
+_FARTHEST, _LARGEST = 1e100, 1e300
 # From internal units and back, numbers change by so many roundings.
 _ROUNDINGS = 100
 # Share of the background that atoms have.
@@ -84,6 +90,11 @@ class LocalMixture:
         self._rows, self._neighbors = rows, neighbors
         self._scaling, self._laws = scaling, laws
 
+    def __getstate__(self):
+        # What is computed from the rows takes longer to read than to compute.
+        kept = "_rows", "_neighbors", "_scaling", "_laws", "shape"
+        return {name: value for name, value in vars(self).items() if name in kept}
+
     @cached_property
     def shape(self):
         """The shape of the largest cross-validated likelihood."""
@@ -93,11 +104,14 @@ class LocalMixture:
             return default
         folds = list(self._folds())
         best = default
-        for name, values in (
-            ("n_neighbors", [k for k in _NEIGHBORS if k <= 0.8 * n]),
-            ("is_full", [False, True]),
-            ("shrinking", _SHRINKING),
-        ):
+        candidates = {
+            "n_neighbors": [k for k in _NEIGHBORS if k <= 0.8 * n],
+            "is_full": [False, True],
+            "shrinking": _SHRINKING,
+        }
+        if d > _MANY_COLUMNS:  # each takes long
+            candidates = {"shrinking": _SHRINKING[:2]}
+        for name, values in candidates.items():
             shapes = [best._replace(**{name: value}) for value in values]
             found = [self._best_noise(shape, _COARSE_NOISE, folds) for shape in shapes]
             best = max(found, key=lambda pair: pair[0])[1] if found else best
@@ -117,10 +131,10 @@ class LocalMixture:
             With respect to data units in columns of numbers, and to the number of
             values in columns and at atoms that have a probability.
         """
-        X = X.astype(np.float64, copy=False)
+        dtype, X = X.dtype, X.astype(np.float64, copy=False)
         components = self._components_of(np.arange(len(self._rows.rows)), self.shape)
-        near = _n_near(self.shape.n_neighbors, len(self._rows.rows))
-        per_row = near * max(len(self._varying), 1) * 8 * 6
+        n, d = len(self._rows.rows), len(self._varying)
+        per_row = _n_near(self.shape.n_neighbors, n, d) * max(d, 1) * 8 * 6
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
         for part in gen_batches(len(X), size):
@@ -128,16 +142,16 @@ class LocalMixture:
                 X[part], components, self._neighbors, [self.shape.noise]
             )
             result[part] = self._with_background(X[part], local)[0]
-        return result
+        return result.astype(dtype, copy=False)
 
     # -- selection ---------------------------------------------------------------------
 
     def _folds(self):
-        """Rows that are left out, and the others."""
+        """Rows that are left out, the others, and the nearest of these."""
         n, d = len(self._rows.rows), len(self._varying)
-        affordable = _MOST_WORK / (_n_near(_NEIGHBORS[0], n) * d * max(d, 32))
-        compared = int(np.clip(affordable, 50, _COMPARED)) // _FOLDS
-        order = np.random.RandomState(0).permutation(n)
+        order = np.random.RandomState(0).permutation(n)[:_MOST_ROWS]
+        affordable = _MOST_WORK / (_n_near(_NEIGHBORS[0], n, d) * d * max(d, 32))
+        compared = int(np.clip(affordable, 25, _COMPARED)) // _FOLDS
         for fold in range(_FOLDS):
             out = order[fold::_FOLDS]
             kept = np.sort(np.setdiff1d(order, out, assume_unique=True))
@@ -215,7 +229,9 @@ class LocalMixture:
 
     def _local(self, X, components, neighbors, noises):
         """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
-        n_near = _n_near(components.n_neighbors, len(components.kept))
+        n_near = _n_near(
+            components.n_neighbors, len(components.kept), len(self._varying)
+        )
         values = [
             column.at(X[:, j])
             for column, j in zip(self._columns, self._varying, strict=True)
@@ -231,7 +247,8 @@ class LocalMixture:
             return result
         at = np.flatnonzero(possible)
         z = np.column_stack([column.z for column in values])
-        internal = self._scaling.to_internal(X[at]).astype(self._rows.rows.dtype)
+        internal = np.zeros((len(at), X.shape[1]), self._rows.rows.dtype)
+        internal[:, self._varying] = z[at]
         near = neighbors.indices(internal, n_near)
         result[:, at] = components.log_p(at, z, near, values, noises)
         return result
@@ -253,9 +270,9 @@ class LocalMixture:
             if self._rows.std[j] == 0:
                 atoms, shares = column[:1], np.ones(1)
             shares = _ATOMS_IN_BACKGROUND * shares
-            rest = np.log(np.pi * scale) + 2 * np.log(
-                np.hypot(1, (X[:, j] - mean) / scale)
-            )
+            with np.errstate(over="ignore"):
+                far = np.minimum(np.abs(X[:, j] - mean) / scale, _LARGEST)
+            rest = np.log(np.pi * scale) + 2 * np.log(np.hypot(1, far))
             p = np.log1p(-shares.sum()) - rest
             for atom, share in zip(atoms, shares, strict=True):
                 p[X[:, j] == atom] = np.log(share)
@@ -280,7 +297,7 @@ class _Components:
         around = self._z[near]
         mean = np.einsum("nk,nkd->nd", share, around)
         deviation = around - mean[:, None]
-        C = np.einsum("nk,nki,nkj->nij", share, deviation, deviation, optimize=True)
+        C = np.matmul((share[:, :, None] * deviation).transpose(0, 2, 1), deviation)
         d, r = C.shape[1], self._shape.shrinking
         scale = np.einsum("ij,nji->n", self._inverse, C) / d
         scale = np.maximum(r * scale, _LEAST_VARIANCE)
@@ -312,25 +329,36 @@ class _Components:
         return logsumexp(terms.reshape(len(noises), n, k), axis=2)
 
     def _terms(self, z, values, rows, of, mean, root, own, noises):
+        """Log-densities of pairs of a row and a component, by noise."""
         whitening = np.linalg.inv(root)
         shift = np.einsum("nij,nj->ni", whitening, own - mean)
         white = np.empty((len(rows), z.shape[1]))
         ends = np.searchsorted(of, np.arange(len(mean) + 1))
         for i, (a, b) in enumerate(pairwise(ends)):
             white[a:b] = (z[rows[a:b]] - mean[i]) @ whitening[i].T
-        deviation = np.einsum("nii->ni", root)
-        terms = np.zeros((len(noises), len(rows)))
+        s = np.einsum("nii->ni", root)
+        point = np.array([column.are_points for column in values])
+        units = np.sum([c.log_unit for c in values if c.are_points], axis=0)
+        log_s = (
+            np.log(s[:, point]).sum(axis=1) + np.count_nonzero(point) * HALF_LOG_2_PI
+        )
+        terms = np.empty((len(noises), len(rows)))
         for t, b in enumerate(noises):
-            kept = np.sqrt(max(0.0, 1 - b * b))
-            e = (white - kept * shift[of]) / b
-            s = b * deviation[of]
-            for j, column in enumerate(values):
-                terms[t] += column.log_p(rows, e[:, j], s[:, j])
+            e = (white - np.sqrt(max(0.0, 1 - b * b)) * shift[of]) / b
+            plain = e if point.all() else e[:, point]
+            terms[t] = -0.5 * np.einsum("ij,ij->i", plain, plain) - log_s[of]
+            terms[t] -= np.count_nonzero(point) * np.log(b)
+            terms[t] += units[rows] if point.any() else 0.0
+            for j in np.flatnonzero(~point):
+                terms[t] += values[j].log_p(rows, e[:, j], b * s[of, j])
         return terms
 
 
-def _n_near(n_neighbors, n):
-    return min(n, max(_FEWEST_NEAR, _TIMES_NEIGHBORS * n_neighbors))
+def _n_near(n_neighbors, n, d):
+    """Number of components that are evaluated at a row."""
+    if d <= _FEW_COLUMNS:
+        return min(n, max(_NEAR, _TIMES_NEIGHBORS * n_neighbors))
+    return min(n, max(_FEWEST_NEAR, int(_NEAR * min(1.0, _MANY_COLUMNS / d))))
 
 
 def _snapped(column, atoms, tolerance):
@@ -343,7 +371,9 @@ def _snapped(column, atoms, tolerance):
 def _forward(scaling, j, x):
     warp = scaling.warps.get(j)
     y = x if warp is None else warp.forward(x)
-    return (y - scaling.mean[j]) / scaling.scale[j]
+    with np.errstate(over="ignore"):
+        z = (y - scaling.mean[j]) / scaling.scale[j]
+    return np.clip(z, -_FARTHEST, _FARTHEST)
 
 
 def _slope(scaling, j, x):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._data._mixture import LocalMixture
 from .._data._neighbors import NearestRows
 from .._data._rows import weighted_rows
 from .._starts import make_start
@@ -148,6 +149,7 @@ def fit_flow(
         rows=rows,
         scaling=scaling,
         draws=margins.matched(flow.particles),
+        density=LocalMixture(rows, neighbors, scaling, margins.laws),
         field=recipe.field,
         kernel=recipe.kernel,
         start=start,

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._data._margins import Draws
+from .._data._mixture import LocalMixture
 from .._data._neighbors import even_choice
 from .._data._rows import Scaling, WeightedRows
 from .._estimator import warn_user
@@ -56,6 +57,8 @@ class FittedFlow(NamedTuple):
         Between data units and internal units.
     draws : Draws
         From particles to rows that keep the laws of the columns.
+    density : LocalMixture
+        Of the draws, approximately.
     field : object
         Drifting field, not bound to data (see :mod:`skdrift.fields`).
     kernel : Kernel
@@ -85,6 +88,7 @@ class FittedFlow(NamedTuple):
     rows: WeightedRows
     scaling: Scaling
     draws: Draws
+    density: LocalMixture
     field: Any
     kernel: Kernel
     start: Start
