@@ -138,10 +138,8 @@ class LocalMixture:
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
         for part in gen_batches(len(X), size):
-            local = self._local(
-                X[part], components, self._neighbors, [self.shape.noise]
-            )
-            result[part] = self._with_background(X[part], local)[0]
+            noises = [self.shape.noise]
+            result[part] = self._log_p(X[part], components, self._neighbors, noises)[0]
         return result.astype(dtype, copy=False)
 
     # -- selection ---------------------------------------------------------------------
@@ -164,8 +162,7 @@ class LocalMixture:
         for out, kept, neighbors in folds:
             X = self._data[out]
             components = self._components_of(kept, shape, neighbors)
-            local = self._local(X, components, neighbors, noises)
-            log_p = self._with_background(X, local)
+            log_p = self._log_p(X, components, neighbors, noises)
             total += log_p @ self._rows.count[out]
         best = int(np.argmax(total))
         return total[best], shape._replace(noise=noises[best])
@@ -227,15 +224,24 @@ class LocalMixture:
 
     # -- densities ---------------------------------------------------------------------
 
-    def _local(self, X, components, neighbors, noises):
-        """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
-        n_near = _n_near(
-            components.n_neighbors, len(components.kept), len(self._varying)
-        )
-        values = [
+    def _values(self, X):
+        """Values of the varying columns of rows."""
+        return [
             column.at(X[:, j])
             for column, j in zip(self._columns, self._varying, strict=True)
         ]
+
+    def _log_p(self, X, components, neighbors, noises):
+        """Log-density of the mixture and its background, by noise."""
+        values = self._values(X)
+        share = 1 / (self._rows.n_samples + 1)
+        local = np.log1p(-share) + self._local(X, values, components, neighbors, noises)
+        return np.logaddexp(local, np.log(share) + self._background(X, values))
+
+    def _local(self, X, values, components, neighbors, noises):
+        """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
+        d = len(self._varying)
+        n_near = _n_near(components.n_neighbors, len(components.kept), d)
         result = np.zeros((len(noises), len(X)))
         possible = np.ones(len(X), dtype=bool)
         for j in np.flatnonzero(self._rows.std == 0):
@@ -253,29 +259,26 @@ class LocalMixture:
         result[:, at] = components.log_p(at, z, near, values, noises)
         return result
 
-    def _with_background(self, X, local):
-        share = 1 / (self._rows.n_samples + 1)
-        background = np.log(share) + self._background(X)
-        return np.logaddexp(np.log1p(-share) + local, background)
-
-    def _background(self, X):
-        """Log-density of independent columns with heavy tails."""
-        log_p = np.zeros(len(X))
-        weight = self._rows.weight
+    def _background(self, X, values):
+        """Log-density of independent columns with heavy tails, and their atoms."""
+        log_p, weight = np.zeros(len(X)), self._rows.weight
+        units = dict(zip(self._varying.tolist(), values, strict=True))
         for j, law in enumerate(self._laws):
             column = self._data[:, j]
+            atoms, shares, unit = law.atoms, law.shares, 0.0
+            if j in units:
+                unit = units[j].log_unit
+            else:
+                atoms, shares = column[:1], np.ones(1)
             mean = weight @ column
             scale = np.sqrt(weight @ np.square(column - mean)) or 1.0
-            atoms, shares = law.atoms, law.shares
-            if self._rows.std[j] == 0:
-                atoms, shares = column[:1], np.ones(1)
             shares = _ATOMS_IN_BACKGROUND * shares
             with np.errstate(over="ignore"):
                 far = np.minimum(np.abs(X[:, j] - mean) / scale, _LARGEST)
             rest = np.log(np.pi * scale) + 2 * np.log(np.hypot(1, far))
             p = np.log1p(-shares.sum()) - rest
             for atom, share in zip(atoms, shares, strict=True):
-                p[X[:, j] == atom] = np.log(share)
+                p = np.where(X[:, j] == atom, np.log(share) + unit, p)
             log_p += p
         return log_p
 

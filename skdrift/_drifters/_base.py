@@ -420,8 +420,9 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If `method` is neither; if the kernel has no finite integral in this
-            dimension; or if the start distribution has no density that is known.
+            If `method` is none of these; with ``"kde"``, if the kernel has no finite
+            integral in this dimension; or with ``"flow"``, if the start distribution
+            has no density that is known.
         TypeError
             With ``"flow"``, if the field states no Jacobian.
 

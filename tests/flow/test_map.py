@@ -516,12 +516,13 @@ def test_density_of_gaussian_data_is_gaussian():
     assert_allclose(found, norm(3, 2).logpdf(x[:, 0]), atol=0.1)
 
 
-def test_kernel_density_stays_the_default():
+def test_the_mixture_is_the_default():
     drifter = SharpDrifter(random_state=0).fit(MOONS)
     default = drifter.score_samples(MOONS)
-    assert_array_equal(default, drifter.score_samples(MOONS, method="kde"))
+    assert_array_equal(default, drifter.score_samples(MOONS, method="mixture"))
+    assert not np.allclose(default, drifter.score_samples(MOONS, method="kde"))
     assert not np.allclose(default, drifter.score_samples(MOONS, method="flow"))
-    with pytest.raises(ValueError, match="'method' must be 'kde' or 'flow'; got 'map'"):
+    with pytest.raises(ValueError, match=r"'method' must be 'mixture'.*; got 'map'"):
         drifter.score_samples(MOONS, method="map")
 
 
