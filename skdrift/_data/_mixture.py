@@ -15,7 +15,7 @@ from ._cells import HALF_LOG_2_PI, Column
 from ._neighbors import NearestRows
 
 # Candidates: neighbours of a row, shares of the shrinking, and noise.
-_NEIGHBORS = (40, 10, 20, 80, 160)
+_NEIGHBORS = (40, 10, 20, 80, 160, 320)
 _SHRINKING = (0.15, 0.03, 0.4, 0.8)
 _NOISE = (0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.92, 1.0)
 _COARSE_NOISE = (0.4, 0.65, 0.92)
@@ -25,10 +25,10 @@ _FOLDS, _COMPARED = 5, 250
 _MOST_ROWS = 2000
 # Fewer rows do not tell candidates apart.
 _FEWEST_ROWS = 10
-# Components that are evaluated at a row: more are near in few columns, and in many each
-# takes long.
+# Components that are evaluated at a row: more with few columns, where more are near, or
+# with few rows, and fewer with many columns, where each takes long.
 _NEAR, _TIMES_NEIGHBORS, _FEWEST_NEAR = 128, 3, 8
-_FEW_COLUMNS, _MANY_COLUMNS = 3, 80
+_FEW_COLUMNS, _MANY_COLUMNS, _FEW_ROWS = 3, 80, 2000
 # Work of a candidate, which limits the rows compared.
 _MOST_WORK = 1e7
 # Variances below this, relative to the whole column, are rounding.
@@ -133,8 +133,8 @@ class LocalMixture:
         """
         dtype, X = X.dtype, X.astype(np.float64, copy=False)
         components = self._components_of(np.arange(len(self._rows.rows)), self.shape)
-        n, d = len(self._rows.rows), len(self._varying)
-        per_row = _n_near(self.shape.n_neighbors, n, d) * max(d, 1) * 8 * 6
+        d = max(len(self._varying), 1)
+        per_row = self._n_near(self.shape.n_neighbors) * d * 8 * 6
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
         for part in gen_batches(len(X), size):
@@ -148,7 +148,7 @@ class LocalMixture:
         """Rows that are left out, the others, and the nearest of these."""
         n, d = len(self._rows.rows), len(self._varying)
         order = np.random.RandomState(0).permutation(n)[:_MOST_ROWS]
-        affordable = _MOST_WORK / (_n_near(_NEIGHBORS[0], n, d) * d * max(d, 32))
+        affordable = _MOST_WORK / (self._n_near(_NEIGHBORS[0]) * d * max(d, 32))
         compared = int(np.clip(affordable, 25, _COMPARED)) // _FOLDS
         for fold in range(_FOLDS):
             out = order[fold::_FOLDS]
@@ -238,10 +238,16 @@ class LocalMixture:
         local = np.log1p(-share) + self._local(X, values, components, neighbors, noises)
         return np.logaddexp(local, np.log(share) + self._background(X, values))
 
+    def _n_near(self, n_neighbors):
+        """Number of components that are evaluated at a row."""
+        n, d = len(self._rows.rows), max(len(self._varying), 1)
+        if d <= _FEW_COLUMNS or (n <= _FEW_ROWS and d <= _MANY_COLUMNS):
+            return max(_NEAR, _TIMES_NEIGHBORS * n_neighbors)
+        return max(_FEWEST_NEAR, int(_NEAR * min(1.0, _MANY_COLUMNS / d)))
+
     def _local(self, X, values, components, neighbors, noises):
         """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
-        d = len(self._varying)
-        n_near = _n_near(components.n_neighbors, len(components.kept), d)
+        n_near = min(self._n_near(components.n_neighbors), len(components.kept))
         result = np.zeros((len(noises), len(X)))
         possible = np.ones(len(X), dtype=bool)
         for j in np.flatnonzero(self._rows.std == 0):
@@ -355,13 +361,6 @@ class _Components:
             for j in np.flatnonzero(~point):
                 terms[t] += values[j].log_p(rows, e[:, j], b * s[of, j])
         return terms
-
-
-def _n_near(n_neighbors, n, d):
-    """Number of components that are evaluated at a row."""
-    if d <= _FEW_COLUMNS:
-        return min(n, max(_NEAR, _TIMES_NEIGHBORS * n_neighbors))
-    return min(n, max(_FEWEST_NEAR, int(_NEAR * min(1.0, _MANY_COLUMNS / d))))
 
 
 def _snapped(column, atoms, tolerance):
