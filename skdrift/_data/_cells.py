@@ -144,11 +144,9 @@ class Values(NamedTuple):
         ndarray of shape (n_pairs,)
         """
         log_p = -0.5 * e * e - HALF_LOG_2_PI - np.log(s)
-        if not self.are_points:
-            is_cell = self.is_cell[at]
-            log_p -= self._log_share(self.first, self.last, at, e, s)
-            log_p[is_cell] = 0.0
-            log_p += self._log_share(self.low, self.high, at, e, s)
+        log_p -= self._log_share(self.first, self.last, at, e, s)
+        log_p[self.is_cell[at]] = 0.0
+        log_p += self._log_share(self.low, self.high, at, e, s)
         return log_p + self.log_unit[at]
 
     def _log_share(self, low, high, at, e, s):
@@ -200,21 +198,17 @@ def _parts(law, values, forward):
     is_atom = np.isin(values, law.atoms)
     places = forward(values)
     cuts = np.concatenate([[-np.inf], 0.5 * (places[1:] + places[:-1]), [np.inf]])
+    # A bound that is but the extreme value of the data is not certain.
+    low = law.low if law.low < values[0] else -np.inf
+    high = law.high if law.high > values[-1] else np.inf
+    ends = np.concatenate([[low], values, [high]])
     for run in runs(is_atom):
         i, j = run[0], run[-1] + 1
         if is_atom[i]:
             yield Part(values[i], values[i], cuts[i], cuts[j], -np.inf, np.inf, True)
             continue
-        # A bound that is but the extreme value of the data is not certain.
-        least = values[i - 1] if i else law.low if law.low < values[0] else -np.inf
-        largest = (
-            values[j]
-            if j < len(values)
-            else law.high
-            if law.high > values[-1]
-            else np.inf
-        )
+        least, largest = ends[i], ends[j + 1]
         # Atoms are no values of the piece.
-        ends = np.array([least, largest])
-        ends = forward(np.where(np.isinf(ends), ends, np.nextafter(ends, ends[::-1])))
-        yield Part(least, largest, cuts[i], cuts[j], *ends, False)
+        inner = np.array([least, largest])
+        inner = np.where(np.isinf(inner), inner, np.nextafter(inner, inner[::-1]))
+        yield Part(least, largest, cuts[i], cuts[j], *forward(inner), False)

@@ -5,6 +5,7 @@ Neither library is imported here: a user who passes a frame has imported its lib
 
 import datetime
 import sys
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +102,22 @@ def unusable_columns(X):
     if library_of(X) is Arrays:
         return []
     return [name for name in X.columns if not _is_finite(X[name])]
+
+
+@contextmanager
+def naming_columns(X, message):
+    """Errors about a frame of unusable columns have the message, with the first name.
+
+    ``{name}`` and ``{error}`` in the message are replaced.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        names = unusable_columns(X)
+        if not names:
+            raise
+        text = message.format(name=repr(names[0]), error=error)
+        raise ValueError(text) from error
 
 
 def _is_finite(column):

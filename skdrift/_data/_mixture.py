@@ -132,14 +132,16 @@ class LocalMixture:
             values in columns and at atoms that have a probability.
         """
         dtype, X = X.dtype, X.astype(np.float64, copy=False)
-        components = self._components_of(np.arange(len(self._rows.rows)), self.shape)
+        all_rows = np.arange(len(self._rows.rows))
+        components = self._components_of(all_rows, self.shape, self._neighbors)
         d = max(len(self._varying), 1)
         per_row = self._n_near(self.shape.n_neighbors) * d * 8 * 6
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
         for part in gen_batches(len(X), size):
-            noises = [self.shape.noise]
-            result[part] = self._log_p(X[part], components, self._neighbors, noises)[0]
+            values = self._values(X[part])
+            log_p = self._log_p(X[part], values, components, [self.shape.noise])
+            result[part] = log_p[0]
         return result.astype(dtype, copy=False)
 
     # -- selection ---------------------------------------------------------------------
@@ -154,15 +156,15 @@ class LocalMixture:
             out = order[fold::_FOLDS]
             kept = np.sort(np.setdiff1d(order, out, assume_unique=True))
             out = np.sort(out[:compared])
-            yield out, kept, NearestRows(self._rows.rows[kept])
+            X = self._data[out]
+            yield out, kept, NearestRows(self._rows.rows[kept]), X, self._values(X)
 
     def _best_noise(self, shape, noises, folds):
         """Mean log-likelihood of rows left out, and the shape with the best noise."""
         total = np.zeros(len(noises))
-        for out, kept, neighbors in folds:
-            X = self._data[out]
+        for out, kept, neighbors, X, values in folds:
             components = self._components_of(kept, shape, neighbors)
-            log_p = self._log_p(X, components, neighbors, noises)
+            log_p = self._log_p(X, values, components, noises)
             total += log_p @ self._rows.count[out]
         best = int(np.argmax(total))
         return total[best], shape._replace(noise=noises[best])
@@ -195,10 +197,17 @@ class LocalMixture:
                 self._laws[j],
                 np.unique(self._data[:, j]),
                 partial(_forward, self._scaling, j),
-                partial(_slope, self._scaling, j),
+                partial(self._scaling.column_slope, j),
             )
             for j in self._varying
         ]
+
+    @cached_property
+    def _covariances(self):
+        """Covariances of all rows without and with correlations, and their inverses."""
+        kinds = (False, True) if len(self._varying) else (False,)
+        found = [self._covariance(is_full) for is_full in kinds]
+        return [(S, np.linalg.inv(S)) for S in found]
 
     def _covariance(self, is_full):
         """Covariance of all rows, shrunk so that it can be inverted.
@@ -217,10 +226,10 @@ class LocalMixture:
         share = min(1.0, (alpha + mu**2) / spread) if spread > 0 else 1.0
         return (1 - share) * S + share * mu * np.eye(d)
 
-    def _components_of(self, kept, shape, neighbors=None):
-        neighbors = self._neighbors if neighbors is None else neighbors
-        S = self._covariance(shape.is_full)
-        return _Components(self._z, kept, self._rows.weight, neighbors, shape, S, self)
+    def _components_of(self, kept, shape, neighbors):
+        """Components of the rows that are kept, of which the neighbours are known."""
+        rows = self._rows.rows[kept], self._z[kept], self._rows.weight[kept]
+        return _Components(*rows, neighbors, shape, *self._covariances[shape.is_full])
 
     # -- densities ---------------------------------------------------------------------
 
@@ -231,11 +240,10 @@ class LocalMixture:
             for column, j in zip(self._columns, self._varying, strict=True)
         ]
 
-    def _log_p(self, X, components, neighbors, noises):
+    def _log_p(self, X, values, components, noises):
         """Log-density of the mixture and its background, by noise."""
-        values = self._values(X)
         share = 1 / (self._rows.n_samples + 1)
-        local = np.log1p(-share) + self._local(X, values, components, neighbors, noises)
+        local = np.log1p(-share) + self._local(X, values, components, noises)
         return np.logaddexp(local, np.log(share) + self._background(X, values))
 
     def _n_near(self, n_neighbors):
@@ -245,9 +253,9 @@ class LocalMixture:
             return max(_NEAR, _TIMES_NEIGHBORS * n_neighbors)
         return max(_FEWEST_NEAR, int(_NEAR * min(1.0, _MANY_COLUMNS / d)))
 
-    def _local(self, X, values, components, neighbors, noises):
+    def _local(self, X, values, components, noises):
         """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
-        n_near = min(self._n_near(components.n_neighbors), len(components.kept))
+        n_near = min(self._n_near(components.n_neighbors), components.n)
         result = np.zeros((len(noises), len(X)))
         possible = np.ones(len(X), dtype=bool)
         for j in np.flatnonzero(self._rows.std == 0):
@@ -261,7 +269,7 @@ class LocalMixture:
         z = np.column_stack([column.z for column in values])
         internal = np.zeros((len(at), X.shape[1]), self._rows.rows.dtype)
         internal[:, self._varying] = z[at]
-        near = neighbors.indices(internal, n_near)
+        near = components.neighbors.indices(internal, n_near)
         result[:, at] = components.log_p(at, z, near, values, noises)
         return result
 
@@ -292,16 +300,15 @@ class LocalMixture:
 class _Components:
     """Components of some rows, made where they are needed."""
 
-    def __init__(self, z, kept, weight, neighbors, shape, S, owner):
-        self.kept, self.n_neighbors = kept, min(shape.n_neighbors, len(kept))
-        self._z, self._weight = z[kept], weight[kept] / weight[kept].sum()
-        self._internal = owner._rows.rows[kept]
-        self._neighbors, self._shape = neighbors, shape
-        self._S, self._inverse = S, np.linalg.inv(S)
+    def __init__(self, rows, z, weight, neighbors, shape, S, inverse):
+        self.n, self.n_neighbors = len(rows), min(shape.n_neighbors, len(rows))
+        self._rows, self._z, self._weight = rows, z, weight / weight.sum()
+        self.neighbors, self._shape = neighbors, shape
+        self._S, self._inverse = S, inverse
 
     def _made(self, i):
         """Means, and Cholesky factors of the covariances, of the components i."""
-        near = self._neighbors.indices(self._internal[i], self.n_neighbors)
+        near = self.neighbors.indices(self._rows[i], self.n_neighbors)
         share = self._weight[near] / self._weight[near].sum(axis=1, keepdims=True)
         around = self._z[near]
         mean = np.einsum("nk,nkd->nd", share, around)
@@ -371,14 +378,5 @@ def _snapped(column, atoms, tolerance):
 
 
 def _forward(scaling, j, x):
-    warp = scaling.warps.get(j)
-    y = x if warp is None else warp.forward(x)
     with np.errstate(over="ignore"):
-        z = (y - scaling.mean[j]) / scaling.scale[j]
-    return np.clip(z, -_FARTHEST, _FARTHEST)
-
-
-def _slope(scaling, j, x):
-    warp = scaling.warps.get(j)
-    slope = np.ones(len(x)) if warp is None else warp.slope(x)
-    return slope / scaling.scale[j]
+        return np.clip(scaling.column_to_internal(j, x), -_FARTHEST, _FARTHEST)

@@ -60,13 +60,24 @@ class Scaling(NamedTuple):
             X[:, j] = warp.backward(X[:, j])
         return X
 
+    def column_to_internal(self, j, x):
+        """Internal units of values of column j, in double precision."""
+        warp = self.warps.get(j)
+        y = x if warp is None else warp.forward(x)
+        return (y - self.mean[j]) / self.scale[j]
+
+    def column_slope(self, j, x):
+        """Derivatives of internal units by data units at values of column j."""
+        warp = self.warps.get(j)
+        return (1.0 if warp is None else warp.slope(x)) / self.scale[j]
+
     def slope(self, X):
         """Derivatives of internal units by data units, one per column or number."""
         slope = 1 / self.scale
         if self.warps:
             slope = np.tile(slope, (len(X), 1))
-            for j, warp in self.warps.items():
-                slope[:, j] *= warp.slope(X[:, j])
+            for j in self.warps:
+                slope[:, j] = self.column_slope(j, X[:, j])
         return slope
 
     def _warped(self, X):
@@ -179,9 +190,8 @@ def _values_of_columns(laws, rows, weight):
 
 
 def _margin(law, values, shares, n_rows, j, scaling):
-    warp, scale = scaling.warps.get(j), scaling.scale[j]
-    y = values if warp is None else warp.forward(values)
-    return Margin(law, values, shares, n_rows, (y - scaling.mean[j]) / scale, scale)
+    places = scaling.column_to_internal(j, values)
+    return Margin(law, values, shares, n_rows, places, scaling.scale[j])
 
 
 def _scaling(rows, weight, standardize, warps):

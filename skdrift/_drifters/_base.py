@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 )
 
 from .._data._checks import check_same_names, check_weight
-from .._data._frames import unusable_columns
+from .._data._frames import naming_columns
 from .._estimator import (
     VersionedStateMixin,
     fit_context,
@@ -198,19 +198,15 @@ class BaseDrifter(
     def _checked_data(self, X):
         if not (isinstance(self.start, str) or callable(self.start)):
             check_same_names(start=self.start, X=X)
-        try:
+        message = (
+            "Column {name} of X must be numeric and finite. Encode, impute or drop it, "
+            "or use skdrift.tables.TabularDrifter, which accepts columns of any type "
+            "and missing values. ({error})"
+        )
+        with naming_columns(X, message):
             return validate_data(
                 self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
             )
-        except (TypeError, ValueError) as error:
-            names = unusable_columns(X)
-            if not names:
-                raise
-            raise ValueError(
-                f"Column {names[0]!r} of X must be numeric and finite. Encode, impute "
-                "or drop it, or use skdrift.tables.TabularDrifter, which accepts "
-                f"columns of any type and missing values. ({error})"
-            ) from error
 
     def _warn_if_not_converged(self):
         if self.stopped_by_ == "max_iter":

@@ -6,7 +6,7 @@ from sklearn import get_config
 from sklearn.utils import check_array, gen_batches
 
 from .._data._checks import check_same_names
-from .._data._frames import unusable_columns
+from .._data._frames import naming_columns
 from .._data._neighbors import TREE_MAX_FEATURES, NearestRows
 
 # Sums over tiles that fit in the cache are up to twice as fast.
@@ -32,19 +32,15 @@ def check_samples(*, min_rows=1, **samples):
 
 
 def _numbers(name, rows):
-    try:
+    message = (
+        f"Column {{name}} of '{name}' has values that are no finite numbers. Fit a "
+        "skdrift.tables.TableEncoder to the training table, and pass all tables as its "
+        "transform returns them."
+    )
+    with naming_columns(rows, message):
         return check_array(
             rows, dtype=np.float64, input_name=name, ensure_min_samples=0
         )
-    except (TypeError, ValueError) as error:
-        columns = unusable_columns(rows)
-        if not columns:
-            raise
-        raise ValueError(
-            f"Column {columns[0]!r} of '{name}' has values that are no finite numbers. "
-            "Fit a skdrift.tables.TableEncoder to the training table, and pass all "
-            "tables as its transform returns them."
-        ) from error
 
 
 def distance_tiles(X, Y):

@@ -30,7 +30,7 @@ def code_of(column):
     if not len(column.values):
         raise ValueError(f"Column {column.name!r} has no values. Drop it.")
     code = _code_of_values(column)
-    return code if column.marks is None else MarkedCode(code, column.markers)
+    return code if column.marks is None else MarkedCode(code)
 
 
 def _code_of_values(column):
@@ -240,10 +240,10 @@ class MarkedCode:
     One more column for each kind but the first marks the values of that kind.
     """
 
-    def __init__(self, code, markers):
+    def __init__(self, code):
         self.code, self.column = code, code.column
-        self._kinds = [str(marker) for marker in markers]
-        n_marks = len(markers) - 1
+        self._kinds = kinds_of(self.column)
+        n_marks = len(self._kinds) - 1
         self.width = code.width + n_marks
         self.memberships = np.append(code.memberships, np.zeros(n_marks, dtype=bool))
 
@@ -269,7 +269,7 @@ class MarkedCode:
     def encode(self, column, ignore=False):
         """Array of shape (n_rows, width)."""
         # Another frame may have other kinds; unknown ones count as the first.
-        kinds = [str(marker) for marker in column.markers] or self._kinds[:1]
+        kinds = kinds_of(column)
         places = np.zeros(len(column.missing), dtype=np.int64)
         places = places if column.marks is None else column.marks
         kind = np.where(column.missing, np.array(kinds)[places], "")

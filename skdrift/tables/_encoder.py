@@ -269,8 +269,9 @@ class TableEncoder(TransformerMixin, VersionedStateMixin, BaseEstimator):
         """What holds of the columns that drift, given what holds of those of X."""
         names = [code.column.name for code in self._codes]
         given = checked_columns(columns, names)
-        for column, of_column in zip(self._library.read(X), given, strict=True):
-            check_given(column, of_column)
+        if not all(isinstance(of_column, str) for of_column in given):
+            for column, of_column in zip(self._library.read(X), given, strict=True):
+                check_given(column, of_column)
         specs = []
         for code, of_column, kept in zip(
             self._codes, given, drift(self._codes), strict=True
