@@ -273,6 +273,6 @@ def _decoded(code, numbers):
     else:
         values = [v for v, m in zip(values, missing.tolist(), strict=True) if not m]
     marks = np.maximum(kinds.astype(int) - 1, 0)
-    return code.encode(
-        code.column._replace(values=values, missing=missing, marks=marks)
-    )
+    # Times that are counted on the local clock are decoded to it.
+    column = code.column._replace(values=values, missing=missing, wall=values)
+    return code.encode(column._replace(marks=marks))

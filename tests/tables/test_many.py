@@ -189,6 +189,17 @@ def test_drawn_rows_are_no_nearer_than_needed():
     assert nearest(drawn) > 0.3 * nearest(sample())
 
 
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Paris"])
+def test_dates_of_a_zone_beside_many_categories(zone):
+    frame = towns(400)
+    frame["day"] = pd.date_range("2024-01-01", periods=400, tz=zone)
+    frame["stay"] = pd.to_timedelta(np.arange(400) % 9, unit="D")
+    drawn = TabularDrifter(drifter()).fit(frame).sample(400, random_state=0)
+    assert sorted(drawn["street"]) == sorted(frame["street"])
+    assert (drawn["day"] == drawn["day"].dt.normalize()).all()
+    assert drawn["day"].dtype == frame["day"].dtype
+
+
 def test_categories_only():
     frame = towns(400)[["street", "town"]]
     fitted = TabularDrifter(drifter()).fit(frame)
