@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_ndtr
+from scipy.stats import truncnorm
 
 from ._grids import grid_of
-from ._margins import runs
+from ._margins import allowed, runs
 
 HALF_LOG_2_PI = 0.5 * np.log(2 * np.pi)
 # Beyond so many standard deviations, a Gaussian need not be cut off.
@@ -58,12 +59,13 @@ class Column:
     law : ColumnLaw
     values : ndarray of shape (n_values,)
         Distinct values of the data, ascending, in data units.
-    forward, slope : callable
-        From data units to internal units, and its derivative.
+    forward, slope, backward : callable
+        From data units to internal units, its derivative, and its inverse.
     """
 
-    def __init__(self, law, values, forward, slope):
-        self._forward, self._slope = forward, slope
+    def __init__(self, law, values, forward, slope, backward):
+        self._law, self._values = law, values
+        self._forward, self._slope, self._backward = forward, slope, backward
         if law.kind == "discrete":
             parts = _cells(_nodes(values), forward)
         else:
@@ -95,6 +97,40 @@ class Column:
         log_unit[is_cell & (width == 0)] = 0.0  # a probability
         log_unit[place < 0] = -np.inf
         return Values(self._forward(x), *ends[:, 2:].T, is_cell, log_unit)
+
+    def draw(self, z, mean, s, level):
+        """Values at places that were drawn from Gaussians, and the places of these.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n,)
+            Places.
+        mean, s : ndarray of shape (n,)
+            Means and standard deviations of the Gaussians.
+        level : ndarray of shape (n,)
+            Levels, uniform in (0, 1), of places that are drawn again.
+
+        Returns
+        -------
+        x, z : ndarray of shape (n,)
+            In data units and in internal units.
+        """
+        k = np.searchsorted([part.high for part in self._parts[:-1]], z, "right")
+        x, z = np.empty(len(z)), z.copy()
+        for i in np.unique(k):
+            at, part = np.flatnonzero(k == i), self._parts[i]
+            if part.is_cell:
+                x[at] = self._nearest(0.5 * (part.least + part.largest))
+                z[at] = self._forward(x[at])
+                continue
+            out = at[(z[at] < part.first) | (z[at] > part.last)]
+            a, b = ((end - mean[out]) / s[out] for end in (part.first, part.last))
+            z[out] = mean[out] + s[out] * truncnorm.ppf(level[out], a, b)
+            x[at] = allowed(self._backward(z[at]), part.least, part.largest, self._law)
+        return x, z
+
+    def _nearest(self, x):
+        return self._values[np.abs(self._values - x).argmin()]
 
 
 class Values(NamedTuple):

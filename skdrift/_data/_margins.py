@@ -150,7 +150,7 @@ class MarginMap(NamedTuple):
             if spline is None:
                 x[here] = part.value
             else:
-                x[here] = _allowed(spline(z_here), part, self.margin.law)
+                x[here] = allowed(spline(z_here), part.low, part.high, self.margin.law)
         return x
 
     def log_slope(self, z):
@@ -255,11 +255,10 @@ def _spline(z, piece, slope):
     return IncreasingSpline(z[kept], x[kept], slope, piece.low, piece.high)
 
 
-def _allowed(x, piece, law):
+def allowed(x, low, high, law):
     """Values on the grid, between the atoms or bounds on either side."""
     if law.grid is None:
-        return np.clip(x, piece.low, piece.high)
-    low, high = piece.low, piece.high
+        return np.clip(x, low, high)
     x = law.grid.nearest(x)
     # An atom is no value of the pieces beside it.
     if low in law.atoms:

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
+from ._conditionals import Conditionals
 from ._cells import HALF_LOG_2_PI, Column
 from ._neighbors import NearestRows
 
@@ -88,17 +89,17 @@ class LocalMixture:
 
     def __init__(self, rows, neighbors, scaling, laws):
         self._rows, self._neighbors = rows, neighbors
-        self._scaling, self._laws = scaling, laws
+        self._scaling, self.laws = scaling, laws
 
     def __getstate__(self):
         # What is computed from the rows takes longer to read than to compute.
-        kept = "_rows", "_neighbors", "_scaling", "_laws", "shape"
+        kept = "_rows", "_neighbors", "_scaling", "laws", "shape"
         return {name: value for name, value in vars(self).items() if name in kept}
 
     @cached_property
     def shape(self):
         """The shape of the largest cross-validated likelihood."""
-        n, d = len(self._rows.rows), len(self._varying)
+        n, d = len(self._rows.rows), len(self.varying)
         default = Shape(min(_NEIGHBORS[0], n), 0.4, 0.9, False)
         if n < _FEWEST_ROWS or not d:
             return default
@@ -134,7 +135,7 @@ class LocalMixture:
         dtype, X = X.dtype, X.astype(np.float64, copy=False)
         all_rows = np.arange(len(self._rows.rows))
         components = self._components_of(all_rows, self.shape, self._neighbors)
-        d = max(len(self._varying), 1)
+        d = max(len(self.varying), 1)
         per_row = self._n_near(self.shape.n_neighbors) * d * 8 * 6
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
@@ -144,11 +145,53 @@ class LocalMixture:
             result[part] = log_p[0]
         return result.astype(dtype, copy=False)
 
+    # -- components, for conditional distributions --------------------------------------
+
+    @cached_property
+    def conditionals(self):
+        """Distribution of unknown columns given known ones."""
+        return Conditionals(self)
+
+    @property
+    def n_components(self):
+        """Number of components."""
+        return len(self._rows.rows)
+
+    @property
+    def log_weight(self):
+        """Logs of their weights."""
+        return self._rows.log_weight
+
+    def gaussians(self, i):
+        """Means and covariances of the components i, in internal units.
+
+        Parameters
+        ----------
+        i : ndarray of int, of any shape
+
+        Returns
+        -------
+        mean : ndarray of shape (\\*i.shape, n_varying)
+        covariance : ndarray of shape (\\*i.shape, n_varying, n_varying)
+        """
+        i, place = np.unique(i, return_inverse=True)
+        mean, root = self._all._made(i)
+        b = self.shape.noise
+        mean = mean + np.sqrt(max(0.0, 1 - b * b)) * (self.z[i] - mean)
+        covariance = b * b * (root @ root.transpose(0, 2, 1))
+        return mean[place], covariance[place]
+
+    @cached_property
+    def _all(self):
+        return self._components_of(
+            np.arange(self.n_components), self.shape, self._neighbors
+        )
+
     # -- selection ---------------------------------------------------------------------
 
     def _folds(self):
         """Rows that are left out, the others, and the nearest of these."""
-        n, d = len(self._rows.rows), len(self._varying)
+        n, d = len(self._rows.rows), len(self.varying)
         order = np.random.RandomState(0).permutation(n)[:_MOST_ROWS]
         affordable = _MOST_WORK / (self._n_near(_NEIGHBORS[0]) * d * max(d, 32))
         compared = int(np.clip(affordable, 25, _COMPARED)) // _FOLDS
@@ -156,7 +199,7 @@ class LocalMixture:
             out = order[fold::_FOLDS]
             kept = np.sort(np.setdiff1d(order, out, assume_unique=True))
             out = np.sort(out[:compared])
-            X = self._data[out]
+            X = self.data[out]
             yield out, kept, NearestRows(self._rows.rows[kept]), X, self._values(X)
 
     def _best_noise(self, shape, noises, folds):
@@ -172,40 +215,41 @@ class LocalMixture:
     # -- components --------------------------------------------------------------------
 
     @cached_property
-    def _varying(self):
+    def varying(self):
         return np.flatnonzero(self._rows.std > 0)
 
     @cached_property
-    def _z(self):
-        return self._rows.rows[:, self._varying].astype(np.float64)
+    def z(self):
+        return self._rows.rows[:, self.varying].astype(np.float64)
 
     @cached_property
-    def _data(self):
+    def data(self):
         """The rows in data units, with exact values of atoms."""
         rows = self._rows.rows
         X = self._scaling.to_data(rows.astype(np.float64))
         scale = self._scaling.scale * _ROUNDINGS * np.finfo(rows.dtype).eps
-        for j, law in enumerate(self._laws):
+        for j, law in enumerate(self.laws):
             if len(law.atoms):
                 X[:, j] = _snapped(X[:, j], law.atoms, scale[j])
         return X
 
     @cached_property
-    def _columns(self):
+    def columns(self):
         return [
             Column(
-                self._laws[j],
-                np.unique(self._data[:, j]),
+                self.laws[j],
+                np.unique(self.data[:, j]),
                 partial(_forward, self._scaling, j),
                 partial(self._scaling.column_slope, j),
+                partial(self._scaling.column_to_data, j),
             )
-            for j in self._varying
+            for j in self.varying
         ]
 
     @cached_property
     def _covariances(self):
         """Covariances of all rows without and with correlations, and their inverses."""
-        kinds = (False, True) if len(self._varying) else (False,)
+        kinds = (False, True) if len(self.varying) else (False,)
         found = [self._covariance(is_full) for is_full in kinds]
         return [(S, np.linalg.inv(S)) for S in found]
 
@@ -215,7 +259,7 @@ class LocalMixture:
         The share is that of oracle approximating shrinkage (Chen et al., IEEE
         Transactions on Signal Processing 58, 2010).
         """
-        z, weight = self._z, self._rows.weight
+        z, weight = self.z, self._rows.weight
         deviation = z - weight @ z
         if not is_full:
             return np.diag(weight @ deviation**2)
@@ -228,7 +272,7 @@ class LocalMixture:
 
     def _components_of(self, kept, shape, neighbors):
         """Components of the rows that are kept, of which the neighbours are known."""
-        rows = self._rows.rows[kept], self._z[kept], self._rows.weight[kept]
+        rows = self._rows.rows[kept], self.z[kept], self._rows.weight[kept]
         return _Components(*rows, neighbors, shape, *self._covariances[shape.is_full])
 
     # -- densities ---------------------------------------------------------------------
@@ -237,7 +281,7 @@ class LocalMixture:
         """Values of the varying columns of rows."""
         return [
             column.at(X[:, j])
-            for column, j in zip(self._columns, self._varying, strict=True)
+            for column, j in zip(self.columns, self.varying, strict=True)
         ]
 
     def _log_p(self, X, values, components, noises):
@@ -248,7 +292,7 @@ class LocalMixture:
 
     def _n_near(self, n_neighbors):
         """Number of components that are evaluated at a row."""
-        n, d = len(self._rows.rows), max(len(self._varying), 1)
+        n, d = len(self._rows.rows), max(len(self.varying), 1)
         if d <= _FEW_COLUMNS or (n <= _FEW_ROWS and d <= _MANY_COLUMNS):
             return max(_NEAR, _TIMES_NEIGHBORS * n_neighbors)
         return max(_FEWEST_NEAR, int(_NEAR * min(1.0, _MANY_COLUMNS / d)))
@@ -259,7 +303,7 @@ class LocalMixture:
         result = np.zeros((len(noises), len(X)))
         possible = np.ones(len(X), dtype=bool)
         for j in np.flatnonzero(self._rows.std == 0):
-            possible &= X[:, j] == self._data[0, j]
+            possible &= X[:, j] == self.data[0, j]
         for column in values:
             possible &= column.log_unit > -np.inf
         result[:, ~possible] = -np.inf
@@ -268,7 +312,7 @@ class LocalMixture:
         at = np.flatnonzero(possible)
         z = np.column_stack([column.z for column in values])
         internal = np.zeros((len(at), X.shape[1]), self._rows.rows.dtype)
-        internal[:, self._varying] = z[at]
+        internal[:, self.varying] = z[at]
         near = components.neighbors.indices(internal, n_near)
         result[:, at] = components.log_p(at, z, near, values, noises)
         return result
@@ -276,9 +320,9 @@ class LocalMixture:
     def _background(self, X, values):
         """Log-density of independent columns with heavy tails, and their atoms."""
         log_p, weight = np.zeros(len(X)), self._rows.weight
-        units = dict(zip(self._varying.tolist(), values, strict=True))
-        for j, law in enumerate(self._laws):
-            column = self._data[:, j]
+        units = dict(zip(self.varying.tolist(), values, strict=True))
+        for j, law in enumerate(self.laws):
+            column = self.data[:, j]
             atoms, shares, unit = law.atoms, law.shares, 0.0
             if j in units:
                 unit = units[j].log_unit

@@ -66,6 +66,12 @@ class Scaling(NamedTuple):
         y = x if warp is None else warp.forward(x)
         return (y - self.mean[j]) / self.scale[j]
 
+    def column_to_data(self, j, z):
+        """Data units of places in column j, in double precision."""
+        warp = self.warps.get(j)
+        y = self.mean[j] + self.scale[j] * z
+        return y if warp is None else warp.backward(y)
+
     def column_slope(self, j, x):
         """Derivatives of internal units by data units at values of column j."""
         warp = self.warps.get(j)

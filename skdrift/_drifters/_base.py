@@ -270,6 +270,62 @@ class BaseDrifter(
         rows = flow.draw(n_samples, random_state, lambda what: step_printer(self, what))
         return _wrap_data_with_container("transform", rows, rows, self)
 
+    def sample_conditional(self, X: ArrayLike, random_state: Seed = None) -> Rows:
+        """Draw the unknown entries of rows given the known ones.
+
+        The distribution is that of ``score_samples(X, given=...)``: the mixture of
+        local Gaussians, whose conditional distributions are known in closed form, with
+        the laws of columns. A row without known entries is drawn as by :meth:`sample`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows in data units with NaN where an entry is unknown, in any pattern.
+            Repeat a row for several draws.
+        random_state : int, RandomState instance or None, default=None
+            As in :meth:`sample`.
+
+        Returns
+        -------
+        array-like of shape (n_samples, n_features)
+            Complete rows in the order of `X`, with its known entries: an ndarray, or
+            the data frame that `set_output` asked for.
+
+        Raises
+        ------
+        ValueError
+            If a known entry is infinite, or impossible under the law of its column.
+
+        Warns
+        -----
+        UserWarning
+            With the number of rows whose known entries are far from all data. They are
+            drawn as if they were those of the nearest data row.
+
+        Notes
+        -----
+        Draws do not interact. See :doc:`/method/conditional` for the ensemble with a
+        velocity of the unknown entries only, which was measured and is less accurate.
+        """
+        flow = self._flow()
+        X = validate_data(
+            self,
+            X,
+            dtype=flow.rows.rows.dtype,
+            reset=False,
+            ensure_all_finite="allow-nan",
+        )
+        random_state = sampling_rng(random_state, self.random_state)
+        rows, is_far = flow.draw_given(X, random_state)
+        if is_far.any():
+            warn_user(
+                f"Of {len(X)} rows, {is_far.sum()} have known entries far from all "
+                "data. They were drawn as if these were the known entries of the "
+                "nearest data row.",
+                UserWarning,
+            )
+        return _wrap_data_with_container("transform", rows, rows, self)
+
     def trajectory(self) -> Floats:
         """Positions of the particles before every step, and at the end.
 

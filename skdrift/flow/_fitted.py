@@ -170,6 +170,40 @@ class FittedFlow(NamedTuple):
         places = self.scaling.to_internal(rows)
         return rows[even_choice(places, n, random_state)]
 
+    def draw_given(
+        self, X: Floats, random_state: np.random.RandomState
+    ) -> tuple[Floats, Floats]:
+        """Draw the unknown entries of rows given the known ones.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Rows in data units, NaN where unknown. A row without known entries is drawn
+            as by :meth:`draw`.
+        random_state : RandomState
+            Source of the draws.
+
+        Returns
+        -------
+        rows : ndarray of shape (n, n_features)
+            Complete rows, with the known entries of `X`.
+        is_far : ndarray of shape (n,), dtype bool
+            Whether there are no data near what is known of a row.
+
+        Raises
+        ------
+        ValueError
+            If a known entry is impossible under the law of its column.
+        """
+        unknown = np.isnan(X).all(axis=1)
+        rows, is_far = X.copy(), np.zeros(len(X), dtype=bool)
+        if not unknown.all():
+            given = self.density.conditionals.draw(X[~unknown], random_state)
+            rows[~unknown], is_far[~unknown] = given
+        if unknown.any():
+            rows[unknown] = self.draw(np.count_nonzero(unknown), random_state)
+        return rows, is_far
+
     def _fresh_ensemble(self, field, n, random_state, report):
         x = self.start.draw(n, random_state)(self.noise)
         hazards = {"divergence": runs_away(self.rows, x)}

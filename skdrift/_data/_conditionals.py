@@ -1,0 +1,295 @@
+"""Draws of some columns of a row given the others, from a mixture of Gaussians."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import chi2
+from sklearn import get_config
+from sklearn.utils import gen_batches
+
+if TYPE_CHECKING:
+    from ._mixture import LocalMixture
+
+# Components that are proposed for a row, one of which is chosen: so many, and fewer
+# in more columns than these, where each takes long.
+_PROPOSED, _FEWEST_PROPOSED, _MANY_COLUMNS = 64, 8, 80
+# Proposals do not see correlations, and are this many times as wide, in variances, so
+# that no component is missed that would be likely if they did.
+_WIDENED = 1.5
+# Known numbers are far from the data if no component proposed has them within this
+# quantile.
+_FAR = 1e-9
+# Numbers per pair of a row and a component that are alive at once, in matrices.
+_MATRICES = 4
+
+
+class Draws(NamedTuple):
+    """Completed rows.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        In data units.
+    is_far : ndarray of shape (n_samples,), dtype bool
+        Whether there are no data near what is known of a row.
+    """
+
+    rows: np.ndarray
+    is_far: np.ndarray
+
+
+class Conditionals:
+    """Distribution of unknown columns given known ones, under a local mixture.
+
+    Given the known columns o of a row, component i has the probability
+    ``w_i N_i(o) / sum_j w_j N_j(o)``, and under it the unknown columns are Gaussian with
+    a mean that is linear in o. Columns are drawn one after the other, each given all
+    before it, with the laws of columns (:mod:`skdrift._data._cells`): the same factors
+    as in the density. Components are chosen by sampling importance resampling (Rubin,
+    1987): proposed by a density without correlations, which is cheap for all of them,
+    and resampled by the ratio of the densities.
+
+    Parameters
+    ----------
+    mixture : LocalMixture
+    """
+
+    def __init__(self, mixture: LocalMixture) -> None:
+        self._mixture = mixture
+
+    def draw(self, X, random_state):
+        """Complete rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            In data units, NaN where unknown.
+        random_state : RandomState
+
+        Returns
+        -------
+        Draws
+
+        Raises
+        ------
+        ValueError
+            If a known value is impossible under the law of its column.
+        """
+        known = ~np.isnan(X)
+        rows = np.where(known, X, self._mixture.data[0])  # constant columns are known
+        self._check_possible(rows, known)
+        varying = self._mixture.varying
+        given = _Given(
+            rows[:, varying].astype(np.float64),
+            known[:, varying],
+            self._mixture.columns,
+        )
+        drawn, is_far = self._completed(given, random_state)
+        far = np.flatnonzero(is_far)
+        if far.size:
+            drawn[far] = self._completed(self._nearest(given.only(far)), random_state)[0]
+        rows[:, varying] = np.where(given.is_known, rows[:, varying], drawn)
+        return Draws(np.where(known, X, rows).astype(X.dtype, copy=False), is_far)
+
+    def _check_possible(self, rows, known):
+        """Check that known values are possible."""
+        mixture = self._mixture
+        possible = np.ones(rows.shape, dtype=bool)
+        constant = np.setdiff1d(np.arange(rows.shape[1]), mixture.varying)
+        possible[:, constant] = rows[:, constant] == mixture.data[0, constant]
+        for j, column in zip(mixture.varying, mixture.columns, strict=True):
+            possible[:, j] = column.at(rows[:, j].astype(np.float64)).log_unit > -np.inf
+        wrong = np.argwhere(known & ~possible)
+        if len(wrong):
+            i, j = wrong[0]
+            law = mixture.laws[j]
+            raise ValueError(
+                f"Row {i} of X has {rows[i, j]:.6g} in column {law.name!r}, which is "
+                f"impossible there ({law.describe()}). Correct it, set it to NaN, or "
+                "fit with another law in the 'columns' parameter."
+            )
+
+    def _nearest(self, given):
+        """The data row that is nearest to what is known, in its place."""
+        z, known = given.z, given.is_known
+        rows = self._mixture.z
+        result = np.empty_like(z)
+        for part in gen_batches(len(z), self._batch(len(rows))):
+            distance = _weighted_squares(z[part], known[part], rows, np.ones_like(rows))
+            result[part] = self._mixture.data[:, self._mixture.varying][
+                distance.argmin(axis=1)
+            ]
+        return _Given(np.where(known, result, given.x), known, given.columns)
+
+    def _batch(self, numbers_per_row):
+        budget = get_config()["working_memory"] * 2**20 / 8
+        return int(max(1, budget // max(numbers_per_row, 1)))
+
+    def _completed(self, given, random_state):
+        """Rows, and which are far, of the varying columns."""
+        d = given.z.shape[1]
+        drawn, is_far = given.x.copy(), np.zeros(len(given.x), dtype=bool)
+        if not d:
+            return drawn, is_far
+        n = self._mixture.n_components
+        n_proposed = _PROPOSED * min(1.0, _MANY_COLUMNS / d)
+        n_proposed = int(min(n, max(_FEWEST_PROPOSED, n_proposed)))
+        per_row = n_proposed * d * (d + 8) * _MATRICES + 4 * n
+        for part in gen_batches(len(drawn), self._batch(per_row)):
+            drawn[part], is_far[part] = self._completed_part(
+                given.only(part), n_proposed, random_state
+            )
+        return drawn, is_far
+
+    def _completed_part(self, given, n_proposed, random_state):
+        i, log_q = self._proposed(given, n_proposed, random_state)
+        pairs = _Pairs(given, i, *self._mixture.gaussians(i))
+        log_p = self._mixture.log_weight[i] + pairs.log_p
+        share = np.exp(log_p - log_q - (log_p - log_q).max(axis=1, keepdims=True))
+        chosen = _chosen(share, random_state.random_sample((len(i), 1)))[:, 0]
+        return pairs.drawn(chosen, random_state), pairs.are_far
+
+    def _proposed(self, given, n_proposed, random_state):
+        """Components proposed for rows, and the logs of their proposal densities."""
+        n = self._mixture.n_components
+        if n_proposed == n:
+            return np.broadcast_to(np.arange(n), (len(given.z), n)), 0.0
+        centre, variance = self._marginals
+        log_q = self._mixture.log_weight - 0.5 * (
+            _weighted_squares(given.z, given.is_known, centre, 1 / variance)
+            + given.is_known @ np.log(variance).T
+        )
+        share = np.exp(log_q - log_q.max(axis=1, keepdims=True))
+        u = random_state.random_sample((len(share), n_proposed))
+        i = _chosen(share, u)
+        return i, np.take_along_axis(log_q, i, axis=1)
+
+    @cached_property
+    def _marginals(self):
+        """Centres and widened variances of all components, by column."""
+        n, d = self._mixture.z.shape
+        centre, variance = np.empty((2, self._mixture.n_components, d))
+        for part in gen_batches(len(centre), self._batch(8 * d * d)):
+            i = np.arange(part.start, part.stop)
+            centre[part], covariance = self._mixture.gaussians(i)
+            variance[part] = _WIDENED * np.einsum("nii->ni", covariance)
+        return centre, variance
+
+
+class _Given:
+    """What is known of rows: values of columns, their places, and which are known."""
+
+    def __init__(self, x, is_known, columns):
+        self.x, self.is_known, self.columns = x, is_known, columns
+        self.values = [column.at(x[:, j]) for j, column in enumerate(columns)]
+        z = [values.z for values in self.values]
+        self.z = np.column_stack(z) if z else np.empty(x.shape)
+
+    def only(self, rows):
+        """The same of some of the rows."""
+        return _Given(self.x[rows], self.is_known[rows], self.columns)
+
+
+class _Pairs:
+    """Pairs of rows and components: densities of what is known, and draws of the rest.
+
+    The columns of every row are put in order, those that are known first. With the
+    Cholesky factor L of the covariance in this order, and e the deviations from the
+    centre in units of L, a column given all before it is Gaussian with the mean
+    ``c_p + sum_{q < p} L_pq e_q`` and the standard deviation ``L_pp``.
+    """
+
+    def __init__(self, given, i, centre, covariance):
+        self._given = given
+        n, d = given.z.shape
+        self._order = np.argsort(~given.is_known, axis=1, kind="stable")
+        self._n_known = given.is_known.sum(axis=1)
+        order = self._order[:, None, :]
+        L = covariance[
+            np.arange(n)[:, None, None, None],
+            np.arange(i.shape[1])[:, None, None],
+            order[..., :, None],
+            order[..., None, :],
+        ]
+        self._L = np.linalg.cholesky(L)
+        self._centre = np.take_along_axis(centre, order, axis=2)
+        z = np.take_along_axis(given.z, self._order, axis=1)[:, None]
+        self._e = np.zeros(self._centre.shape)
+        for p in range(int(self._n_known.max(initial=0))):
+            mean = np.einsum("nkq,nkq->nk", self._L[:, :, p, :p], self._e[:, :, :p])
+            e = (z[..., p] - self._centre[..., p] - mean) / self._L[:, :, p, p]
+            self._e[..., p] = np.where(self._n_known[:, None] > p, e, 0.0)
+
+    @property
+    def _s(self):
+        return np.einsum("nkpp->nkp", self._L)
+
+    @property
+    def log_p(self):
+        """Log-densities of what is known, shape (n_rows, n_components)."""
+        n, k, d = self._e.shape
+        s, log_p = self._s, np.zeros((n, k))
+        place = np.argsort(self._order, axis=1)
+        for j, values in enumerate(self._given.values):
+            at = np.flatnonzero(self._given.is_known[:, j])
+            p = place[at, j][:, None]
+            e, s_j = self._e[at[:, None], np.arange(k), p], s[at[:, None], np.arange(k), p]
+            if values.are_points:
+                log_p[at] -= 0.5 * e * e + np.log(s_j)
+            else:
+                pairs = np.repeat(at, k), e.ravel(), s_j.ravel()
+                log_p[at] += values.log_p(*pairs).reshape(e.shape)
+        return log_p
+
+    @property
+    def are_far(self):
+        """Which rows have no component near what is known, discrete columns apart."""
+        point = np.array([not v.is_cell.any() for v in self._given.values])
+        counts = point[self._order].astype(bool)
+        counts &= np.arange(counts.shape[1]) < self._n_known[:, None]
+        square = np.einsum("nkp,np->nk", self._e**2, counts).min(axis=1)
+        return square > chi2.isf(_FAR, np.maximum(counts.sum(axis=1), 1))
+
+    def drawn(self, chosen, random_state):
+        """Values of all columns, each row under its chosen component."""
+        given = self._given
+        n, d = given.z.shape
+        row = np.arange(n)
+        L, e = self._L[row, chosen], self._e[row, chosen]
+        centre, x = self._centre[row, chosen], given.x.copy()
+        noise, level = random_state.standard_normal((n, d)), random_state.random_sample((n, d))
+        for p in range(int(self._n_known.min(initial=d)), d):
+            at = np.flatnonzero(self._n_known <= p)
+            mean = centre[at, p] + np.einsum("nq,nq->n", L[at, p, :p], e[at, :p])
+            s, j = L[at, p, p], self._order[at, p]
+            z = mean + s * noise[at, p]
+            for column in np.unique(j):
+                here = np.flatnonzero(j == column)
+                x[at[here], column], z[here] = given.columns[column].draw(
+                    z[here], mean[here], s[here], level[at[here], p]
+                )
+            e[at, p] = (z - mean) / s
+        return x
+
+
+def _weighted_squares(z, is_known, centre, weight):
+    """Sums over known columns of weighted squared differences, by row and centre."""
+    z = np.where(is_known, z, 0.0)
+    return (
+        (z * z) @ weight.T
+        - 2 * z @ (weight * centre).T
+        + is_known @ (weight * centre**2).T
+    )
+
+
+def _chosen(share, u):
+    """Index of one of the shares of every row for every level u in [0, 1)."""
+    n, k = share.shape
+    ends = np.cumsum(share, axis=1)
+    ends = ends / ends[:, -1:] + np.arange(n)[:, None]
+    i = np.searchsorted(ends.ravel(), (u + np.arange(n)[:, None]).ravel(), "right")
+    return np.minimum(i.reshape(u.shape) - k * np.arange(n)[:, None], k - 1)
