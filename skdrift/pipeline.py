@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,6 +15,8 @@ from ._docstrings import documented
 from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ._typing import Estimator, Rows, Seed, Self, Table
 
 __all__ = ["DriftPipeline", "make_drift_pipeline"]
@@ -51,6 +54,31 @@ def _has_inverse(step):
 
 def _final_transforms(pipeline):
     return bool(pipeline.steps) and hasattr(pipeline.steps[-1][1], "transform")
+
+
+def _final_completes(pipeline):
+    return bool(pipeline.steps) and hasattr(pipeline[-1], "sample_conditional")
+
+
+def _transformed(name, step, X):
+    """Rows with NaN, transformed by a step that works column by column."""
+    unknown = np.isnan(np.asarray(X, dtype=np.float64))
+    try:
+        Z = step.transform(X)
+        keeps = np.array_equal(np.isnan(np.asarray(Z, dtype=np.float64)), unknown)
+    except ValueError as error:
+        raise TypeError(_needs_columns(name, step, f" ({error})")) from error
+    if not keeps:
+        raise TypeError(_needs_columns(name, step))
+    return Z
+
+
+def _needs_columns(name, step, reason=""):
+    return (
+        f"Step {name!r} ({type(step).__name__}) does not pass on unknown entries (NaN): "
+        "conditional draws need transformers that work column by column, such as "
+        f"scalers. Fit the drifter without it.{reason}"
+    )
 
 
 @documented(_SHARED)
@@ -170,7 +198,47 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         """
         check_is_fitted(self)
         self._check_steps()
-        drawn = self.steps[-1][1].sample(n_samples, random_state=random_state)
+        return self._back(self[-1].sample(n_samples, random_state=random_state))
+
+    @available_if(_final_completes)
+    def sample_conditional(self, X: ArrayLike, random_state: Seed = None) -> Rows:
+        """Draw the unknown entries of rows given the known ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with NaN where an entry is unknown.
+        random_state : int, RandomState instance or None, default=None
+            Passed to the last step.
+
+        Returns
+        -------
+        array-like of shape (n_samples, n_features)
+            Complete rows with the known entries of `X`.
+
+        Raises
+        ------
+        TypeError
+            If a step does not transform column by column, and pass on NaN, as
+            scikit-learn's scalers do; or as in :meth:`sample`.
+        """
+        check_is_fitted(self)
+        self._check_steps()
+        given = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+        Z = X
+        for name, step in self.steps[:-1]:
+            if _is_transformer(step):
+                Z = _transformed(name, step, Z)
+        rows = self._back(self[-1].sample_conditional(Z, random_state=random_state))
+        # The way there and back may round.
+        known = ~np.isnan(given)
+        exact = np.where(known, given, np.asarray(rows))
+        if isinstance(rows, np.ndarray):
+            return exact.astype(rows.dtype, copy=False)
+        return type(rows)(dict(zip(rows.columns, exact.T, strict=True)))
+
+    def _back(self, drawn):
+        """Draws of the last step in the units of the input."""
         steps = [step for _, step in self.steps[:-1] if _is_transformer(step)]
         if not steps:
             return drawn

@@ -28,3 +28,22 @@ def check_same_names(**tables):
                 f"same order; column {j} is {found[j]!r} in one and {expected[j]!r} in "
                 "the other. Reorder or rename them."
             )
+
+
+class ImpossibleEntry(ValueError):
+    """A known number of a row is impossible under the law of its column."""
+
+    row: int
+    column: int
+    law: str
+
+    @classmethod
+    def of(cls, row, column, value, law):
+        """The error of a row and a column, by their places."""
+        error = cls(
+            f"Row {row} of X has {value:.6g} in column {law.name!r}, which is impossible "
+            f"there ({law.describe()}). Correct it, set it to NaN, or fit with another "
+            "law in the 'columns' parameter."
+        )
+        error.row, error.column, error.law = row, column, law.describe()
+        return error

@@ -11,6 +11,8 @@ from scipy.stats import chi2
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
+from ._checks import ImpossibleEntry
+
 if TYPE_CHECKING:
     from ._mixture import LocalMixture
 
@@ -107,11 +109,7 @@ class Conditionals:
         if len(wrong):
             i, j = wrong[0]
             law = mixture.laws[j]
-            raise ValueError(
-                f"Row {i} of X has {rows[i, j]:.6g} in column {law.name!r}, which is "
-                f"impossible there ({law.describe()}). Correct it, set it to NaN, or "
-                "fit with another law in the 'columns' parameter."
-            )
+            raise ImpossibleEntry.of(i, j, rows[i, j], law)
 
     def _nearest(self, given):
         """The data row that is nearest to what is known, in its place."""

@@ -241,6 +241,15 @@ class Pandas:
         return Pandas.module().DataFrame(dict(zip(names, columns, strict=True)))
 
     @staticmethod
+    def with_columns(frame, names, columns):
+        numbers = [column.astype(np.float64) for column in columns]
+        return frame.assign(**dict(zip(names, numbers, strict=True)))
+
+    @staticmethod
+    def aligned(frame, X):
+        return frame.set_axis(X.index, axis=0)
+
+    @staticmethod
     def drop(X, j):
         return X.drop(columns=X.columns[j])
 
@@ -339,6 +348,17 @@ class Polars:
         return Polars.module().DataFrame(dict(zip(names, columns, strict=True)))
 
     @staticmethod
+    def with_columns(frame, names, columns):
+        numbers = [column.astype(np.float64) for column in columns]
+        return frame.with_columns(
+            **{n: Polars.module().Series(c) for n, c in zip(names, numbers, strict=True)}
+        )
+
+    @staticmethod
+    def aligned(frame, X):
+        return frame
+
+    @staticmethod
     def drop(X, j):
         return X.drop(X.columns[j])
 
@@ -369,6 +389,14 @@ class Arrays:
     @staticmethod
     def frame(names, columns):
         return np.column_stack(columns)
+
+    @staticmethod
+    def with_columns(X, names, columns):
+        return np.column_stack([X, *columns]).astype(X.dtype)
+
+    @staticmethod
+    def aligned(X, other):
+        return X
 
     @staticmethod
     def drop(X, j):

@@ -13,7 +13,9 @@ from ._rows import weighted_rows
 _SELECTIONS = 2
 
 
-def mixture_of_incomplete(X, sample_weight, columns, n_rounds, random_state):
+def mixture_of_incomplete(
+    X, sample_weight, columns, n_rounds, random_state, settle
+):
     """Local mixture of incomplete rows, one draw from what is possible.
 
     Data augmentation (Tanner and Wong, JASA 82, 1987): a mixture is fitted to completed
@@ -32,12 +34,14 @@ def mixture_of_incomplete(X, sample_weight, columns, n_rounds, random_state):
     n_rounds : int
         How often unknown entries are drawn.
     random_state : RandomState
+    settle : callable
+        ``settle(rows)``, completed rows of which categories are settled.
 
     Returns
     -------
     LocalMixture
     """
-    rows = _filled(X, random_state)
+    rows = settle(_filled(X, random_state))
     shape = None
     for i in range(n_rounds + 1):
         weight = sample_weight * random_state.standard_exponential(len(X))
@@ -47,7 +51,7 @@ def mixture_of_incomplete(X, sample_weight, columns, n_rounds, random_state):
             mixture.shape = shape
         shape = mixture.shape
         if i < n_rounds:
-            rows = mixture.conditionals.draw(X, random_state).rows
+            rows = settle(mixture.conditionals.draw(X, random_state).rows)
     return mixture
 
 

@@ -11,9 +11,10 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from .._drifters import ConservativeDrifter
-from .._estimator import VersionedStateMixin, forget
+from .._estimator import VersionedStateMixin, forget, sampling_rng
 from ..metrics._draw import draw
 from ._encoder import TableEncoder, memberships_of, validated
+from ._given import completed, known_of, n_copies, naming_entries, warn_of_donors
 from ._many import NO_CATEGORY, drifting
 
 if TYPE_CHECKING:
@@ -206,6 +207,56 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         encoded = np.full((n, len(drifts)), NO_CATEGORY)
         encoded[:, drifts] = drawn + np.where(memberships, shift, 0.0)
         return self.encoder_.inverse_transform(encoded)[:n_samples]
+
+    def sample_conditional(self, X: Table, random_state: Seed = None) -> Rows:
+        """Draw the unknown entries of rows given the known ones.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_known)
+            Rows with missing values where an entry is unknown, in any pattern. Columns
+            of a frame of which nothing is known may be left out. Repeat a row for
+            several draws.
+        random_state : int, RandomState instance or None, default=None
+            As in :meth:`sample`.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_samples, n_features)
+            Complete rows in the order of `X`, with its known entries, in the form of
+            the table seen in `fit`. No entry is missing.
+
+        Raises
+        ------
+        TypeError
+            If the drifter has no method ``sample_conditional``.
+        ValueError
+            If `X` has another column or type than the table seen in `fit`, a category
+            that did not occur there, or a number that is impossible in its column.
+
+        Warns
+        -----
+        UserWarning
+            With the number of rows whose known entries are far from all data (see
+            ``ConservativeDrifter.sample_conditional``), or if categories of a column of
+            more than twelve of them are known: they do not influence other columns.
+        """
+        check_is_fitted(self)
+        if not hasattr(self.drifter_, "sample_conditional"):
+            raise TypeError(
+                f"The drifter {self.drifter_!r} has no method 'sample_conditional'. "
+                "Use one of skdrift, or a DriftPipeline that ends in one."
+            )
+        encoder = self.encoder_
+        known = known_of(encoder, X)
+        warn_of_donors(encoder, known)
+        rng = sampling_rng(random_state, self.random_state)
+        copies = n_copies(encoder, known)
+        drifts = drifting(encoder._codes)
+        codes = np.repeat(known.codes[:, drifts], copies, axis=0)
+        with naming_entries(encoder, known, copies, drifts):
+            drawn = self.drifter_.sample_conditional(codes, rng)
+        return completed(encoder, known, np.asarray(drawn), copies, rng)
 
     def score(self, X: Table, y: object = None) -> float:
         """Score of the drifter on encoded held-out samples.

@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sklearn.utils import gen_batches
 
 from ._codes import (
     _check_none_missing,
@@ -200,6 +201,39 @@ class Donors:
         for j, place in zip(self._many, places.T, strict=True):
             parts[j] = self._codes[j].numbers(place)
         return parts
+
+    def settled_nearby(self, parts, rng):
+        """Encoded columns where rows without a category have that of a near donor.
+
+        Unlike :meth:`settled`, rows are no ensemble: a donor may be used for many.
+        """
+        parts = list(parts)
+        unknown = {j: ~self._codes[j].is_exact(parts[j]) for j in self._many}
+        at = np.flatnonzero(np.any([*unknown.values()], axis=0))
+        if not at.size:
+            return parts
+        drawn = [_decoded(self._codes[j], parts[j][at]) for j in self._others]
+        places = self._places[self._near(np.concatenate(drawn, axis=1), rng)]
+        for j, place in zip(self._many, places.T, strict=True):
+            numbers = parts[j].copy()
+            numbers[at] = np.where(
+                unknown[j][at, None], self._codes[j].numbers(place), numbers[at]
+            )
+            parts[j] = numbers
+        return parts
+
+    def _near(self, drawn, rng):
+        """One of the nearest donors of every row, by their weights."""
+        rows = ((drawn - self._mean) / self._scale) @ self._metric
+        k, donors = min(_NEIGHBORS, len(self._rows)), np.empty(len(rows), dtype=np.int64)
+        for batch in gen_batches(len(rows), _BATCH):
+            distance = cdist(rows[batch], self._rows, "sqeuclidean")
+            near = np.argpartition(distance, k - 1, axis=1)[:, :k]
+            ends = np.cumsum(self._weight[near], axis=1)
+            level = rng.random_sample((len(near), 1)) * ends[:, -1:]
+            place = np.minimum((ends <= level).sum(axis=1), k - 1)
+            donors[batch] = near[np.arange(len(near)), place]
+        return donors
 
     def _matched(self, drawn, rng):
         """Donors of drawn rows at the least total squared distance, in batches."""

@@ -1,0 +1,226 @@
+"""Tables of which some entries are known: their codes, and completed tables."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from .._data._checks import ImpossibleEntry
+from .._data._frames import Arrays, library_of
+from .._estimator import warn_user
+from ._codes import MarkedCode, NominalCode, check_kind
+from ._many import NO_CATEGORY, DonorCode, drifting
+
+# Copies of rows that categories are drawn for: as many as frequencies need.
+_FEWEST_COPIES = 500
+
+
+class Known(NamedTuple):
+    """What is known of the rows of a table.
+
+    Attributes
+    ----------
+    columns : list of (Column or None)
+        In the order of the encoder; None where nothing is known.
+    codes : ndarray of shape (n_rows, n_codes)
+        NaN where unknown. No entry is missing, as all are to be drawn.
+    """
+
+    columns: list
+    codes: np.ndarray
+
+
+def known_of(encoder, X):
+    """What is known of a table, which may lack columns.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        Fitted.
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        Rows, with missing values where unknown.
+
+    Returns
+    -------
+    Known
+
+    Raises
+    ------
+    ValueError
+        If a column is unknown or has another type than in `fit`, or a category did not
+        occur there.
+    """
+    columns = _columns_of(encoder, X)
+    codes = []
+    for code, column in zip(encoder._codes, columns, strict=True):
+        numbers = np.full((len(X), code.width), np.nan)
+        numbers[:, _marks(code)] = 0.0
+        if column is not None:
+            check_kind(code.column, column)
+            marked = column.missing
+            present = column._replace(
+                missing=np.zeros(len(column.values), bool), marks=None
+            )
+            numbers[~marked] = code.encode(present)
+        codes.append(numbers)
+    return Known(columns, np.concatenate(codes, axis=1))
+
+
+def _columns_of(encoder, X):
+    """Columns of a table in the order of the encoder, None where nothing is known."""
+    names = [code.column.name for code in encoder._codes]
+    library = library_of(X)
+    if library is not encoder._library:
+        raise ValueError(
+            f"X is {_form(library)}, but fit was called with {_form(encoder._library)}. "
+            "Convert X."
+        )
+    if library is Arrays:
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(names):
+            raise ValueError(
+                f"X has the shape {X.shape}, but must have {len(names)} columns, with "
+                "NaN where entries are unknown."
+            )
+    else:
+        foreign = [name for name in X.columns if name not in names]
+        if foreign:
+            raise ValueError(
+                f"X has the columns {foreign}, which fit did not see. Drop them."
+            )
+    read = {column.name: column for column in library.read(X)}
+    columns = [read.get(name) for name in names]
+    return [c if c is not None and len(c.values) else None for c in columns]
+
+
+def _form(library):
+    return {"Pandas": "a pandas frame", "Polars": "a polars frame"}.get(
+        library.__name__, "an array"
+    )
+
+
+def marks_of(encoder):
+    """Which of the encoded columns mark missing values."""
+    return np.concatenate([_marks(code) for code in encoder._codes])
+
+
+def _marks(code):
+    """Encoded columns of a code that mark missing values."""
+    marks = np.zeros(code.width, dtype=bool)
+    if isinstance(code, MarkedCode):
+        marks[: code.code.width] = _marks(code.code)
+        marks[code.code.width :] = True
+    elif isinstance(code, NominalCode):
+        marks[len(code.categories) :] = True
+    elif not isinstance(code, DonorCode):
+        marks[1:] = True
+    return marks
+
+
+def warn_of_donors(encoder, known):
+    """Warn if categories are known that do not influence the others."""
+    if encoder._donors is None:
+        return
+    names = [
+        code.column.name
+        for code, column in zip(encoder._codes, known.columns, strict=True)
+        if isinstance(code, DonorCode) and column is not None
+    ]
+    if names and np.isnan(known.codes).any():
+        warn_user(
+            f"Known categories of the columns {names} do not influence what is drawn "
+            "in other columns, because they have more than twelve categories. Merge "
+            "rare ones, or fit to a table in which they are columns of numbers.",
+            UserWarning,
+        )
+
+
+@contextmanager
+def naming_entries(encoder, known, copies, is_drawn):
+    """Errors about an impossible number have the row and the column of the table.
+
+    The mask `is_drawn` tells which of the encoded columns the numbers are of.
+    """
+    try:
+        yield
+    except ImpossibleEntry as error:
+        place = np.flatnonzero(is_drawn)[error.column]
+        ends = np.cumsum([code.width for code in encoder._codes])
+        j, i = np.searchsorted(ends, place, "right"), error.row // copies
+        column = known.columns[j]
+        value = column.values[np.count_nonzero(~column.missing[:i])]
+        raise ValueError(
+            f"Row {i} of X has {value!s} in column {column.name!r}, which is impossible "
+            f"there ({error.law}). Correct it, mark it as missing, or fit with another "
+            "law in the parameter 'columns'."
+        ) from error
+
+
+def n_copies(encoder, known):
+    """How many copies of each row are drawn, so that categories have their frequencies."""
+    unknown = np.isnan(known.codes)
+    nominal = np.concatenate([code.memberships for code in encoder._codes])
+    if not len(unknown) or not unknown[:, nominal].any():
+        return 1
+    return -(-_FEWEST_COPIES // len(unknown))
+
+
+def completed(encoder, known, drawn, copies, rng):
+    """Table of completed rows.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+    known : Known
+    drawn : ndarray of shape (n_rows * copies, n_drifting)
+        Completed codes of copies of the rows, without the columns of donors.
+    copies : int
+        Copies of each row, one of which is used.
+    rng : RandomState
+
+    Returns
+    -------
+    DataFrame or ndarray of shape (n_rows, n_columns)
+    """
+    drifts = drifting(encoder._codes)
+    encoded = np.repeat(known.codes, copies, axis=0)
+    encoded[:, drifts] = drawn
+    encoded = np.where(np.isnan(encoded), NO_CATEGORY, encoded)
+    ends = np.cumsum([code.width for code in encoder._codes])[:-1]
+    parts = np.split(encoded, ends, axis=1)
+    if encoder._donors is not None:
+        parts = encoder._donors.settled_nearby(parts, rng)
+    n = len(known.codes)
+    chosen = np.arange(n) * copies + rng.randint(copies, size=n)
+    columns = []
+    for code, numbers, column in zip(
+        encoder._codes, parts, known.columns, strict=True
+    ):
+        values, missing = code.decode(numbers)
+        if isinstance(values, np.ndarray):
+            values = values[chosen]
+        else:
+            values = [values[i] for i in chosen.tolist()]
+        values, missing = _with_known(code, column, values, missing[chosen])
+        columns.append(encoder._library.write(code.column, values, missing))
+    names = [code.column.name for code in encoder._codes]
+    return encoder._library.frame(names, columns)
+
+
+def _with_known(code, column, values, missing):
+    """Values, and which are missing, with those that are known."""
+    missing = np.zeros_like(missing)
+    if column is None:
+        return values, missing
+    known = column.wall if code.column.decodes_wall else column.values
+    at = np.flatnonzero(~column.missing)
+    if isinstance(values, np.ndarray):
+        values = values.copy()
+        values = values.astype(np.result_type(values, np.asarray(known).dtype))
+        values[at] = known
+        return values, missing
+    for i, value in zip(at.tolist(), known, strict=True):
+        values[i] = value
+    return values, missing
