@@ -35,7 +35,7 @@ def test_semantics():
 
 @pytest.mark.parametrize(
     ("X", "low", "high"),
-    # Measured over ten halves: .10, .09 and .10, with standard deviations .02, .06, .05.
+    # Measured over ten halves: .10, .09 and .10, standard deviations .02, .06 and .05.
     [(moons(300), 0.02, 0.18), (WINE, 0.0, 0.26), (IRIS, 0.0, 0.26)],
     ids=["moons", "wine", "iris"],
 )
