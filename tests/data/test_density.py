@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter
 from skdrift._data._cells import log_interval
-from skdrift._data._mixture import LocalMixture, Shape
+from skdrift._data._mixture import LocalMixture, Shape, _Whitenings
 from skdrift._data._neighbors import NearestRows
 from skdrift._data._rows import weighted_rows
 
@@ -89,6 +89,22 @@ def test_the_mixture_is_its_formula(is_full):
     background = np.sum(cauchy.logpdf(X + 0.1, np.average(X, 0, weight), scale), axis=1)
     expected = np.logaddexp(np.log(60 / 61) + expected, background - np.log(61))
     assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("k", "d"), [(15, 200), (40, 7), (90, 130), (1, 81)])
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_blocks_whiten_like_the_dense_covariance(k, d, scale):
+    rng = np.random.default_rng(0)
+    factor = rng.standard_normal((3, k, d)) * np.geomspace(1, 0.01, k)[:, None]
+    found = _Whitenings(factor, np.array([1.0, 2.0, 3.0]) * scale)
+    x = rng.standard_normal((3, 5, d))
+    white = found.white(slice(None), x)
+    for i in range(3):
+        root = np.linalg.cholesky(factor[i].T @ factor[i] + (i + 1) * scale * np.eye(d))
+        expected = np.linalg.solve(root, x[i].T).T
+        assert_allclose(found.deviations[i], np.diag(root), rtol=1e-8)
+        assert_allclose(white[i], expected, rtol=1e-8, atol=1e-8 * abs(expected).max())
+        assert_array_equal(found.white(i, x[i]), white[i])
 
 
 def zero_inflated(rng, n):
