@@ -183,13 +183,15 @@ class LocalMixture:
 
     @cached_property
     def _data(self):
-        """The rows in data units, with exact values of atoms."""
+        """The rows in data units, with exact values of atoms and bounds."""
         rows = self._rows.rows
         X = self._scaling.to_data(rows.astype(np.float64))
         scale = self._scaling.scale * _ROUNDINGS * np.finfo(rows.dtype).eps
         for j, law in enumerate(self._laws):
-            if len(law.atoms):
-                X[:, j] = _snapped(X[:, j], law.atoms, scale[j])
+            known = np.unique([*law.atoms, law.low, law.high])
+            known = known[np.isfinite(known)]
+            if len(known):
+                X[:, j] = _snapped(X[:, j], known, scale[j])
         return X
 
     @cached_property
@@ -425,9 +427,9 @@ def _terms(values, rows, of, white, shift, s, noises):
     return terms
 
 
-def _snapped(column, atoms, tolerance):
-    """The column with values that are atoms but for rounding set to them."""
-    nearest = atoms[np.searchsorted(0.5 * (atoms[1:] + atoms[:-1]), column)]
+def _snapped(column, known, tolerance):
+    """The column with values that are known ones but for rounding set to them."""
+    nearest = known[np.searchsorted(0.5 * (known[1:] + known[:-1]), column)]
     close = np.abs(column - nearest) <= tolerance + 1e-12 * np.abs(nearest)
     return np.where(close, nearest, column)
 
