@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter
+from skdrift.outlier import DriftOutlierDetector
 
 problems = {
     "malignant among benign": (*load_breast_cancer(return_X_y=True), 1),
@@ -52,11 +53,20 @@ def fitted(rows, seed):
     }
 
 
+def detectors(seed):
+    """Detectors of outliers with a threshold: 10 % of the training rows are beyond."""
+    return {
+        "DriftOutlierDetector": DriftOutlierDetector(random_state=seed),
+        "IsolationForest": IsolationForest(contamination=0.1, random_state=seed),
+        "LocalOutlierFactor": LocalOutlierFactor(contamination=0.1, novelty=True),
+    }
+
+
 # %%
 # Columns are standardised by the training rows. The 64 pixels of the digits are first
 # reduced to ten principal components.
 
-aucs, gains = {}, {}
+aucs, gains, outliers = {}, {}, {}
 for problem, (X, y, normal) in problems.items():
     for seed in range(5):
         train, held_out = train_test_split(
@@ -73,6 +83,12 @@ for problem, (X, y, normal) in problems.items():
             auc = roc_auc_score(is_normal, np.concatenate(scores))
             aucs.setdefault(name, {}).setdefault(problem, []).append(auc)
             gains.setdefault(name, {}).setdefault(problem, []).append(scores[0].mean())
+        for name, detector in detectors(seed).items():
+            detector.fit(train)
+            shares = [
+                np.mean(detector.predict(rows) < 0) for rows in (held_out, others)
+            ]
+            outliers.setdefault(name, []).append(shares)
 
 names = list(aucs)
 densities = names[:3]
@@ -86,6 +102,15 @@ for problem in problems:
     print(f"{problem:30}", *cells)
 means = [np.mean([*aucs[name].values()]) for name in names]
 print(f"{'mean':30}", *(f"{mean:20.3f}" for mean in means))
+
+# %%
+# A detector also needs a threshold. Here 10 % of the training rows are beyond it: how
+# many are beyond it of the rows that nobody has seen, in mean over the problems?
+
+print(f"\n{'outliers among':24}{'normal rows':>12}{'other classes':>15}")
+for name, shares in outliers.items():
+    of_normal, of_others = np.mean(shares, axis=0)
+    print(f"{name:24}{of_normal:12.3f}{of_others:15.3f}")
 
 # %%
 # Dots are means over five random halves.

@@ -32,6 +32,16 @@ def sampling_rng(random_state, default):
     return np.random.RandomState(source.randint(np.iinfo(np.int32).max))
 
 
+def seeded(estimator, seed):
+    """The estimator with this seed for all its random states, nested ones too."""
+    names = [
+        name
+        for name in estimator.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    return estimator.set_params(**dict.fromkeys(names, seed))
+
+
 def warn_user(message, category):
     """Warn with the line outside of this package and scikit-learn that led here."""
     frame, level = sys._getframe(1), 2

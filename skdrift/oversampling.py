@@ -20,7 +20,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._docstrings import documented
 from ._drifters import ConservativeDrifter
-from ._estimator import VersionedStateMixin, forget
+from ._estimator import VersionedStateMixin, forget, seeded
 from .metrics._draw import draw
 from .tables import TableEncoder, TabularDrifter
 
@@ -487,12 +487,7 @@ def _generator(drifter, plain, seed):
         drifter = TabularDrifter(drifter)
     if isinstance(drifter, TabularDrifter) and drifter.drifter is None:
         drifter.set_params(drifter=ConservativeDrifter())
-    seeds = [
-        name
-        for name in drifter.get_params()
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    return drifter.set_params(**dict.fromkeys(seeds, seed))
+    return seeded(drifter, seed)
 
 
 def _drawn_rows(drifter, n, n_rows, seed):

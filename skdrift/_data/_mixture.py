@@ -36,6 +36,8 @@ _MOST_WORK = 1e7
 _LEAST_VARIANCE = 1e-8
 # Places are limited so that their squares do not overflow.
 _FARTHEST, _LARGEST = 1e100, 1e300
+# Columns that are whitened together, where there are several times as many.
+_BLOCK, _TIMES_BLOCK = 40, 2
 # From internal units and back, numbers change by so many roundings.
 _ROUNDINGS = 100
 # Share of the background that atoms have.
@@ -171,21 +173,26 @@ class LocalMixture:
 
         Returns
         -------
-        mean : ndarray of shape (\\*i.shape, n_varying)
-        covariance : ndarray of shape (\\*i.shape, n_varying, n_varying)
+        mean : ndarray of shape (i.shape, n_varying)
+        covariance : ndarray of shape (i.shape, n_varying, n_varying)
         """
         i, place = np.unique(i, return_inverse=True)
-        mean, root = self._all._made(i)
+        mean, covariance = self._all.moments(i)
+        coloring, places = self._coloring, self._units[self.shape.is_full][1]
         b = self.shape.noise
-        mean = mean + np.sqrt(max(0.0, 1 - b * b)) * (self.z[i] - mean)
-        covariance = b * b * (root @ root.transpose(0, 2, 1))
-        return mean[place], covariance[place]
+        mean = mean + np.sqrt(max(0.0, 1 - b * b)) * (places[i] - mean)
+        covariance = b * b * (coloring.T @ covariance @ coloring)
+        return (mean @ coloring)[place], covariance[place]
 
     @cached_property
     def _all(self):
-        return self._components_of(
-            np.arange(self.n_components), self.shape, self._neighbors
-        )
+        rows = np.arange(self.n_components)
+        return self._components_of(rows, self.shape, self._neighbors)
+
+    @cached_property
+    def _coloring(self):
+        """Inverse of the whitening of the covariance of all rows."""
+        return np.linalg.inv(self._units[self.shape.is_full][0])
 
     # -- selection ---------------------------------------------------------------------
 
@@ -224,13 +231,15 @@ class LocalMixture:
 
     @cached_property
     def data(self):
-        """The rows in data units, with exact values of atoms."""
+        """The rows in data units, with exact values of atoms and bounds."""
         rows = self._rows.rows
         X = self._scaling.to_data(rows.astype(np.float64))
         scale = self._scaling.scale * _ROUNDINGS * np.finfo(rows.dtype).eps
         for j, law in enumerate(self.laws):
-            if len(law.atoms):
-                X[:, j] = _snapped(X[:, j], law.atoms, scale[j])
+            known = np.unique([*law.atoms, law.low, law.high])
+            known = known[np.isfinite(known)]
+            if len(known):
+                X[:, j] = _snapped(X[:, j], known, scale[j])
         return X
 
     @cached_property
@@ -247,11 +256,19 @@ class LocalMixture:
         ]
 
     @cached_property
-    def _covariances(self):
-        """Covariances of all rows without and with correlations, and their inverses."""
+    def _units(self):
+        """Units in which all rows have the covariance 1, without and with correlations.
+
+        Pairs of a matrix that rows are multiplied by and the places of all rows. The
+        matrix is triangular: columns, each given those before it, change their scale
+        only.
+        """
         kinds = (False, True) if len(self.varying) else (False,)
-        found = [self._covariance(is_full) for is_full in kinds]
-        return [(S, np.linalg.inv(S)) for S in found]
+        whitenings = [
+            np.linalg.inv(np.linalg.cholesky(self._covariance(is_full))).T
+            for is_full in kinds
+        ]
+        return [(whitening, self.z @ whitening) for whitening in whitenings]
 
     def _covariance(self, is_full):
         """Covariance of all rows, shrunk so that it can be inverted.
@@ -272,8 +289,9 @@ class LocalMixture:
 
     def _components_of(self, kept, shape, neighbors):
         """Components of the rows that are kept, of which the neighbours are known."""
-        rows = self._rows.rows[kept], self.z[kept], self._rows.weight[kept]
-        return _Components(*rows, neighbors, shape, *self._covariances[shape.is_full])
+        whitening, places = self._units[shape.is_full]
+        rows = self._rows.rows[kept], places[kept], self._rows.weight[kept]
+        return _Components(*rows, neighbors, shape, whitening)
 
     # -- densities ---------------------------------------------------------------------
 
@@ -342,26 +360,38 @@ class LocalMixture:
 
 
 class _Components:
-    """Components of some rows, made where they are needed."""
+    """Components of some rows, made where they are needed.
 
-    def __init__(self, rows, z, weight, neighbors, shape, S, inverse):
+    Places are in units in which the covariance of all rows is 1.
+    """
+
+    def __init__(self, rows, places, weight, neighbors, shape, whitening):
         self.n, self.n_neighbors = len(rows), min(shape.n_neighbors, len(rows))
-        self._rows, self._z, self._weight = rows, z, weight / weight.sum()
-        self.neighbors, self._shape = neighbors, shape
-        self._S, self._inverse = S, inverse
+        self._rows, self._places, self._weight = rows, places, weight / weight.sum()
+        self.neighbors, self._shape, self._whitening = neighbors, shape, whitening
+
+    def moments(self, i):
+        """Means and covariances of the components i without noise."""
+        mean, factor, scale = self._factors(i)
+        covariance = np.matmul(factor.transpose(0, 2, 1), factor)
+        covariance += scale[:, None, None] * np.eye(mean.shape[1])
+        return mean, covariance
 
     def _made(self, i):
-        """Means, and Cholesky factors of the covariances, of the components i."""
+        """Means, and whitenings of the covariances, of the components i."""
+        mean, factor, scale = self._factors(i)
+        return mean, _Whitenings(factor, scale)
+
+    def _factors(self, i):
+        """Means m, and factors F and scales s of the covariances ``F' F + s``."""
         near = self.neighbors.indices(self._rows[i], self.n_neighbors)
         share = self._weight[near] / self._weight[near].sum(axis=1, keepdims=True)
-        around = self._z[near]
+        around = self._places[near]
         mean = np.einsum("nk,nkd->nd", share, around)
-        deviation = around - mean[:, None]
-        C = np.matmul((share[:, :, None] * deviation).transpose(0, 2, 1), deviation)
-        d, r = C.shape[1], self._shape.shrinking
-        scale = np.einsum("ij,nji->n", self._inverse, C) / d
-        scale = np.maximum(r * scale, _LEAST_VARIANCE)
-        return mean, np.linalg.cholesky((1 - r) * C + scale[:, None, None] * self._S)
+        d, r = around.shape[2], self._shape.shrinking
+        factor = np.sqrt((1 - r) * share)[:, :, None] * (around - mean[:, None])
+        scale = r / (1 - r) / d * np.einsum("nkd,nkd->n", factor, factor)
+        return mean, factor, np.maximum(scale, _LEAST_VARIANCE)
 
     def log_p(self, at, z, near, values, noises):
         """Log-density of the mixture at rows, by noise."""
@@ -371,52 +401,96 @@ class _Components:
         component = near.ravel()[pairs]
         needed, first = np.unique(component, return_index=True)
         ends = np.append(first, len(pairs))
-        d = z.shape[1]
-        size = max(1, int(2**24 // (d * (d + self.n_neighbors))))
+        d, places = z.shape[1], z @ self._whitening
+        size = max(1, int(2**24 // (d * (min(d, _BLOCK) + 3 * self.n_neighbors))))
         for part in gen_batches(len(needed), size):
-            mean, root = self._made(needed[part])
+            mean, whitenings = self._made(needed[part])
             here = slice(ends[part.start], ends[part.stop])
-            of = np.repeat(
-                np.arange(len(mean)), np.diff(ends[part.start : part.stop + 1])
-            )
+            starts = ends[part.start : part.stop + 1] - ends[part.start]
             rows = at[pairs[here] // k]
-            terms[:, pairs[here]] = (
-                self._terms(
-                    z, values, rows, of, mean, root, self._z[needed[part]], noises
-                )
-                + np.log(self._weight[needed[part]])[of]
-            )
+            own = self._places[needed[part]] - mean
+            shift = whitenings.white(slice(None), own[:, None])[:, 0]
+            white = np.empty((len(rows), d))
+            for i, (a, b) in enumerate(pairwise(starts)):
+                white[a:b] = whitenings.white(i, places[rows[a:b]] - mean[i])
+            of = np.repeat(np.arange(len(mean)), np.diff(starts))
+            s = whitenings.deviations / np.diag(self._whitening)
+            terms[:, pairs[here]] = _terms(values, rows, of, white, shift, s, noises)
+            terms[:, pairs[here]] += np.log(self._weight[needed[part]])[of]
         return logsumexp(terms.reshape(len(noises), n, k), axis=2)
 
-    def _terms(self, z, values, rows, of, mean, root, own, noises):
-        """Log-densities of pairs of a row and a component, by noise."""
-        whitening = np.linalg.inv(root)
-        shift = np.einsum("nij,nj->ni", whitening, own - mean)
-        white = np.empty((len(rows), z.shape[1]))
-        ends = np.searchsorted(of, np.arange(len(mean) + 1))
-        for i, (a, b) in enumerate(pairwise(ends)):
-            white[a:b] = (z[rows[a:b]] - mean[i]) @ whitening[i].T
-        s = np.einsum("nii->ni", root)
-        point = np.array([column.are_points for column in values])
-        units = np.sum([c.log_unit for c in values if c.are_points], axis=0)
-        log_s = (
-            np.log(s[:, point]).sum(axis=1) + np.count_nonzero(point) * HALF_LOG_2_PI
-        )
-        terms = np.empty((len(noises), len(rows)))
-        for t, b in enumerate(noises):
-            e = (white - np.sqrt(max(0.0, 1 - b * b)) * shift[of]) / b
-            plain = e if point.all() else e[:, point]
-            terms[t] = -0.5 * np.einsum("ij,ij->i", plain, plain) - log_s[of]
-            terms[t] -= np.count_nonzero(point) * np.log(b)
-            terms[t] += units[rows] if point.any() else 0.0
-            for j in np.flatnonzero(~point):
-                terms[t] += values[j].log_p(rows, e[:, j], b * s[of, j])
-        return terms
+
+class _Whitenings:
+    """Whitenings of covariances ``F' F + scale``, of few rows F.
+
+    Columns are whitened in blocks, each given those before it. What is known of the
+    coefficients of the rows F from the columns before has a covariance P that starts at
+    1 (a Kalman filter), so that the work is in proportion to the number of columns
+    where there are fewer rows than columns.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (n, n_rows, n_columns)
+    scale : ndarray of shape (n,)
+
+    Attributes
+    ----------
+    deviations : ndarray of shape (n, n_columns)
+        Standard deviation of every column given those before it.
+    """
+
+    def __init__(self, factor, scale):
+        n, k, d = factor.shape
+        self.deviations, self._blocks = np.empty((n, d)), []
+        P = np.eye(k)
+        for columns in gen_batches(d, d if d <= _TIMES_BLOCK * _BLOCK else _BLOCK):
+            f = factor[:, :, columns]
+            g = P @ f if columns.start else f
+            V = f.transpose(0, 2, 1) @ g + scale[:, None, None] * np.eye(f.shape[2])
+            root = np.linalg.cholesky(V)
+            self.deviations[:, columns] = np.einsum("nii->ni", root)
+            whitening, gain = np.linalg.inv(root).transpose(0, 2, 1), None
+            if columns.stop < d:
+                gain = g @ whitening
+                P = P - gain @ gain.transpose(0, 2, 1)
+            self._blocks.append((columns, f, whitening, gain))
+
+    def white(self, i, x):
+        """Deviations x from the mean i, in units in which they are standard normal."""
+        parts, known = [], 0.0
+        for columns, f, whitening, gain in self._blocks:
+            rest = x[..., columns]
+            if columns.start:
+                rest = rest - known @ f[i]
+            parts.append(rest @ whitening[i])
+            if gain is not None:
+                known = known + parts[-1] @ gain[i].swapaxes(-1, -2)
+        return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
-def _snapped(column, atoms, tolerance):
-    """The column with values that are atoms but for rounding set to them."""
-    nearest = atoms[np.searchsorted(0.5 * (atoms[1:] + atoms[:-1]), column)]
+def _terms(values, rows, of, white, shift, s, noises):
+    """Log-densities of pairs of a row and a component, by noise."""
+    point = np.array([column.are_points for column in values])
+    units = np.sum([c.log_unit for c in values if c.are_points], axis=0)
+    n_points = np.count_nonzero(point)
+    log_s = np.log(s[:, point]).sum(axis=1) + n_points * HALF_LOG_2_PI
+    b = np.asarray(noises)[:, None, None]
+    e = (white - np.sqrt(np.maximum(0.0, 1 - b * b)) * shift[of]) / b
+    plain = e if point.all() else e[:, :, point]
+    terms = -0.5 * np.einsum("tij,tij->ti", plain, plain) - log_s[of]
+    terms -= n_points * np.log(b[:, 0])
+    if point.any():
+        terms += units[rows]
+    for j in np.flatnonzero(~point):
+        deviation = (b[:, 0] * s[of, j]).ravel()
+        log_p = values[j].log_p(np.tile(rows, len(b)), e[:, :, j].ravel(), deviation)
+        terms += log_p.reshape(terms.shape)
+    return terms
+
+
+def _snapped(column, known, tolerance):
+    """The column with values that are known ones but for rounding set to them."""
+    nearest = known[np.searchsorted(0.5 * (known[1:] + known[:-1]), column)]
     close = np.abs(column - nearest) <= tolerance + 1e-12 * np.abs(nearest)
     return np.where(close, nearest, column)
 

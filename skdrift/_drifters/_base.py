@@ -458,7 +458,8 @@ class BaseDrifter(
             column a multiple of ``scale_``. ``"flow"``: the density of the rows of the
             start distribution that :meth:`transform` carried through the flow, by
             change of variables along :meth:`inverse_transform`; the start must be
-            ``"local"`` or ``"gaussian"``.
+            ``"local"`` or ``"gaussian"``. Where its draws lie on a plane, as with more
+            columns than rows in a neighbourhood, they count with noise in every column.
 
         Returns
         -------
@@ -474,7 +475,7 @@ class BaseDrifter(
         ValueError
             If `method` is none of these; with ``"kde"``, if the kernel has no finite
             integral in this dimension; or with ``"flow"``, if the start distribution
-            has no density that is known.
+            has no density that is known, or all rows of the data are equal.
         TypeError
             With ``"flow"``, if the field states no Jacobian.
 

@@ -52,14 +52,7 @@ class GaussianStart(WideStart):
         mean = weight @ rows
         deviation = rows - mean
         covariance = (weight[:, None] * deviation).T @ deviation
-        whitening, log_root_det, n_singular = whitenings(covariance[None])
-        if n_singular:
-            raise ValueError(
-                "The density of the flow requires the density of its start, which "
-                "does not exist: the covariance of the data is singular. Drop columns "
-                "that are constant or linear combinations of others, or use "
-                "method='kde'."
-            )
+        whitening, log_root_det = whitenings(covariance[None])
         return log_normal((z - mean) @ whitening[0], log_root_det[0])
 
 

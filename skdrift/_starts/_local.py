@@ -109,15 +109,7 @@ class LocalStart(Start):
         result = np.full(len(z), -np.inf)
         for part in gen_batches(len(rows), max(1, _CHUNK // (d * (_N_NEIGHBORS + d)))):
             mean, covariance = self._moments(part)
-            whitening, log_root_det, n_singular = whitenings(noise**2 * covariance)
-            if n_singular:
-                raise ValueError(
-                    "The density of the flow requires the density of its start, which "
-                    f"does not exist: the covariances of {n_singular} of {len(mean)} "
-                    "neighbourhoods of 40 rows are singular, because of discrete "
-                    "columns or more than about 30 columns. Fit with "
-                    "start='gaussian', or use method='kde'."
-                )
+            whitening, log_root_det = whitenings(noise**2 * covariance)
             centres = mean + kept * (rows[part] - mean)
             log_weights = np.log(weight[part])
             for centre, white, root, log_weight in zip(

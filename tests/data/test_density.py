@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter
 from skdrift._data._cells import log_interval
-from skdrift._data._mixture import LocalMixture, Shape
+from skdrift._data._mixture import LocalMixture, Shape, _Whitenings
 from skdrift._data._neighbors import NearestRows
 from skdrift._data._rows import weighted_rows
 
@@ -89,6 +89,22 @@ def test_the_mixture_is_its_formula(is_full):
     background = np.sum(cauchy.logpdf(X + 0.1, np.average(X, 0, weight), scale), axis=1)
     expected = np.logaddexp(np.log(60 / 61) + expected, background - np.log(61))
     assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("k", "d"), [(15, 200), (40, 7), (90, 130), (1, 81)])
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_blocks_whiten_like_the_dense_covariance(k, d, scale):
+    rng = np.random.default_rng(0)
+    factor = rng.standard_normal((3, k, d)) * np.geomspace(1, 0.01, k)[:, None]
+    found = _Whitenings(factor, np.array([1.0, 2.0, 3.0]) * scale)
+    x = rng.standard_normal((3, 5, d))
+    white = found.white(slice(None), x)
+    for i in range(3):
+        root = np.linalg.cholesky(factor[i].T @ factor[i] + (i + 1) * scale * np.eye(d))
+        expected = np.linalg.solve(root, x[i].T).T
+        assert_allclose(found.deviations[i], np.diag(root), rtol=1e-8)
+        assert_allclose(white[i], expected, rtol=1e-8, atol=1e-8 * abs(expected).max())
+        assert_array_equal(found.white(i, x[i]), white[i])
 
 
 def zero_inflated(rng, n):
@@ -229,6 +245,46 @@ def test_weights_are_repeated_rows():
     assert_array_equal(weighted.score_samples(IRIS), repeated.score_samples(IRIS))
 
 
+def test_weights_are_repeated_rows_in_many_columns():
+    X = np.random.default_rng(0).standard_normal((30, 100))
+    X[:, :5] = np.maximum(X[:, :5], 0)
+    weight = np.arange(30) % 3 + 1.0
+    # The number of samples is the sum of the weights, as `fit` counts them.
+    weighted = mixture(X, "auto", weight, SHAPE).log_density(X + 0.1)
+    repeated = mixture(np.repeat(X, weight.astype(int), axis=0), "auto", None, SHAPE)
+    # Bounds at extreme values are found through the rounding of internal units.
+    assert_allclose(weighted, repeated.log_density(X + 0.1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("X", "columns"),
+    [
+        (WINE, "auto"),
+        (np.random.default_rng(0).exponential(size=(150, 3)), "auto"),
+        (np.random.default_rng(0).standard_normal((60, 100)), "free"),
+    ],
+    ids=["wine", "bounded", "many columns"],
+)
+def test_gradients_are_finite_differences(X, columns):
+    """The density is smooth: differences of two lengths agree, and add up."""
+    found, scale = mixture(X, columns), X.std(axis=0)
+    rng = np.random.default_rng(0)
+    for x in X[:4] + 0.1 * scale:
+        direction = scale * rng.standard_normal(X.shape[1])
+        direction *= 0.5 / np.linalg.norm(direction / scale)
+
+        def along(t, x=x, direction=direction):
+            return found.log_density(x + np.multiply.outer(t, direction))
+
+        nodes, weights = np.polynomial.legendre.leggauss(40)
+        t = 0.25 * (nodes + 1)
+        long, short = ((along(t + h) - along(t - h)) / (2 * h) for h in (2e-4, 1e-4))
+        # Errors are in proportion to h^2, so that these are three times as small.
+        assert_allclose(short, long, rtol=1e-4, atol=1e-4 * abs(long).max())
+        total = 0.25 * weights @ (4 * short - long) / 3
+        assert_allclose(total, np.diff(along([0.0, 0.5]))[0], rtol=1e-3, atol=1e-3)
+
+
 def test_units_change_the_density_by_a_constant():
     X = np.random.default_rng(0).standard_normal((150, 3)) ** 2
     units = np.array([1e-3, 1.0, 1e4])
@@ -267,6 +323,38 @@ def test_degenerate_data(X):
     assert np.isfinite(inside).all()
     assert np.isfinite(outside).all()
     assert outside.mean() < inside.mean() - 1
+
+
+def test_rows_that_are_all_equal_are_certain():
+    drifter = ConservativeDrifter(random_state=0).fit(np.ones((5, 2)))
+    certain, other = drifter.score_samples([[1.0, 1.0], [1.0, 1.5]])
+    # The mixture has 5 / 6; nine tenths of the background are at each of the two atoms.
+    assert_allclose(certain, np.log(5 / 6 + 0.81 / 6), rtol=1e-12)
+    assert other < np.log(1 / 6)
+
+
+@pytest.mark.parametrize("n", [2, 3, 12])
+@pytest.mark.parametrize("d", [1, 3, 100])
+def test_fewer_rows_than_neighbours(n, d):
+    X = np.random.default_rng(0).standard_normal((n, d))
+    found = mixture(X, "free")
+    assert found.shape.n_neighbors <= n
+    far = np.array([[1e300] * d, [-1e300] * d, [1e308] * d, [9.0] * d])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log_p = found.log_density(np.concatenate([X, far]))
+    assert np.isfinite(log_p).all()
+    assert log_p[n:].max() < log_p[:n].min()
+
+
+def test_single_precision_has_the_same_density():
+    X = WINE + np.random.default_rng(0).uniform(0, 1e-3, WINE.shape)
+    single = ConservativeDrifter(random_state=0).fit(X.astype(np.float32))
+    double = ConservativeDrifter(random_state=0).fit(X)
+    for drifter in (single, double):
+        drifter.flow_.density.shape = SHAPE
+    expected = double.score_samples(X)
+    assert_allclose(single.score_samples(X), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_precision_and_pickles():

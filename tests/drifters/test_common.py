@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from sklearn.neighbors import KernelDensity
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -15,6 +16,7 @@ from skdrift import (
     SinkhornDrifter,
     SoftmaxDrifter,
 )
+from skdrift.outlier import DriftOutlierDetector
 from skdrift.oversampling import DriftOversampler
 from skdrift.tables import TableEncoder, TabularDrifter
 
@@ -27,6 +29,7 @@ INSTANCES = [
     SoftmaxDrifter(),
     SoftmaxDrifter(temperature=[0.5, 2.0]),
     DriftOversampler(),
+    DriftOutlierDetector(KernelDensity()),  # each check fits many times
     TableEncoder(),
     TabularDrifter(),
     DriftGenerator(max_iter=5, batch_size=32),

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, jacobian
 from problems import IRIS, WINE, moons
 from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm, qmc
 from sklearn import config_context
 from sklearn.base import clone
@@ -19,6 +20,7 @@ from skdrift import ConservativeDrifter, LaplaceDrifter, SharpDrifter
 from skdrift._data._neighbors import NearestRows
 from skdrift._data._rows import WeightedRows
 from skdrift._starts import GaussianStart, LocalStart
+from skdrift._starts._interface import SINGULAR_BLUR
 from skdrift.engines import NumpyEngine, Profiles
 from skdrift.engines._derivatives import merge_moments
 from skdrift.fields import BoundField, DriftField, conservative, displacement
@@ -359,6 +361,53 @@ def test_density_of_the_local_start(noise):
     assert_allclose(found, np.log(density), rtol=1e-10)
 
 
+def blurred(covariance):
+    d = len(covariance)
+    return covariance + SINGULAR_BLUR * np.trace(covariance) / d * np.eye(d)
+
+
+@pytest.mark.parametrize("d", [40, 3])
+def test_density_of_a_start_on_a_plane_is_blurred(d):
+    """Fewer rows than columns, or a column that is the sum of others."""
+    rng = np.random.default_rng(0)
+    rows, weight = rng.standard_normal((30, d)), np.full(30, 1 / 30)
+    rows[:, 2] = rows[:, 0] + rows[:, 1]
+    z = rng.standard_normal((7, d))
+    # So few rows are one neighbourhood, and at noise 1 all draws are of its Gaussian.
+    cov = blurred(np.cov(rows.T, bias=True))
+    expected = multivariate_normal(rows.mean(axis=0), cov).logpdf(z)
+    assert_allclose(local(rows, weight).log_density(z, 1.0), expected, rtol=1e-9)
+    found = GaussianStart(weighted(rows, weight)).log_density(z, 1.0)
+    assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "noise"), [(30, 0.5), (120, 0.5), (120, 1.2)])
+def test_density_of_a_blurred_start_integrates_to_one(n, noise):
+    """By importance sampling in 40 columns, from somewhat wider draws."""
+    rng, d = np.random.default_rng(0), 40
+    rows = rng.standard_normal((n, d)) * np.geomspace(1, 0.1, d)
+    weight = np.full(n, 1 / n)
+    start = local(rows, weight)
+    mean, cov = start._moments(slice(0, n))
+    centres = mean + np.sqrt(max(0, 1 - noise**2)) * (rows - mean)
+    wider = [
+        multivariate_normal(m, 1.15 * noise**2 * blurred(c))
+        for m, c in zip(centres, cov, strict=True)
+    ]
+    counts = rng.multinomial(4000, weight)
+    z = np.concatenate(
+        [
+            q.rvs(count, random_state=rng).reshape(count, d)
+            for q, count in zip(wider, counts, strict=True)
+        ]
+    )
+    log_q = logsumexp([q.logpdf(z) for q in wider], axis=0, b=1 / n)
+    ratio = np.exp(start.log_density(z, noise) - log_q)
+    error = ratio.std() / np.sqrt(len(z))
+    assert error < 0.02
+    assert abs(ratio.mean() - 1) < 4 * error
+
+
 # -- transform and back --------------------------------------------------------------
 
 DRIFTERS = [
@@ -535,12 +584,25 @@ def test_a_start_that_only_draws_has_no_density(start, kind):
         drifter.score_samples(MOONS, method="flow")
 
 
-def test_a_singular_start_has_no_density():
-    X = np.column_stack([MOONS, MOONS[:, 0] + MOONS[:, 1]])
-    for start, remedy in [("gaussian", "linear combin"), ("local", "start='gaussian'")]:
-        drifter = SharpDrifter(start=start, random_state=0).fit(X)
-        with pytest.raises(ValueError, match=remedy):
-            drifter.score_samples(X[:3], method="flow")
+@pytest.mark.parametrize("start", ["gaussian", "local"])
+def test_density_of_any_columns(start):
+    """Collinear, constant and discrete columns, and more columns than neighbours."""
+    rng = np.random.default_rng(0)
+    few = [MOONS, MOONS.sum(axis=1), np.ones(150), rng.integers(0, 3, 150)]
+    for X in (np.column_stack(few), rng.standard_normal((60, 45))):
+        drifter = ConservativeDrifter(start=start, random_state=0).fit(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            log_p = drifter.score_samples(X[:5], method="flow")
+            far = drifter.score_samples(X[:5] + 5 * X.std(), method="flow")
+        assert np.isfinite(log_p).all()
+        assert (far < log_p).all()
+
+
+def test_equal_rows_have_no_density_by_the_flow():
+    drifter = ConservativeDrifter(random_state=0).fit(np.ones((5, 2)))
+    with pytest.raises(ValueError, match=r"all rows of the data are equal.*'mixture'"):
+        drifter.score_samples(np.ones((1, 2)), method="flow")
 
 
 # -- how faithful tracers are --------------------------------------------------------
