@@ -66,7 +66,7 @@ class Column:
     def __init__(self, law, values, forward, slope, backward):
         self._law, self._values = law, values
         self._forward, self._slope, self._backward = forward, slope, backward
-        if law.kind == "discrete":
+        if law.kind in ("discrete", "membership"):
             parts = _cells(_nodes(values), forward)
         else:
             parts = _parts(law, values, forward)
@@ -115,6 +115,8 @@ class Column:
         x, z : ndarray of shape (n,)
             In data units and in internal units.
         """
+        if self._law.kind == "membership":
+            return self._backward(z), z
         k = np.searchsorted([part.high for part in self._parts[:-1]], z, "right")
         x, z = np.empty(len(z)), z.copy()
         for i in np.unique(k):

@@ -10,6 +10,8 @@ import numpy as np
 from ._laws import ColumnLaw, law_of
 
 _WORDS = ("auto", "free", "discrete")
+# Used by tables.
+_MEMBERSHIP = "membership"
 _KEYS = ("bounds", "grid", "atoms", "missing")
 
 
@@ -105,7 +107,7 @@ def _place(key, names):
 
 def _checked(spec, name, names):
     """What is given for a column, in the only form in which it is used."""
-    if isinstance(spec, str) and spec in _WORDS:
+    if isinstance(spec, str) and spec in (*_WORDS, _MEMBERSHIP):
         return spec
     if not isinstance(spec, Mapping) or not {*spec} <= {*_KEYS}:
         raise ValueError(

@@ -40,8 +40,9 @@ class ColumnLaw:
     ----------
     name : object
         Name or number of the column.
-    kind : {"free", "discrete", "continuous"}
-        ``"free"``: nothing is known, nothing is changed. ``"discrete"``: a draw is one
+    kind : {"free", "membership", "discrete", "continuous"}
+        ``"free"``: nothing is known, nothing is changed. ``"membership"``: 1 for rows of
+        a category and 0 for others; draws are shares, from which categories follow. ``"discrete"``: a draw is one
         of the atoms. ``"continuous"``: it is one of the atoms or anything else within
         bounds and grid.
     atoms : ndarray of shape (n_atoms,)
@@ -69,10 +70,15 @@ class ColumnLaw:
     def __repr__(self):
         return f"<column {self.name!r}: {self.describe()}>"
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether draws keep a law."""
+        return self.kind not in ("free", "membership")
+
     def describe(self) -> str:
         """The law in words."""
-        if self.kind == "free":
-            return "free"
+        if not self.is_kept:
+            return self.kind
         if self.kind == "discrete":
             return _words_of_atoms(self.atoms, self.shares)
         words = []
@@ -152,8 +158,8 @@ def law_of(name, column, weight, count, given):
     ValueError
         If the values contradict what is given.
     """
-    if given == "free":
-        return ColumnLaw(name)
+    if given in ("free", "membership"):
+        return ColumnLaw(name, given)
     sample = _Values(column, weight, count)
     if len(sample.values) == 1 or given == "discrete":
         return _discrete(name, sample)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit, logit, logsumexp
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
@@ -30,6 +30,8 @@ _FEWEST_ROWS = 10
 # with few rows, and fewer with many columns, where each takes long.
 _NEAR, _TIMES_NEIGHBORS, _FEWEST_NEAR = 128, 3, 8
 _FEW_COLUMNS, _MANY_COLUMNS, _FEW_ROWS = 3, 80, 2000
+# The share of the Gaussian of all rows is found in so many steps; less is none.
+_EM_STEPS, _LEAST_SHARE = 50, 1e-3
 # Work of a candidate, which limits the rows compared.
 _MOST_WORK = 1e7
 # Variances below this, relative to the whole column, are rounding.
@@ -58,12 +60,15 @@ class Shape(NamedTuple):
         As in :class:`skdrift._starts._local.LocalStart`.
     is_full : bool
         Whether the covariance of all rows has correlations.
+    gaussian : float
+        Share of one more component: the Gaussian of all rows.
     """
 
     n_neighbors: int
     shrinking: float
     noise: float
     is_full: bool
+    gaussian: float = 0.0
 
 
 class LocalMixture:
@@ -118,7 +123,8 @@ class LocalMixture:
             shapes = [best._replace(**{name: value}) for value in values]
             found = [self._best_noise(shape, _COARSE_NOISE, folds) for shape in shapes]
             best = max(found, key=lambda pair: pair[0])[1] if found else best
-        return self._best_noise(best, _NOISE, folds)[1]
+        best = self._best_noise(best, _NOISE, folds)[1]
+        return best._replace(gaussian=self._best_share(best, folds))
 
     def log_density(self, X):
         """Log-density of rows.
@@ -135,15 +141,16 @@ class LocalMixture:
             values in columns and at atoms that have a probability.
         """
         dtype, X = X.dtype, X.astype(np.float64, copy=False)
-        all_rows = np.arange(len(self._rows.rows))
-        components = self._components_of(all_rows, self.shape, self._neighbors)
+        shape, components = self.shape, self._all
         d = max(len(self.varying), 1)
-        per_row = self._n_near(self.shape.n_neighbors) * d * 8 * 6
+        per_row = self._n_near(shape.n_neighbors) * d * 8 * 6
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
         for part in gen_batches(len(X), size):
             values = self._values(X[part])
-            log_p = self._log_p(X[part], values, components, [self.shape.noise])
+            log_p = self._log_p(
+                X[part], values, components, [shape.noise], shape.gaussian
+            )
             result[part] = log_p[0]
         return result.astype(dtype, copy=False)
 
@@ -156,13 +163,15 @@ class LocalMixture:
 
     @property
     def n_components(self):
-        """Number of components."""
-        return len(self._rows.rows)
+        """Number of components; the last one is the Gaussian of all rows."""
+        return len(self._rows.rows) + 1
 
     @property
     def log_weight(self):
         """Logs of their weights."""
-        return self._rows.log_weight
+        share = self.shape.gaussian
+        with np.errstate(divide="ignore"):
+            return np.log(np.append((1 - share) * self._rows.weight, share))
 
     def gaussians(self, i):
         """Means and covariances of the components i, in internal units.
@@ -176,23 +185,25 @@ class LocalMixture:
         mean : ndarray of shape (i.shape, n_varying)
         covariance : ndarray of shape (i.shape, n_varying, n_varying)
         """
+        n, shape = len(self._rows.rows), self.shape
         i, place = np.unique(i, return_inverse=True)
-        mean, covariance = self._all.moments(i)
-        coloring, places = self._coloring, self._units[self.shape.is_full][1]
-        b = self.shape.noise
-        mean = mean + np.sqrt(max(0.0, 1 - b * b)) * (places[i] - mean)
-        covariance = b * b * (coloring.T @ covariance @ coloring)
-        return (mean @ coloring)[place], covariance[place]
+        local = i[i < n]
+        mean, covariance = self._all.moments(local)
+        whitening, places = self._units[shape.is_full]
+        kept = np.sqrt(max(0.0, 1 - shape.noise**2))
+        mean = mean + kept * (places[local] - mean)
+        coloring = np.linalg.inv(whitening)
+        covariance = shape.noise**2 * (coloring.T @ covariance @ coloring)
+        mean = mean @ coloring
+        if len(local) < len(i):
+            mean = np.append(mean, [self._rows.weight @ self.z], axis=0)
+            covariance = np.append(covariance, [self._covariance(True)], axis=0)
+        return mean[place], covariance[place]
 
     @cached_property
     def _all(self):
-        rows = np.arange(self.n_components)
+        rows = np.arange(len(self._rows.rows))
         return self._components_of(rows, self.shape, self._neighbors)
-
-    @cached_property
-    def _coloring(self):
-        """Inverse of the whitening of the covariance of all rows."""
-        return np.linalg.inv(self._units[self.shape.is_full][0])
 
     # -- selection ---------------------------------------------------------------------
 
@@ -218,6 +229,21 @@ class LocalMixture:
             total += log_p @ self._rows.count[out]
         best = int(np.argmax(total))
         return total[best], shape._replace(noise=noises[best])
+
+    def _best_share(self, shape, folds):
+        """Share of the Gaussian of all rows that makes rows left out most likely."""
+        log_ratio, count = [], []
+        for out, kept, neighbors, X, values in folds:
+            components = self._components_of(kept, shape, neighbors)
+            local = self._local(X, values, components, [shape.noise])[0]
+            log_ratio.append(self._gaussian(values) - local)
+            count.append(self._rows.count[out])
+        ratio, count = np.concatenate(log_ratio), np.concatenate(count)
+        share = 0.5
+        for _ in range(_EM_STEPS):
+            posterior = expit(logit(share) + ratio)
+            share = float(np.average(posterior, weights=count))
+        return share if share >= _LEAST_SHARE else 0.0
 
     # -- components --------------------------------------------------------------------
 
@@ -302,11 +328,25 @@ class LocalMixture:
             for column, j in zip(self.columns, self.varying, strict=True)
         ]
 
-    def _log_p(self, X, values, components, noises):
-        """Log-density of the mixture and its background, by noise."""
+    def _log_p(self, X, values, components, noises, gaussian=0.0):
+        """Log-density of the mixture, a share of a Gaussian, and background, by noise."""
         share = 1 / (self._rows.n_samples + 1)
-        local = np.log1p(-share) + self._local(X, values, components, noises)
+        local = self._local(X, values, components, noises)
+        if gaussian:
+            log_p = np.log(gaussian) + self._gaussian(values)
+            local = np.logaddexp(np.log1p(-gaussian) + local, log_p)
+        local[:, ~self._are_possible(X, values)] = -np.inf
+        local += np.log1p(-share)
         return np.logaddexp(local, np.log(share) + self._background(X, values))
+
+    def _are_possible(self, X, values):
+        """Which rows are possible under the laws of columns."""
+        possible = np.ones(len(X), dtype=bool)
+        for j in np.flatnonzero(self._rows.std == 0):
+            possible &= X[:, j] == self.data[0, j]
+        for column in values:
+            possible &= column.log_unit > -np.inf
+        return possible
 
     def _n_near(self, n_neighbors):
         """Number of components that are evaluated at a row."""
@@ -318,22 +358,23 @@ class LocalMixture:
     def _local(self, X, values, components, noises):
         """Log-density of the mixture, by noise, shape (n_noises, n_samples)."""
         n_near = min(self._n_near(components.n_neighbors), components.n)
-        result = np.zeros((len(noises), len(X)))
-        possible = np.ones(len(X), dtype=bool)
-        for j in np.flatnonzero(self._rows.std == 0):
-            possible &= X[:, j] == self.data[0, j]
-        for column in values:
-            possible &= column.log_unit > -np.inf
-        result[:, ~possible] = -np.inf
-        if not possible.any() or not values:
-            return result
-        at = np.flatnonzero(possible)
+        if not values:
+            return np.zeros((len(noises), len(X)))
         z = np.column_stack([column.z for column in values])
-        internal = np.zeros((len(at), X.shape[1]), self._rows.rows.dtype)
-        internal[:, self.varying] = z[at]
+        internal = np.zeros((len(X), len(self._rows.std)), self._rows.rows.dtype)
+        internal[:, self.varying] = z
         near = components.neighbors.indices(internal, n_near)
-        result[:, at] = components.log_p(at, z, near, values, noises)
-        return result
+        return components.log_p(z, near, values, noises)
+
+    def _gaussian(self, values):
+        """Log-density of the Gaussian of all rows."""
+        whitening, places = self._units[True]
+        z = np.column_stack([column.z for column in values])
+        white = z @ whitening - self._rows.weight @ places
+        s, none = 1 / np.diag(whitening), np.zeros((1, len(values)))
+        rows = np.arange(len(z))
+        of = np.zeros_like(rows)
+        return _terms(values, rows, of, white, none, s[None], [1.0])[0]
 
     def _background(self, X, values):
         """Log-density of independent columns with heavy tails, and their atoms."""
@@ -393,7 +434,7 @@ class _Components:
         scale = r / (1 - r) / d * np.einsum("nkd,nkd->n", factor, factor)
         return mean, factor, np.maximum(scale, _LEAST_VARIANCE)
 
-    def log_p(self, at, z, near, values, noises):
+    def log_p(self, z, near, values, noises):
         """Log-density of the mixture at rows, by noise."""
         n, k = near.shape
         terms = np.empty((len(noises), n * k))
@@ -407,7 +448,7 @@ class _Components:
             mean, whitenings = self._made(needed[part])
             here = slice(ends[part.start], ends[part.stop])
             starts = ends[part.start : part.stop + 1] - ends[part.start]
-            rows = at[pairs[here] // k]
+            rows = pairs[here] // k
             own = self._places[needed[part]] - mean
             shift = whitenings.white(slice(None), own[:, None])[:, 0]
             white = np.empty((len(rows), d))

@@ -189,7 +189,7 @@ def _values_of_columns(laws, rows, weight):
     """Distinct values, and their shares, of the columns that have a law."""
     values = {}
     for j, law in enumerate(laws):
-        if law.kind != "free":
+        if law.is_kept:
             distinct, place = np.unique(rows[:, j], return_inverse=True)
             values[j] = distinct.astype(np.float64), np.bincount(place, weight)
     return values

@@ -212,8 +212,8 @@ class NominalCode:
         return [*names, f"missingindicator_{name}"][: self.width]
 
     def specs(self, given, place):
-        """What holds of the encoded columns: memberships are any numbers."""
-        return ["free"] * self.width
+        """What holds of the encoded columns."""
+        return ["membership"] * self.width
 
     def encode(self, column, ignore=False):
         """Array of shape (n_rows, width)."""

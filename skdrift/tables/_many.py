@@ -223,13 +223,20 @@ class Donors:
         return parts
 
     def _near(self, drawn, rng):
-        """One of the nearest donors of every row, by their weights."""
+        """One of the nearest donors of every row, by their weights.
+
+        Rows that miss a category are no donors, unless all do.
+        """
+        sizes = [len(self._codes[j].categories) for j in self._many]
+        is_whole = (self._places < sizes).all(axis=1)
+        weight = np.where(is_whole | ~is_whole.any(), self._weight, 0.0)
         rows = ((drawn - self._mean) / self._scale) @ self._metric
         k, donors = min(_NEIGHBORS, len(self._rows)), np.empty(len(rows), dtype=np.int64)
         for batch in gen_batches(len(rows), _BATCH):
             distance = cdist(rows[batch], self._rows, "sqeuclidean")
+            distance[:, weight == 0] = np.inf
             near = np.argpartition(distance, k - 1, axis=1)[:, :k]
-            ends = np.cumsum(self._weight[near], axis=1)
+            ends = np.cumsum(weight[near], axis=1)
             level = rng.random_sample((len(near), 1)) * ends[:, -1:]
             place = np.minimum((ends <= level).sum(axis=1), k - 1)
             donors[batch] = near[np.arange(len(near)), place]

@@ -124,7 +124,7 @@ def zero_inflated(rng, n):
 def test_one_column_integrates_to_one(draw):
     X = draw(np.random.default_rng(0), 100)[:, None]
     found = mixture(X, shape=SHAPE)
-    atoms = found._laws[0].atoms
+    atoms = found.laws[0].atoms
     rest = X[~np.isin(X, atoms)]
     reach = 40 * X.std()
     x = np.linspace(X.min() - reach, X.max() + reach, 20_001)
@@ -169,7 +169,7 @@ def test_two_columns_with_an_atom_integrate_to_one():
     x = rng.standard_normal(120)
     X = np.column_stack([x, np.where(x + rng.standard_normal(120) < 0, 0, np.exp(x))])
     found = mixture(X, shape=SHAPE)
-    assert_array_equal(found._laws[1].atoms, [0])
+    assert_array_equal(found.laws[1].atoms, [0])
     first, second = np.linspace(-9, 9, 181), np.geomspace(1e-5, 60, 250)
     grid = np.array(list(product(first, second)))
     density = np.exp(found.log_density(grid)).reshape(181, 250)
