@@ -43,9 +43,6 @@ class Column(NamedTuple):
         Whether the values follow from `wall`.
     decodes_wall : bool
         Whether the values to write are times on the local clock.
-    fillers : tuple of (ndarray, ndarray or None) or None
-        Numbers to encode in place of the missing values, in the form of `values` and
-        of `wall`, if the encoder is not to choose them.
     """
 
     name: object
@@ -59,7 +56,6 @@ class Column(NamedTuple):
     wall: np.ndarray | None = None
     wall_is_exact: bool = False
     decodes_wall: bool = False
-    fillers: tuple | None = None
 
     @property
     def marker(self):
@@ -451,13 +447,10 @@ class Columns:
         if len(column.markers) > 1:
             marks = np.maximum(missing.astype(np.int64) - 1, 0)
         if isinstance(values, np.ndarray):
-            present, fillers = values[~gone], (values[gone], None)
+            present = values[~gone]
         else:
             present = [v for v, g in zip(values, gone.tolist(), strict=True) if not g]
-            fillers = None
-        return column._replace(
-            values=present, missing=gone, marks=marks, fillers=fillers
-        )
+        return column._replace(values=present, missing=gone, marks=marks)
 
     @staticmethod
     def frame(names, columns):

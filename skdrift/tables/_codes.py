@@ -101,7 +101,7 @@ class NumericCode:
         self.column = without_values(column)._replace(decodes_wall=decodes_wall)
         self.width = 1 + bool(column.missing.any())
         self.memberships = np.zeros(self.width, dtype=bool)
-        self.present = spread(np.sort(self._numbers(column)))
+        self.present = _spread(np.sort(self._numbers(column)))
 
     def names(self, name):
         """Names of the encoded columns."""
@@ -127,13 +127,7 @@ class NumericCode:
         if self.width == 1 and not ignore:
             _check_none_missing(column)
         numbers = np.empty((len(missing), self.width))
-        if column.fillers is None:
-            numbers[missing, 0] = quantiles(self.present, missing.sum())
-        else:
-            values, wall = column.fillers
-            numbers[missing, 0] = self._numbers(
-                column._replace(values=values, wall=wall)
-            )
+        numbers[missing, 0] = quantiles(self.present, missing.sum())
         numbers[~missing, 0] = self._numbers(column)
         if self.width == 2:
             numbers[:, 1] = missing
@@ -383,9 +377,7 @@ def check_kind(fitted, column):
 
 
 def without_values(column):
-    return column._replace(
-        values=None, missing=None, marks=None, wall=None, fillers=None
-    )
+    return column._replace(values=None, missing=None, marks=None, wall=None)
 
 
 def _above(values, low):
@@ -425,7 +417,7 @@ def _raise_too_many_steps(column, steps):
     )
 
 
-def spread(ordered):
+def _spread(ordered):
     """Ordered numbers, or as many of them as are kept, evenly spread."""
     kept = min(len(ordered), _KEPT)
     return ordered[(2 * np.arange(kept) + 1) * len(ordered) // (2 * kept)]

@@ -16,7 +16,7 @@ import numpy as np
 from .._data._frames import Column, written
 from .._data._grids import grid_of
 from .._data._laws import law_of
-from ._codes import NUMBERS, Steps, kinds_of, quantiles, spread, without_values
+from ._codes import NUMBERS, Steps, kinds_of, quantiles, without_values
 from ._rules import (
     Circular,
     Computed,
@@ -28,8 +28,9 @@ from ._rules import (
     words_of,
 )
 
-# Computed numbers agree with those of the data up to this share of the largest.
-_TOLERANCE = 1e-9
+# Computed numbers agree with those of the data up to this share of the largest, and
+# with integers up to this number.
+_TOLERANCE, _SLACK = 1e-9, 1e-6
 # Numbers in units of their last decimal fit into integers up to this one.
 _LARGEST_UNITS = 2**62
 _EPS = float(np.finfo(np.float64).eps)
@@ -83,13 +84,6 @@ class Kept:
         """Mask of the drawn rows that satisfy the rule and its columns' bounds."""
         return self.holds(view)
 
-    def fill(self, columns, known):
-        """Give missing numbers the values with which the rule yields those present.
-
-        Both arguments are changed: columns, and masks of the rows whose numbers are
-        present or were given, by name.
-        """
-
     def forward(self, columns):
         """Columns in place of the replaced ones."""
         return []
@@ -109,6 +103,77 @@ class Kept:
 
     def restore(self, columns):
         """Add the replaced columns to those by name that were decoded."""
+
+
+class _Rest:
+    """Values of a replaced column in rows in which it cannot be restored.
+
+    These are rows in which a column is missing that it is restored from. If there are
+    such values, they have a column of their own, which is missing in all other rows.
+
+    Parameters
+    ----------
+    plan : Plan
+    unbound : ndarray of bool of shape (n_rows,)
+        Rows in which the column cannot be restored.
+    column : Column
+    """
+
+    def __init__(self, plan, unbound, column):
+        self._exists = bool((unbound & ~column.missing).any())
+        self._is_complete = not column.missing.any()
+        self._name = plan.new_name(f"{column.name} alone") if self._exists else None
+
+    def forward(self, unbound, column):
+        """The column of these values, or none."""
+        if not self._exists:
+            return []
+        present = unbound[~column.missing]
+        values, wall = column.values, column.wall
+        if column.kind == "category":
+            values = [v for v, p in zip(values, present.tolist(), strict=True) if p]
+        else:
+            values = values[present]
+        return [
+            column._replace(
+                name=self._name,
+                values=values,
+                missing=column.missing | ~unbound,
+                wall=None if wall is None else wall[present],
+            )
+        ]
+
+    def specs(self, given):
+        """What holds of this column."""
+        return [given if isinstance(given, str) else "auto"] * self._exists
+
+    def restored(self, columns, numbers):
+        """Values of all rows, which are missing, and the places of their markers.
+
+        Parameters
+        ----------
+        columns : dict
+        numbers : callable
+            Values of all rows of a column.
+        """
+        if not self._exists:
+            return 0, True, None
+        column = self.completed(columns.pop(self._name))
+        return numbers(column), column.missing, column.marks
+
+    def completed(self, column):
+        """A column without missing values, if the replaced one has none in the data.
+
+        Marks of missing values are drawn, and may disagree in rare rows.
+        """
+        gone, values = column.missing, column.values
+        if not self._is_complete or not gone.any():
+            return column
+        whole = np.zeros(len(gone), dtype=getattr(values, "dtype", object))
+        whole[~gone] = values
+        whole[gone] = np.resize(whole[~gone], gone.sum())
+        values = whole if isinstance(values, np.ndarray) else whole.tolist()
+        return column._replace(values=values, missing=np.zeros_like(gone), marks=None)
 
 
 class KeptCondition(Kept):
@@ -166,18 +231,17 @@ class KeptInequality(Kept):
         self._on_wall = near.wall_is_exact and far.wall_is_exact
         values = far.wall if self._on_wall else far.values
         self._unit, self._grid = _common_unit(near, far._replace(values=values))
+        self._rest = _Rest(plan, near.missing, far)
         both = ~near.missing & ~far.missing
         if not both.any():
             raise ValueError(
                 f"{self.rule!r} needs rows in which neither column is missing. Drop it."
             )
-        gaps = self._difference(self._whole(near)[both], self._whole(far)[both])
+        gaps = self._difference(self._numbers(near)[both], self._numbers(far)[both])
         if (gaps < 0).any():
             raise ValueError(f"{self.rule!r}: the columns differ by 2**63 or more.")
-        self._gaps = spread(np.sort(gaps))
         self._law = _law(self.name, gaps)
         self._bounds = self._observed_bounds(far)
-        self._before = plan.anchor_of(anchor, sign)
 
     def _observed_bounds(self, column, given="auto"):
         """Bounds of the replaced column: the observed range of integers and times."""
@@ -204,59 +268,31 @@ class KeptInequality(Kept):
             holds &= column.missing | ((low <= values) & (values <= high))
         return holds
 
-    def fill(self, columns, known):
-        """Start with a typical difference where only the other end is known."""
-        (near,), (far,) = self.needs, self.replaced
-        column = columns[near]
-        rows = ~known[near] & known[far]
-        if not rows.any():
-            return
-        values, ends = self._whole(column), self._whole(columns[far])[rows]
-        gaps = quantiles(self._gaps, rows.sum())
-        if self._before is not None:
-            # In a chain, not beyond the value before, if that is known.
-            first = self._whole(columns[self._before])[rows]
-            room = np.maximum(self._difference(first, ends), 0)
-            gaps = np.where(known[self._before][rows], np.minimum(gaps, room), gaps)
-        values[rows] = self._moved(ends, gaps, -self._sign)
-        instants, wall = values[column.missing], None
-        if self._on_wall:
-            wall, dtype = instants, column.dtype
-            instants = self._library._instants(wall, dtype)
-        elif column.wall is not None:
-            wall = self._library._wall(instants, column.dtype)
-        columns[near] = column._replace(fillers=(instants, wall))
-        known[near] = known[near] | rows
-
     def forward(self, columns):
-        """The difference, missing where the replaced column is."""
+        """The difference, where neither column is missing, and what this leaves."""
         near, far = columns[self.needs[0]], columns[self.replaced[0]]
-        gaps = self._difference(self._whole(near), self._whole(far))
-        filled = near.missing | far.missing
-        gaps[filled] = np.maximum(gaps[filled], self._gaps[0])
+        gaps = self._difference(self._numbers(near), self._numbers(far))
+        gone = near.missing | far.missing
         kind = "real" if "real" in (near.kind, far.kind) else far.kind
-        fillers = (gaps[far.missing], None) if far.fillers is not None else None
-        return [
-            without_values(far)._replace(
-                name=self.name,
-                kind=kind,
-                values=gaps[~far.missing],
-                missing=far.missing,
-                marks=far.marks,
-                wall_is_exact=False,
-                fillers=fillers,
-            )
-        ]
+        difference = without_values(far)._replace(
+            name=self.name,
+            kind=kind,
+            values=gaps[~gone],
+            missing=gone,
+            marks=far.marks,
+            wall_is_exact=False,
+        )
+        return [difference, *self._rest.forward(near.missing, far)]
 
     def specs(self, given):
         """No negative differences."""
         given = given[self.replaced[0]]
-        if given in ("free", "discrete"):
-            return [given]
-        if self._law.kind == "discrete" or self._law.low >= 0:
-            return ["auto"]
-        high = self._law.high
-        return [{"bounds": (0, high if np.isfinite(high) else None)}]
+        given = given if isinstance(given, str) else "auto"
+        law, high = self._law, self._law.high
+        own = given
+        if given == "auto" and law.kind != "discrete" and law.low < 0:
+            own = {"bounds": (0, high if np.isfinite(high) else None)}
+        return [own, *self._rest.specs(given)]
 
     def bound(self, column, given):
         """Keep bounds that are given for the replaced column, by redraw."""
@@ -267,27 +303,32 @@ class KeptInequality(Kept):
             super().bound(column, given)
 
     def restore(self, columns):
-        """The replaced column, missing where the difference is."""
-        near, gaps = columns[self.needs[0]], columns.pop(self.name)
-        values = self._snapped(self._whole(near), _whole(gaps))
+        """The replaced column, from the difference or from what it left."""
+        near = columns[self.needs[0]]
+        gaps = self._rest.completed(columns.pop(self.name))
+        values = self._snapped(self._numbers(near), _scattered(gaps))
+        rest, left, marks = self._rest.restored(columns, self._numbers)
+        values = np.where(near.missing, rest, values).astype(values.dtype)
+        missing = np.where(near.missing, left, gaps.missing)
+        if gaps.marks is not None and marks is not None:
+            marks = np.where(near.missing, marks, gaps.marks)
         columns[self.replaced[0]] = self._template._replace(
-            values=values[~gaps.missing],
-            missing=gaps.missing,
-            marks=gaps.marks,
+            values=values[~missing],
+            missing=missing,
+            marks=gaps.marks if marks is None else marks,
             decodes_wall=self._on_wall,
-            fillers=(values[gaps.missing], None),
         )
 
-    def _whole(self, column):
+    def _numbers(self, column):
         """Numbers of all rows, of zoned times on the clock that is used for both."""
+        values = column.values
         if column.decodes_wall and not self._on_wall:
-            return self._library._instants(_whole(column), column.dtype)
-        if column.decodes_wall or not self._on_wall:
-            return _whole(column)
-        if column.wall is None:
-            return self._library._wall(_whole(column), column.dtype)
-        fillers = None if column.fillers is None else (column.fillers[1], None)
-        return _whole(column._replace(values=column.wall, fillers=fillers))
+            values = self._library._instants(values, column.dtype)
+        elif self._on_wall and not column.decodes_wall:
+            values = column.wall
+            if values is None:
+                values = self._library._wall(column.values, column.dtype)
+        return _scattered(column._replace(values=values))
 
     def _difference(self, near, far):
         """Differences that are not negative where the rule holds."""
@@ -340,11 +381,9 @@ class KeptComputed(Kept):
             self._column, self._of = rule.column, rule.of
         column = view.columns[self._column]
         self._template, self._kinds = without_values(column), kinds_of(column)
-        gone = self._any_missing(view.columns)
-        self._marks_missing = column.marks is not None or (
-            bool(column.missing.any()) and not np.array_equal(column.missing, gone)
-        )
-        self._follows = bool(column.missing.any()) and not self._marks_missing
+        bound = ~self._any_missing(view.columns)
+        has_kinds = column.marks is not None
+        self._is_marked = has_kinds or bool((column.missing & bound).any())
 
     def claim(self, plan):
         """Replace the computed column; no other rule can."""
@@ -355,75 +394,68 @@ class KeptComputed(Kept):
                 plan.refuse(self, name)
         self.replaced, self.needs = (self._column,), tuple(self._of)
         self.name = plan.new_name(f"{self._column} is missing")
+        gone = self._any_missing(plan.columns)
+        self._rest = _Rest(plan, gone, plan.columns[self._column])
 
     def holds(self, view):
         """Mask of the rows that satisfy the rule."""
         column = view.columns[self._column]
         result = self._result(view.columns)
-        unbound = column.missing | result.missing | self._any_missing(view.columns)
+        unbound = column.missing | self._any_missing(view.columns)
         values, found = _scattered(column), _scattered(result)
         if column.kind not in NUMBERS:
-            return unbound | (values == found)
-        largest = np.abs(values).max(initial=0)
-        # Arrays and columns may have the precision of float32.
-        rough = 8 * np.finfo(np.float32).eps if _is_single(column.dtype) else 0
-        close = np.abs(values - found) <= max(_TOLERANCE, rough) * largest
-        return unbound | (close if column.kind == "real" else np.rint(found) == values)
-
-    def fill(self, columns, known):
-        """A single missing part of a sum is what is left of the total."""
-        if not isinstance(self.rule, Sum):
-            return
-        unknown = np.array([~known[name] for name in self._of])
-        single = (unknown.sum(axis=0) == 1) & known[self._column]
-        parts = [_whole(columns[name]) for name in self._of]
-        total = _whole(columns[self._column])
-        for name, part, without in zip(self._of, parts, unknown, strict=True):
-            rows, column = single & without, columns[name]
-            if rows.any():
-                part[rows] = (total + part - sum(parts))[rows]
-                fillers = (part[column.missing], None)
-                columns[name] = column._replace(fillers=fillers)
-                known[name] = known[name] | rows
+            return unbound | (~result.missing & (values == found))
+        slack = _SLACK
+        if column.kind == "real":
+            eps = np.finfo(np.float32).eps if _is_single(column.dtype) else 0
+            slack = max(_TOLERANCE, 8 * eps) * np.abs(values).max(initial=0)
+        return unbound | (~result.missing & (np.abs(values - found) <= slack))
 
     def forward(self, columns):
-        """A mark of missing values, unless these follow from the other columns."""
-        if not self._marks_missing:
-            return []
-        column = columns[self._column]
-        kinds = np.array(kinds_of(column), dtype=object)
-        marks = 0 if column.marks is None else column.marks
-        words = np.where(column.missing, kinds[marks], "present").tolist()
-        return [_complete(self.name, "category", words)]
+        """Marks of missing values, and values where others are missing, if needed."""
+        column, marks = columns[self._column], []
+        if self._is_marked:
+            kinds = np.array(kinds_of(column), dtype=object)
+            places = 0 if column.marks is None else column.marks
+            words = np.where(column.missing, kinds[places], "present").tolist()
+            marks = [_complete(self.name, "category", words)]
+        return marks + self._rest.forward(self._any_missing(columns), column)
 
     def specs(self, given):
         """Marks are categories."""
-        return ["auto"] * self._marks_missing
+        given = given[self._column]
+        return ["auto"] * self._is_marked + self._rest.specs(given)
 
     def restore(self, columns):
-        """Compute the replaced column."""
-        sources = {name: _without_gaps(columns[name]) for name in self._of}
-        result = self._result(sources)
-        missing, marks = result.missing, None
-        if self._marks_missing:
+        """Compute the replaced column where no other is missing."""
+        result = self._result(columns)
+        unbound = self._any_missing(columns)
+        rest, left, marks = self._rest.restored(columns, self._numbers)
+        missing = unbound & left
+        if self._is_marked:
             words = columns.pop(self.name).values
-            places = [
-                self._kinds.index(word) + 1 if word in self._kinds else 0
-                for word in words
-            ]
-            marks = np.maximum(np.array(places) - 1, 0)
-            missing = missing | (np.array(places) > 0)
-        elif self._follows:
-            missing = missing | self._any_missing(columns)
+            places = np.array(
+                [self._kinds.index(w) if w in self._kinds else -1 for w in words]
+            )
+            missing |= ~unbound & (places >= 0)
+            marks = np.maximum(places, 0) if len(self._kinds) > 1 else None
+        # Rows for which the function returns nothing do not satisfy the rule.
         values = _scattered(result)
         if self._template.kind == "integer":
             values = np.rint(values).astype(np.int64)
-        present, fillers = values[~missing], (values[missing], None)
-        if self._template.kind == "category":
-            present, fillers = present.tolist(), None
+        values = np.where(unbound, rest, values).astype(values.dtype)[~missing]
         columns[self._column] = self._template._replace(
-            values=present, missing=missing, marks=marks, fillers=fillers
+            values=values.tolist() if values.dtype == object else values,
+            missing=missing,
+            marks=marks,
         )
+
+    def _numbers(self, column):
+        """Values of all rows; times of a zone are instants."""
+        if column.decodes_wall:
+            instants = self._library._instants(column.values, column.dtype)
+            column = column._replace(values=instants)
+        return _scattered(column)
 
     def _any_missing(self, columns):
         return np.any([columns[name].missing for name in self._of], axis=0)
@@ -514,8 +546,7 @@ class KeptCircle(Kept):
                 f"{column.dtype}. Convert it."
             )
         self._template = without_values(column)
-        unit = _unit_of(column)
-        self._grid = unit and (unit, Steps.between(_in(unit, column.values)))
+        self._grid = grid_of(np.unique(column.values.astype(np.float64)), _EPS)
 
     def claim(self, plan):
         """Replace the column; no other rule can."""
@@ -535,18 +566,19 @@ class KeptCircle(Kept):
     def forward(self, columns):
         """Cosine and sine; missing values are those of the cosine."""
         column = columns[self.rule.column]
-        turns = (_whole(column) - self.rule.low) / self.rule.period
-        cosine, sine = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
-        gone = column.missing
-        first = without_values(column)._replace(
+        gone, low, period = column.missing, self.rule.low, self.rule.period
+        angle = 2 * np.pi * (column.values - low) / period
+        sine = np.empty(len(gone))
+        sine[~gone] = np.sin(angle)
+        sine[gone] = quantiles(np.sort(sine[~gone]), gone.sum())
+        cosine = without_values(column)._replace(
             name=self.names[0],
             kind="real",
-            values=cosine[~gone],
+            values=np.cos(angle),
             missing=gone,
             marks=column.marks,
-            fillers=(cosine[gone], None),
         )
-        return [first, _complete(self.names[1], "real", sine)]
+        return [cosine, _complete(self.names[1], "real", sine)]
 
     def specs(self, given):
         """Any point of the plane; only its direction counts."""
@@ -556,12 +588,10 @@ class KeptCircle(Kept):
         """The number of the direction, on the grid of the column."""
         cosine, sine = (columns.pop(name) for name in self.names)
         low, period = self.rule.low, self.rule.period
-        turns = np.arctan2(_whole(sine), _whole(cosine)) / (2 * np.pi) % 1.0
+        turns = np.arctan2(_scattered(sine), _scattered(cosine)) / (2 * np.pi) % 1.0
         values = low + period * turns
         if self._grid is not None:
-            unit, (first, step, _) = self._grid
-            places = np.rint((values * unit - first) / step).astype(np.int64)
-            values = (first + step * places) / unit
+            values = self._grid.nearest(values)
         values = np.where(values < low, values + period, values)
         values = np.where(values >= low + period, values - period, values)
         if self._template.kind == "integer":
@@ -571,7 +601,6 @@ class KeptCircle(Kept):
             values=values[~gone],
             missing=gone,
             marks=cosine.marks,
-            fillers=(values[gone], None),
         )
 
 
@@ -600,25 +629,6 @@ def _read(library, result, n, rule):
 def _complete(name, kind, values):
     """A column without missing values."""
     return Column(name, kind, values, np.zeros(len(values), dtype=bool), None)
-
-
-def _whole(column):
-    """Numbers of all rows; missing ones are the fillers, or quantiles of the others."""
-    gone, values = column.missing, column.values
-    fillers = column.fillers and column.fillers[0]
-    if fillers is None:
-        fillers = quantiles(spread(np.sort(values)), gone.sum())
-    whole = np.empty(len(gone), dtype=np.result_type(values, fillers))
-    whole[gone], whole[~gone] = fillers, values
-    return whole
-
-
-def _without_gaps(column):
-    """A column of numbers with all of them; of categories as it is."""
-    if column.kind == "category":
-        return column
-    gone = np.zeros(len(column.missing), dtype=bool)
-    return column._replace(values=_whole(column), missing=gone, marks=None)
 
 
 def _scattered(column):

@@ -11,7 +11,7 @@ from .._data._columns import checked_columns
 from .._data._frames import ColumnTable, written
 from .._estimator import warn_user
 from ._codes import check_kind, without_values
-from ._kept import KINDS, KeptInequality, View
+from ._kept import KINDS, View
 from ._rules import Rule, columns_of, words_of
 
 # Below the first share of accepted rows there is a warning, below the other an error.
@@ -59,12 +59,6 @@ class Plan:
         change = self._replacing(name)
         needs = () if change is None else change.needs
         return name == other or any(self.depends(need, other) for need in needs)
-
-    def anchor_of(self, name, sign):
-        """Column that a difference of this sign from another leads from, or None."""
-        change = self._replacing(name)
-        is_alike = isinstance(change, KeptInequality) and change._sign == sign
-        return change.needs[0] if is_alike else None
 
     def new_name(self, name):
         """A name that no column has."""
@@ -164,9 +158,6 @@ class RuledTable:
             Those that no rule replaces, and then the new ones.
         """
         by_name = {column.name: column for column in columns}
-        known = {name: ~column.missing for name, column in by_name.items()}
-        for change in reversed(self._changes):
-            change.fill(by_name, known)
         kept = [c for name, c in by_name.items() if name not in self._replaced]
         return kept + [new for c in self._changes for new in c.forward(by_name)]
 
