@@ -16,8 +16,10 @@ from ._rules import Rule, columns_of, words_of
 
 # Below the first share of accepted rows there is a warning, below the other an error.
 _FEW, _HOPELESS = 0.5, 0.01
-# So many more rows are drawn than are expected to be needed.
-_RESERVE = 1.2
+# With fewer rows, an error could be chance.
+_ENOUGH = 1000
+# So many more rows are drawn than are expected to be needed, up to so many ensembles.
+_RESERVE, _MOST = 1.2, 10
 
 
 def checked_rules(rules):
@@ -231,7 +233,7 @@ class RuledTable:
         UserWarning
             If fewer than half of the rows do.
         """
-        tables, n_found, n_drawn = [], 0, 0
+        tables, n_found, n_drawn, least = [], 0, 0, n
         n_by_rule = np.zeros(len(self._kept))
         while n_found < n_samples:
             encoded = numbers(n, random_state)
@@ -242,9 +244,10 @@ class RuledTable:
             tables.append(self._library.rows(table, accepted.all(axis=0)))
             n_found += int(accepted.all(axis=0).sum())
             rate = n_found / n_drawn
-            if rate < _HOPELESS:
+            if n_drawn >= _ENOUGH and rate < _HOPELESS:
                 raise ValueError(self._message(n_by_rule / n_drawn, rate, "give up"))
-            n = max(n, int(_RESERVE * (n_samples - n_found) / rate))
+            needed = int(_RESERVE * (n_samples - n_found) / max(rate, _HOPELESS))
+            n = min(max(needed, least), _MOST * least)
             # Other rows, which depend on the random state of the first ones.
             random_state = zlib.crc32(encoded.tobytes())
         if rate < _FEW:
