@@ -297,7 +297,9 @@ class KeptInequality(Kept):
     def bound(self, column, given):
         """Keep bounds that are given for the replaced column, by redraw."""
         is_bounds = not isinstance(given, str) and given.keys() <= {"bounds"}
-        if is_bounds and column.kind in NUMBERS:
+        if given == "free":
+            self._bounds = -np.inf, np.inf
+        elif is_bounds and column.kind in NUMBERS:
             self._bounds = self._observed_bounds(column, given)
         else:
             super().bound(column, given)

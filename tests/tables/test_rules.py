@@ -293,6 +293,14 @@ def test_given_bounds_of_a_replaced_column_are_kept():
     assert drawn["high"].max() <= 1
 
 
+def test_free_columns_may_leave_the_observed_range():
+    frame = stays()
+    columns = {"start": "auto", "end": "free"}
+    drawn = draw(frame, [Inequality("start", "end")], 2000, columns=columns)
+    assert (drawn["start"] <= drawn["end"]).all()
+    assert drawn["end"].max() > frame["end"].max()
+
+
 @LIBRARIES
 def test_products_and_sums(of_pandas):
     rng = np.random.default_rng(4)
@@ -616,3 +624,17 @@ def test_times_of_day():
     hours = [datetime.time(h) for h in (1, 5, 9, 12)]
     frame = pl.DataFrame({"from": hours, "to": [*hours[1:], datetime.time(20)]})
     exact(frame, round_trip(frame, [Inequality("from", "to", strict=True)]))
+
+
+def test_kinds_of_missing_values_stay_apart():
+    nan = float("nan")
+    low = [1.0, None, nan, 4.0, 5.0, 6.0, None, nan]
+    high = [2.5, 3.0, 3.0, None, nan, 7.0, None, None]
+    total = [3.5, 1.0, 2.0, None, nan, 13.0, 4.0, None]
+    frame = pl.DataFrame({"low": low, "high": high, "total": total, "hour": high})
+    rules = [
+        Inequality("low", "high"),
+        Sum(["low", "high"], "total"),
+        Circular("hour", 24),
+    ]
+    exact(frame, round_trip(frame, rules))
