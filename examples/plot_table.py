@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 
 from skdrift import ConservativeDrifter
 from skdrift.metrics import train_on_synthetic_score
-from skdrift.tables import TabularDrifter
+from skdrift.tables import Inequality, TabularDrifter
 
 iris = load_iris(as_frame=True)
 rng = np.random.default_rng(0)
@@ -37,10 +37,11 @@ frame["sepal width"] = frame["sepal width"].mask(gone)
 print(frame.sample(5, random_state=0).to_string(), end="\n\n")
 
 # %%
-# The label is a column like any other.
+# The label is a column like any other. Petals are longer than wide, in every sample.
 
 train, test = train_test_split(frame, test_size=0.4, random_state=0)
-drifter = TabularDrifter(ConservativeDrifter(random_state=0))
+longer = Inequality("petal width", "petal length", strict=True)
+drifter = TabularDrifter(ConservativeDrifter(random_state=0), rules=[longer])
 drifter.fit(train)
 
 # %%
@@ -49,6 +50,7 @@ drifter.fit(train)
 drawn = drifter.sample(len(train))
 print(drawn.head().to_string(), end="\n\n")
 print("same types:", drawn.dtypes.equals(frame.dtypes))
+print("wider than long:", (drawn["petal width"] >= drawn["petal length"]).sum())
 print("samples that are in the table:", len(drawn.merge(frame)))
 score = train_on_synthetic_score(drawn, train, test, target="species", random_state=0)
 print(f"accuracy after training on samples, relative to real data: {score:.2f}")

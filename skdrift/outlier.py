@@ -99,9 +99,9 @@ class DriftOutlierDetector(OutlierMixin, VersionedStateMixin, BaseEstimator):
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> benign, malignant = X[y == 1], X[y == 0]
     >>> detector = DriftOutlierDetector(random_state=0).fit(benign[:200])
-    >>> bool((detector.predict(benign[200:]) == -1).mean() < 0.2)
+    >>> bool((detector.predict(benign[200:]) == -1).mean() < 0.15)
     True
-    >>> bool((detector.predict(malignant) == -1).mean() > 0.9)
+    >>> bool((detector.predict(malignant) == -1).mean() > 0.8)
     True
     """
 

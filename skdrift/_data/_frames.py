@@ -88,8 +88,43 @@ def marked(n, **masks):
     return dict(markers=markers, marks=marks)
 
 
+class ColumnTable:
+    """A table of columns in the form shared by all libraries, in the order given.
+
+    Rules between columns change a frame to such a table before it is encoded.
+    """
+
+    def __init__(self, content):
+        self.content = list(content)
+
+    @property
+    def columns(self):
+        """Names of the columns."""
+        return [column.name for column in self.content]
+
+    @property
+    def shape(self):
+        """Numbers of rows and columns."""
+        return len(self.content[0].missing), len(self.content)
+
+
+def written(library, column):
+    """A column with its values, in the form of its library."""
+    marks = 0 if column.marks is None else column.marks
+    places = np.where(column.missing, marks + 1, 0)
+    if column.kind == "category":
+        present, markers = iter(column.values), column.markers or (None,)
+        values = [markers[p - 1] if p else next(present) for p in places.tolist()]
+        return library.write(column, values, places)
+    values = np.zeros(len(places), dtype=column.values.dtype)
+    values[~column.missing] = column.values
+    return library.write(column, values, places)
+
+
 def library_of(X):
     """The class in this module that handles a table."""
+    if isinstance(X, ColumnTable):
+        return Columns
     for library in (Pandas, Polars):
         module = library.module()
         if module is not None and isinstance(X, module.DataFrame):
@@ -253,6 +288,14 @@ class Pandas:
     def drop(X, j):
         return X.drop(columns=X.columns[j])
 
+    @staticmethod
+    def rows(X, kept):
+        return X[kept].reset_index(drop=True)
+
+    @staticmethod
+    def stacked(tables):
+        return Pandas.module().concat(tables, ignore_index=True)
+
 
 class Polars:
     """Frames of polars."""
@@ -362,6 +405,14 @@ class Polars:
     def drop(X, j):
         return X.drop(X.columns[j])
 
+    @staticmethod
+    def rows(X, kept):
+        return X.filter(Polars.module().Series(kept))
+
+    @staticmethod
+    def stacked(tables):
+        return Polars.module().concat(tables)
+
 
 class Arrays:
     """Arrays, treated as frames whose columns have one type."""
@@ -401,6 +452,37 @@ class Arrays:
     @staticmethod
     def drop(X, j):
         return np.delete(X, j, axis=1)
+
+    @staticmethod
+    def rows(X, kept):
+        return X[kept]
+
+    @staticmethod
+    def stacked(tables):
+        return np.concatenate(tables)
+
+
+class Columns:
+    """Tables of columns in the shared form, of any library."""
+
+    @staticmethod
+    def read(X):
+        return X.content
+
+    @staticmethod
+    def write(column, values, missing):
+        gone, marks = missing > 0, None
+        if len(column.markers) > 1:
+            marks = np.maximum(missing.astype(np.int64) - 1, 0)
+        if isinstance(values, np.ndarray):
+            present = values[~gone]
+        else:
+            present = [v for v, g in zip(values, gone.tolist(), strict=True) if not g]
+        return column._replace(values=present, missing=gone, marks=marks)
+
+    @staticmethod
+    def frame(names, columns):
+        return ColumnTable(columns)
 
 
 def _has_marker(column, missing, text):

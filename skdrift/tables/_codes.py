@@ -98,7 +98,7 @@ class NumericCode:
     def __init__(self, column):
         _check_finite(column)
         self.steps, decodes_wall = _steps(column)
-        self.column = _without_values(column)._replace(decodes_wall=decodes_wall)
+        self.column = without_values(column)._replace(decodes_wall=decodes_wall)
         self.width = 1 + bool(column.missing.any())
         self.memberships = np.zeros(self.width, dtype=bool)
         self.present = _spread(np.sort(self._numbers(column)))
@@ -127,10 +127,7 @@ class NumericCode:
         if self.width == 1 and not ignore:
             _check_none_missing(column)
         numbers = np.empty((len(missing), self.width))
-        # With the distribution of those present; equal numbers would be an atom.
-        levels = np.arange(1, missing.sum() + 1) * _GOLDEN % 1
-        places = (levels * len(self.present)).astype(np.int64)
-        numbers[missing, 0] = self.present[places]
+        numbers[missing, 0] = quantiles(self.present, missing.sum())
         numbers[~missing, 0] = self._numbers(column)
         if self.width == 2:
             numbers[:, 1] = missing
@@ -153,7 +150,7 @@ class OrderedCode:
     """Code of a column of two categories, or of ordered ones: their numbers."""
 
     def __init__(self, column, categories):
-        self.column, self.categories = _without_values(column), categories
+        self.column, self.categories = without_values(column), categories
         self.numbers = NumericCode(self._numbered(column))
         self.width = self.numbers.width
         self.memberships = self.numbers.memberships
@@ -202,7 +199,7 @@ class NominalCode:
     """
 
     def __init__(self, column, categories):
-        self.column, self.categories = _without_values(column), categories
+        self.column, self.categories = without_values(column), categories
         self.width = len(categories) + bool(column.missing.any())
         self.memberships = np.ones(self.width, dtype=bool)
 
@@ -379,7 +376,7 @@ def check_kind(fitted, column):
         )
 
 
-def _without_values(column):
+def without_values(column):
     return column._replace(values=None, missing=None, marks=None, wall=None)
 
 
@@ -424,6 +421,12 @@ def _spread(ordered):
     """Ordered numbers, or as many of them as are kept, evenly spread."""
     kept = min(len(ordered), _KEPT)
     return ordered[(2 * np.arange(kept) + 1) * len(ordered) // (2 * kept)]
+
+
+def quantiles(ordered, n):
+    """N numbers with the distribution of others; equal ones would be an atom."""
+    levels = np.arange(1, n + 1) * _GOLDEN % 1
+    return ordered[(levels * len(ordered)).astype(np.int64)]
 
 
 def _places(column, categories):

@@ -16,12 +16,16 @@ from ..metrics._draw import draw
 from ._encoder import TableEncoder, memberships_of, validated
 from ._given import completed, known_of, n_copies, naming_entries, warn_of_donors
 from ._many import NO_CATEGORY, drifting
+from ._ruled import RuledTable, checked_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
     from .._typing import Estimator, Rows, Seed, Table
+    from ._rules import Rule
 
 
 class TabularDrifter(VersionedStateMixin, BaseEstimator):
@@ -45,18 +49,23 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Drifter, or another estimator with ``sample(n_samples, random_state)``. If
         None, :class:`~skdrift.ConservativeDrifter`. Setting one of its parameters, as
         in ``set_params(drifter__bandwidth=0.5)``, replaces None by that drifter.
+    rules : list of rules, default=None
+        Rules that hold in every row, of the data and of the samples: any of
+        :class:`Inequality`, :class:`Sum`, :class:`Computed`,
+        :class:`ObservedCombinations`, :class:`Satisfies` and :class:`Circular`.
     random_state : int, RandomState instance or None, default=None
         Replaces the `random_state` of the drifter, unless it is None.
 
     Attributes
     ----------
     encoder_ : TableEncoder
-        Fitted encoder.
+        Fitted encoder. If there are rules, its columns are those that are drawn, such
+        as the difference of two columns in place of one of them.
     drifter_ : estimator
         Drifter fitted to the encoded frame, without the columns of more than twelve
         unordered categories, unless there are no others.
     columns_ : tuple
-        Laws of the columns of numbers, in the units of the frame, as in
+        Laws of the encoded columns of numbers, in the units of the frame, as in
         ``ConservativeDrifter.columns_``. Only if the drifter has them.
     n_features_in_ : int
         Number of columns of the frame.
@@ -88,9 +97,14 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
     """
 
     def __init__(
-        self, drifter: Estimator | None = None, *, random_state: Seed = None
+        self,
+        drifter: Estimator | None = None,
+        *,
+        rules: Sequence[Rule] | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.drifter = drifter
+        self.rules = rules
         self.random_state = random_state
 
     def set_params(self, **params: object) -> Self:
@@ -135,15 +149,15 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If the drifter has no method ``sample``.
+            If the drifter has no method ``sample``, or `rules` is not a list of rules.
         ValueError
-            If the frame cannot be encoded (see :class:`TableEncoder`), or the drifter
-            cannot be fitted to it.
+            If the frame cannot be encoded (see :class:`TableEncoder`), the drifter
+            cannot be fitted to it, or it violates a rule.
         """
         try:
             return self._fit(X, sample_weight)
         except BaseException:
-            forget(self, "_n_rows", "_mean")
+            forget(self, "_n_rows", "_mean", "_rules")
             raise
 
     def _fit(self, X, sample_weight):
@@ -156,16 +170,21 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         drifter = clone(drifter)
         if self.random_state is not None:
             _seed(drifter, self.random_state)
-        _, X = validated(self, X, reset=True)
+        library, X = validated(self, X, reset=True)
+        rules = None
+        if self.rules is not None and (given := checked_rules(self.rules)):
+            rules = RuledTable(given, X, library)
         # A category or missing value in held-out samples only must not stop a search.
         encoder = TableEncoder(handle_unknown="ignore")
         encoder.set_output(transform="default")
-        codes = encoder.fit_transform(X)
+        table = X if rules is None else rules.changed(X)
+        codes = encoder.fit_transform(table)
         drifts = drifting(encoder._codes)
         codes = np.compress(drifts, codes, axis=1)
         columns = drifter.get_params(deep=False).get("columns")
         if columns is not None:
-            drifter.set_params(columns=encoder._column_specs(columns, X))
+            columns = columns if rules is None else rules.specs(columns, X)
+            drifter.set_params(columns=encoder._column_specs(columns, table))
         weight = {}
         if sample_weight is not None:
             weight["sample_weight"] = sample_weight = np.asarray(sample_weight)
@@ -173,7 +192,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         if sample_weight is not None and encoder._donors is not None:
             encoder._donors = encoder._donors.weighted(sample_weight)
         self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
-        self.encoder_, self.drifter_ = encoder, drifter
+        self.encoder_, self.drifter_, self._rules = encoder, drifter, rules
         if hasattr(drifter, "columns_"):
             self.columns_ = encoder._laws(drifter.columns_)
         return self
@@ -192,6 +211,16 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         -------
         DataFrame or ndarray of shape (n_samples, n_features)
             Table of the same form as the one seen in `fit`.
+
+        Raises
+        ------
+        ValueError
+            If fewer than 1 % of the drawn rows satisfy the rules.
+
+        Warns
+        -----
+        UserWarning
+            If fewer than half of them do. The others are drawn again.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -200,13 +229,20 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         n = max(n_samples, self._n_rows)
         if random_state is None:
             random_state = self.random_state
+        decoded = self.encoder_.inverse_transform
+        if self._rules is None:
+            return decoded(self._numbers(n, random_state))[:n_samples]
+        return self._rules.draw(n_samples, n, random_state, self._numbers, decoded)
+
+    def _numbers(self, n, random_state):
+        """Encoded rows, without categories of donors."""
         drifts = drifting(self.encoder_._codes)
         drawn = np.array(draw(self.drifter_, n, random_state))
         shift = self._mean - drawn.mean(axis=0)
         memberships = memberships_of(self.encoder_)[drifts]
         encoded = np.full((n, len(drifts)), NO_CATEGORY)
         encoded[:, drifts] = drawn + np.where(memberships, shift, 0.0)
-        return self.encoder_.inverse_transform(encoded)[:n_samples]
+        return encoded
 
     def sample_conditional(self, X: Table, random_state: Seed = None) -> Rows:
         """Draw the unknown entries of rows given the known ones.
@@ -276,6 +312,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             Score of the drifter. Greater is better.
         """
         check_is_fitted(self)
+        if self._rules is not None:
+            _, X = validated(self, X, reset=False)
+            X = self._rules.changed(X)
         encoded = self.encoder_.transform(X)
         drifts = drifting(self.encoder_._codes)
         return self.drifter_.score(np.compress(drifts, encoded, axis=1))

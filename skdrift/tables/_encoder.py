@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from .._data._columns import checked_columns
-from .._data._frames import Arrays, library_of
+from .._data._frames import Arrays, Columns, library_of
 from .._estimator import VersionedStateMixin, fit_context, forget
 from ._advice import warn_about
 from ._codes import NUMBERS, check_given, check_kind
@@ -307,6 +307,12 @@ def validated(estimator, X, reset):
         return library, validate_data(
             estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
         )
+    if library is Columns:  # of a table that was checked
+        if reset:
+            estimator.n_features_in_ = len(X.columns)
+            if all(isinstance(name, str) for name in X.columns):
+                estimator.feature_names_in_ = np.array(X.columns, dtype=object)
+        return library, X
     twice = [name for name, count in Counter(X.columns).items() if count > 1]
     if twice:
         raise ValueError(

@@ -21,9 +21,9 @@ from ._codes import (
     _chosen,
     _places,
     _raise_unknown,
-    _without_values,
     code_of,
     kinds_of,
+    without_values,
 )
 
 # Up to this number of categories have a column of 0 and 1 for each.
@@ -64,7 +64,7 @@ class DonorCode:
     width = 2
 
     def __init__(self, column, categories):
-        self.column, self.categories = _without_values(column), categories
+        self.column, self.categories = without_values(column), categories
         self._kinds = kinds_of(column) if column.missing.any() else []
         self.n_places = len(categories) + len(self._kinds)
         self.memberships = np.zeros(self.width, dtype=bool)

@@ -600,7 +600,8 @@ def test_encoded_unknown_values():
 
 def test_parameters_of_the_default_drifter_can_be_set():
     tabular = TabularDrifter()
-    assert tabular.get_params() == {"drifter": None, "random_state": None}
+    unset = {"drifter": None, "rules": None, "random_state": None}
+    assert tabular.get_params() == unset
     assert tabular.set_params(drifter__bandwidth=0.5) is tabular
     assert isinstance(tabular.drifter, ConservativeDrifter)
     assert tabular.get_params()["drifter__bandwidth"] == 0.5

@@ -315,7 +315,7 @@ def test_a_fit_that_fails_leaves_nothing():
     drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(frame)
     with pytest.raises(ValueError, match="'c' has no values"):
         drifter.fit(frame.assign(c=np.nan))
-    assert list(vars(drifter)) == ["drifter", "random_state"]
+    assert list(vars(drifter)) == ["drifter", "rules", "random_state"]
 
 
 def test_other_generators_draw_tables():

@@ -20,7 +20,7 @@ from skdrift.kernels import Gaussian, Kernel, Matern
 from skdrift.metrics import energy_distance, sample_quality_report
 from skdrift.plotting import SampleDisplay
 from skdrift.spectral import decay_rate
-from skdrift.tables import TabularDrifter
+from skdrift.tables import Inequality, TabularDrifter
 
 X = np.random.default_rng(0).normal(size=(50, 2))
 rows: NDArray[np.floating[Any]]
@@ -30,6 +30,7 @@ drifter = ConservativeDrifter(kernel=Matern(1.5), bandwidth=0.4, random_state=0)
 assert_type(drifter, ConservativeDrifter)
 assert_type(LaplaceDrifter(start=X).fit(X.tolist()), LaplaceDrifter)
 assert_type(TabularDrifter(drifter).fit(X), TabularDrifter)
+assert_type(TabularDrifter(rules=[Inequality(0, 1)]).fit(X), TabularDrifter)
 assert_type(DriftGenerator(field=drifter).fit(X).score(X), float)
 
 # Frames as well as arrays are drawn; what has one type only says so.
