@@ -28,7 +28,14 @@ from ._estimator import (
 from .tables import TableEncoder
 from .tables._codes import assigned
 from .tables._encoder import validated
-from .tables._given import completed, known_of, marks_of, n_copies, naming_entries
+from .tables._given import (
+    completed,
+    known_of,
+    marks_of,
+    n_copies,
+    naming_entries,
+    read_given,
+)
 from .tables._many import drifting
 
 if TYPE_CHECKING:
@@ -166,18 +173,27 @@ class DriftImputer(
             raise ValueError(f"Found {len(X)} sample in X, but at least 2 are required.")
         weight = check_weight(sample_weight, np.empty((len(X), 0)))
         encoder = TableEncoder().fit(X)
-        known = known_of(encoder, X)
+        known = self._known(encoder, X)
         missing = [_missing(column, len(X)) for column in known.columns]
         is_drawn = drifting(encoder._codes) & ~marks_of(encoder)
         specs = _specs(encoder, self.columns, X, is_drawn)
         settle = _settled_by(encoder, is_drawn)
         rng = check_random_state(self.random_state)
-        self._mixtures = [
-            mixture_of_incomplete(
-                known.codes[:, is_drawn], weight, specs, self.max_iter, rng, settle
+        mixtures, shape = [], None
+        for _ in range(self.n_imputations):
+            mixtures.append(
+                mixture_of_incomplete(
+                    known.codes[:, is_drawn],
+                    weight,
+                    specs,
+                    self.max_iter,
+                    rng,
+                    settle,
+                    shape,
+                )
             )
-            for _ in range(self.n_imputations)
-        ]
+            shape = mixtures[0].shape
+        self._mixtures = mixtures
         self.indicator_features_ = np.flatnonzero([m.any() for m in missing])
         self._encoder, self._is_drawn = encoder, is_drawn
         return self
@@ -236,7 +252,7 @@ class DriftImputer(
     def _filled(self, X, random_state, n):
         check_is_fitted(self)
         _, X = self._validated(X, reset=False)
-        known = known_of(self._encoder, X)
+        known = self._known(self._encoder, X)
         rng = sampling_rng(random_state, self.random_state)
         tables = [self._drawn(known, mixture, rng) for mixture in self._mixtures[:n]]
         library = self._encoder._library
@@ -247,6 +263,11 @@ class DriftImputer(
             names = self._indicator_names(self._names())
             tables = [library.with_columns(t, names, marks) for t in tables]
         return [library.aligned(table, X) for table in tables]
+
+    @staticmethod
+    def _known(encoder, X):
+        names = [code.column.name for code in encoder._codes]
+        return known_of(encoder, *read_given(X, names, encoder._library))
 
     def _drawn(self, known, mixture, rng):
         """A completed table."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._mixture import LocalMixture
+from ._mixture import LocalMixture, Shape
 from ._neighbors import NearestRows
 from ._rows import weighted_rows
 
-# Rounds in which the shape of the mixture is chosen: the first completed rows have
-# hardly any dependence between columns.
-_SELECTIONS = 2
+# Before the shape of the mixture is chosen: the first completed rows have hardly any
+# dependence between columns.
+_FIRST = Shape(40, 0.4, 0.9, False)
 
 
 def mixture_of_incomplete(
-    X, sample_weight, columns, n_rounds, random_state, settle
+    X, sample_weight, columns, n_rounds, random_state, settle, shape=None
 ):
     """Local mixture of incomplete rows, one draw from what is possible.
 
@@ -36,20 +36,22 @@ def mixture_of_incomplete(
     random_state : RandomState
     settle : callable
         ``settle(rows)``, completed rows of which categories are settled.
+    shape : Shape, default=None
+        Shape of the mixture, if it was chosen before.
 
     Returns
     -------
     LocalMixture
     """
     rows = settle(_filled(X, random_state))
-    shape = None
     for i in range(n_rounds + 1):
         weight = sample_weight * random_state.standard_exponential(len(X))
         data, scaling, margins = weighted_rows(rows, weight, True, columns)
         mixture = LocalMixture(data, NearestRows(data.rows), scaling, margins.laws)
-        if i >= _SELECTIONS:
-            mixture.shape = shape
-        shape = mixture.shape
+        if i == 0 or shape is not None:
+            mixture.shape = shape or _FIRST
+        else:
+            shape = mixture.shape
         if i < n_rounds:
             rows = settle(mixture.conditionals.draw(X, random_state).rows)
     return mixture

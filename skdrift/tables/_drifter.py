@@ -14,7 +14,14 @@ from .._drifters import ConservativeDrifter
 from .._estimator import VersionedStateMixin, forget, sampling_rng
 from ..metrics._draw import draw
 from ._encoder import TableEncoder, memberships_of, validated
-from ._given import completed, known_of, n_copies, naming_entries, warn_of_donors
+from ._given import (
+    completed,
+    known_of,
+    n_copies,
+    naming_entries,
+    read_given,
+    warn_of_donors,
+)
 from ._many import NO_CATEGORY, drifting
 from ._ruled import RuledTable, checked_rules
 
@@ -157,7 +164,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         try:
             return self._fit(X, sample_weight)
         except BaseException:
-            forget(self, "_n_rows", "_mean", "_rules")
+            forget(self, "_n_rows", "_mean", "_rules", "_names", "_library")
             raise
 
     def _fit(self, X, sample_weight):
@@ -193,6 +200,8 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             encoder._donors = encoder._donors.weighted(sample_weight)
         self._n_rows, self._mean = len(codes), np.average(codes, 0, sample_weight)
         self.encoder_, self.drifter_, self._rules = encoder, drifter, rules
+        self._names = [column.name for column in library.read(X)]
+        self._library = library
         if hasattr(drifter, "columns_"):
             self.columns_ = encoder._laws(drifter.columns_)
         return self
@@ -268,7 +277,9 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             If the drifter has no method ``sample_conditional``.
         ValueError
             If `X` has another column or type than the table seen in `fit`, a category
-            that did not occur there, or a number that is impossible in its column.
+            that did not occur there, or a number that is impossible in its column; or
+            if rules cannot be kept: a column that a rule determines must be known
+            together with those that it depends on, or unknown.
 
         Warns
         -----
@@ -283,12 +294,22 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
                 f"The drifter {self.drifter_!r} has no method 'sample_conditional'. "
                 "Use one of skdrift, or a DriftPipeline that ends in one."
             )
-        encoder = self.encoder_
-        known = known_of(encoder, X)
+        encoder, rules = self.encoder_, self._rules
+        columns, n = read_given(X, self._names, self._library)
+        if rules is not None:
+            given = {column.name: column for column in rules.given(columns, n)}
+            columns = [given.get(code.column.name) for code in encoder._codes]
+        known = known_of(encoder, columns, n)
         warn_of_donors(encoder, known)
         rng = sampling_rng(random_state, self.random_state)
-        copies = n_copies(encoder, known)
-        drifts = drifting(encoder._codes)
+        if rules is None:
+            return self._completed(known, rng)
+        return rules.complete(lambda rows: self._completed(known.only(rows), rng), n)
+
+    def _completed(self, known, rng):
+        """Table that is encoded, with unknown entries drawn."""
+        encoder = self.encoder_
+        copies, drifts = n_copies(encoder, known), drifting(encoder._codes)
         codes = np.repeat(known.codes[:, drifts], copies, axis=0)
         with naming_entries(encoder, known, copies, drifts):
             drawn = self.drifter_.sample_conditional(codes, rng)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearn.utils import check_array
+
 from .._data._checks import ImpossibleEntry
 from .._data._frames import Arrays, library_of
 from .._estimator import warn_user
@@ -31,16 +33,37 @@ class Known(NamedTuple):
     columns: list
     codes: np.ndarray
 
+    def only(self, rows):
+        """What is known of some of the rows, by their places."""
+        columns = [column and at_rows(column, rows) for column in self.columns]
+        return Known(columns, self.codes[rows])
 
-def known_of(encoder, X):
-    """What is known of a table, which may lack columns.
+
+def at_rows(column, rows):
+    """Some rows of a column, by their places."""
+    missing, place = column.missing[rows], np.cumsum(~column.missing) - 1
+    present = place[rows][~missing]
+    if isinstance(column.values, np.ndarray):
+        values = column.values[present]
+    else:
+        values = [column.values[i] for i in present.tolist()]
+    wall = None if column.wall is None else column.wall[present]
+    marks = None if column.marks is None else column.marks[rows]
+    return column._replace(values=values, missing=missing, wall=wall, marks=marks)
+
+
+def known_of(encoder, columns, n):
+    """What is known of n rows.
 
     Parameters
     ----------
     encoder : TableEncoder
         Fitted.
-    X : DataFrame or ndarray of shape (n_rows, n_columns)
-        Rows, with missing values where unknown.
+    columns : list of (Column or None)
+        In the order of the encoder, with missing values where unknown; None where
+        nothing is known.
+    n : int
+        Number of rows.
 
     Returns
     -------
@@ -49,40 +72,56 @@ def known_of(encoder, X):
     Raises
     ------
     ValueError
-        If a column is unknown or has another type than in `fit`, or a category did not
-        occur there.
+        If a column has another type than in `fit`, or a category that did not occur
+        there.
     """
-    columns = _columns_of(encoder, X)
+    columns = [c if c is not None and len(c.values) else None for c in columns]
     codes = []
     for code, column in zip(encoder._codes, columns, strict=True):
-        numbers = np.full((len(X), code.width), np.nan)
+        numbers = np.full((n, code.width), np.nan)
         numbers[:, _marks(code)] = 0.0
         if column is not None:
             check_kind(code.column, column)
-            marked = column.missing
-            present = column._replace(
-                missing=np.zeros(len(column.values), bool), marks=None
-            )
-            numbers[~marked] = code.encode(present)
+            present = at_rows(column, np.flatnonzero(~column.missing))
+            numbers[~column.missing] = code.encode(present._replace(marks=None))
         codes.append(numbers)
     return Known(columns, np.concatenate(codes, axis=1))
 
 
-def _columns_of(encoder, X):
-    """Columns of a table in the order of the encoder, None where nothing is known."""
-    names = [code.column.name for code in encoder._codes]
-    library = library_of(X)
-    if library is not encoder._library:
+def read_given(X, names, library):
+    """Columns of a table that may lack some.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+    names : list
+        Names of the columns seen in `fit`.
+    library : class of :mod:`skdrift._data._frames`
+        That of the table seen in `fit`.
+
+    Returns
+    -------
+    columns : list of (Column or None)
+        In the order of `names`; None where there is none.
+    n : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If the table is of another library, or has other columns.
+    """
+    found = library_of(X)
+    if found is not library:
         raise ValueError(
-            f"X is {_form(library)}, but fit was called with {_form(encoder._library)}. "
-            "Convert X."
+            f"X is {_form(found)}, but fit was called with {_form(library)}. Convert X."
         )
     if library is Arrays:
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != len(names):
+        X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
+        if X.shape[1] != len(names):
             raise ValueError(
-                f"X has the shape {X.shape}, but must have {len(names)} columns, with "
-                "NaN where entries are unknown."
+                f"X has {X.shape[1]} columns, but must have {len(names)}, with NaN where "
+                "entries are unknown."
             )
     else:
         foreign = [name for name in X.columns if name not in names]
@@ -91,8 +130,7 @@ def _columns_of(encoder, X):
                 f"X has the columns {foreign}, which fit did not see. Drop them."
             )
     read = {column.name: column for column in library.read(X)}
-    columns = [read.get(name) for name in names]
-    return [c if c is not None and len(c.values) else None for c in columns]
+    return [read.get(name) for name in names], X.shape[0]
 
 
 def _form(library):

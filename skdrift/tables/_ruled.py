@@ -11,15 +11,21 @@ from .._data._columns import checked_columns
 from .._data._frames import ColumnTable, written
 from .._estimator import warn_user
 from ._codes import check_kind, without_values
+from ._given import at_rows
 from ._kept import KINDS, View
 from ._rules import Rule, columns_of, words_of
 
 # Below the first share of accepted rows there is a warning, below the other an error.
 _FEW, _HOPELESS = 0.5, 0.01
+# Rows with known entries are drawn so often until they satisfy the rules.
+_MOST_REDRAWS = 50
 # With fewer rows, an error could be chance.
 _ENOUGH = 1000
 # So many more rows are drawn than are expected to be needed, up to so many ensembles.
 _RESERVE, _MOST = 1.2, 10
+
+# Types of values, by the kind of their column.
+_TYPES = {"real": np.float64, "integer": np.int64, "time": np.int64}
 
 
 def checked_rules(rules):
@@ -255,6 +261,77 @@ class RuledTable:
         stacked = self._library.stacked(tables)
         return self._library.rows(stacked, np.arange(n_found) < n_samples)
 
+    def given(self, columns, n):
+        """Columns after the change of variables, of what is known of n rows.
+
+        Parameters
+        ----------
+        columns : list of (Column or None)
+            In the order of the table, with missing values where unknown; None where
+            nothing is known.
+        n : int
+
+        Returns
+        -------
+        list of Column
+            Those of which something may be known.
+
+        Raises
+        ------
+        ValueError
+            If a replaced column is known where another that it depends on is not.
+        """
+        columns = [
+            _unknown(fitted, n) if column is None or not len(column.values) else column
+            for fitted, column in zip(self._columns, columns, strict=True)
+        ]
+        for fitted, column in zip(self._columns, columns, strict=True):
+            check_kind(fitted, column)
+        by_name = {column.name: column for column in columns}
+        kept = [c for name, c in by_name.items() if name not in self._replaced]
+        for change in self._changes:
+            is_known = _known_together(change, by_name)
+            if is_known.any():
+                kept += [_known_at(new, is_known) for new in change.forward(by_name)]
+        return kept
+
+    def complete(self, draw, n):
+        """Rows of which some entries are known, that satisfy all rules.
+
+        Parameters
+        ----------
+        draw : callable
+            Decoded table of some of n rows, given their places.
+        n : int
+
+        Returns
+        -------
+        DataFrame or ndarray
+
+        Raises
+        ------
+        ValueError
+            If rows do not satisfy the rules, however often they are drawn.
+        """
+        columns, rows = None, np.arange(n)
+        for _ in range(_MOST_REDRAWS):
+            drawn = self.backward(draw(rows).content)
+            columns = drawn if columns is None else _merged(columns, drawn, rows)
+            series = [written(self._library, column) for column in columns]
+            names = [column.name for column in columns]
+            table = self._library.frame(names, series)
+            accepted = self._accepted(table)
+            rows = np.flatnonzero(~accepted.all(axis=0))
+            if not len(rows):
+                return table
+        rule = self._kept[int(np.argmin(accepted[:, rows[0]]))].rule
+        raise ValueError(
+            f"Row {rows[0]} of X, and {len(rows) - 1} more, do not satisfy "
+            f"{words_of(rule)}, although their unknown entries were drawn "
+            f"{_MOST_REDRAWS} times. What is known of them makes it hardly possible: "
+            "correct or drop it."
+        )
+
     def _accepted(self, table):
         """Which rows of a drawn table each rule accepts."""
         columns = self._library.read(table)
@@ -273,6 +350,54 @@ class RuledTable:
                 "combinations are kept by construction), or drop it.",
             }[end]
         )
+
+
+def _unknown(fitted, n):
+    """A column of which nothing is known."""
+    values = [] if fitted.kind == "category" else np.empty(0, _TYPES[fitted.kind])
+    return fitted._replace(values=values, missing=np.ones(n, dtype=bool), marks=None)
+
+
+def _known_together(change, columns):
+    """Where a replaced column, and all that it depends on, are known."""
+    names = [*change.replaced, *change.needs]
+    known = np.array([~columns[name].missing for name in names])
+    together = known.all(axis=0)
+    alone = known[: len(change.replaced)].any(axis=0) & ~together
+    if alone.any():
+        i = int(np.argmax(alone))
+        there = [name for name, is_known in zip(names, known[:, i]) if is_known]
+        gone = [name for name, is_known in zip(names, known[:, i]) if not is_known]
+        raise ValueError(
+            f"Row {i} of X has a value in {there} but none in {gone}. With "
+            f"{words_of(change.rule)}, all of these must be known, or "
+            f"{list(change.replaced)} unknown."
+        )
+    return together
+
+
+def _known_at(column, is_known):
+    """The column with missing values where it is not known."""
+    n = len(is_known)
+    kept = np.where(is_known & ~column.missing, np.arange(n), -1)
+    present = at_rows(column, kept[kept >= 0])
+    return present._replace(missing=kept < 0, marks=None)
+
+
+def _merged(columns, drawn, rows):
+    """Complete columns with other values in some rows."""
+    return [_with_values(*pair, rows) for pair in zip(columns, drawn, strict=True)]
+
+
+def _with_values(column, drawn, rows):
+    if isinstance(column.values, np.ndarray):
+        values = column.values.copy()
+        values[rows] = drawn.values
+        return column._replace(values=values)
+    values = list(column.values)
+    for i, value in zip(rows.tolist(), drawn.values, strict=True):
+        values[i] = value
+    return column._replace(values=values)
 
 
 def _check_columns(rule, view):
