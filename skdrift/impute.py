@@ -170,7 +170,9 @@ class DriftImputer(
     def _fit(self, X, sample_weight):
         _, X = self._validated(X, reset=True)
         if len(X) < 2:
-            raise ValueError(f"Found {len(X)} sample in X, but at least 2 are required.")
+            raise ValueError(
+                f"Found {len(X)} sample in X, but at least 2 are required."
+            )
         weight = check_weight(sample_weight, np.empty((len(X), 0)))
         encoder = TableEncoder().fit(X)
         known = self._known(encoder, X)
@@ -256,9 +258,7 @@ class DriftImputer(
         rng = sampling_rng(random_state, self.random_state)
         tables = [self._drawn(known, mixture, rng) for mixture in self._mixtures[:n]]
         library = self._encoder._library
-        marks = [
-            _missing(known.columns[j], len(X)) for j in self.indicator_features_
-        ]
+        marks = [_missing(known.columns[j], len(X)) for j in self.indicator_features_]
         if self.add_indicator:
             names = self._indicator_names(self._names())
             tables = [library.with_columns(t, names, marks) for t in tables]
@@ -348,7 +348,9 @@ def _specs(encoder, columns, X, is_drawn):
     """What holds of the encoded columns that are drawn."""
     specs = encoder._column_specs(columns, X)
     is_drawn = is_drawn[drifting(encoder._codes)]
-    return [_without_gaps(spec) for spec, kept in zip(specs, is_drawn, strict=True) if kept]
+    return [
+        _without_gaps(spec) for spec, kept in zip(specs, is_drawn, strict=True) if kept
+    ]
 
 
 def _without_gaps(spec):
@@ -364,7 +366,7 @@ def _settled_by(encoder, is_drawn):
     place = np.cumsum(is_drawn) - 1
     groups = [
         place[np.arange(start, stop)[is_drawn[start:stop]]]
-        for code, start, stop in zip(encoder._codes, ends, ends[1:])
+        for code, start, stop in zip(encoder._codes, ends[:-1], ends[1:], strict=True)
         if code.memberships.any()
     ]
 

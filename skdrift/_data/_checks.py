@@ -1,5 +1,8 @@
 """Checks of data that estimators and functions share."""
 
+from numbers import Integral
+
+import numpy as np
 from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
 
@@ -30,6 +33,25 @@ def check_same_names(**tables):
             )
 
 
+def columns_mask(given, names):
+    """Mask of columns that are given by position or name."""
+    mask = np.zeros(len(names), dtype=bool)
+    if isinstance(given, str) or not np.iterable(given):
+        raise ValueError(
+            f"The 'given' parameter must be a list of columns; got {given!r}."
+        )
+    for key in given:
+        place = names.index(key) if isinstance(key, str) and key in names else key
+        is_place = isinstance(place, Integral) and not isinstance(place, bool)
+        if not is_place or not -len(names) <= place < len(names):
+            raise ValueError(
+                f"The 'given' parameter names the column {key!r}, which X does not "
+                f"have. Its columns are {names if len(names) <= 20 else names[:20]}."
+            )
+        mask[place] = True
+    return mask
+
+
 class ImpossibleEntry(ValueError):
     """A known number of a row is impossible under the law of its column."""
 
@@ -41,9 +63,9 @@ class ImpossibleEntry(ValueError):
     def of(cls, row, column, value, law):
         """The error of a row and a column, by their places."""
         error = cls(
-            f"Row {row} of X has {value:.6g} in column {law.name!r}, which is impossible "
-            f"there ({law.describe()}). Correct it, set it to NaN, or fit with another "
-            "law in the 'columns' parameter."
+            f"Row {row} of X has {value:.6g} in column {law.name!r}, which is "
+            f"impossible there ({law.describe()}). Correct it, set it to NaN, or fit "
+            "with another law in the 'columns' parameter."
         )
         error.row, error.column, error.law = row, column, law.describe()
         return error

@@ -22,6 +22,8 @@ _PROPOSED, _FEWEST_PROPOSED, _MANY_COLUMNS = 64, 8, 80
 # Proposals do not see correlations, and are this many times as wide, in variances, so
 # that no component is missed that would be likely if they did.
 _WIDENED = 1.5
+# Components that count in the density of some columns given others.
+_EVALUATED = 512
 # Known numbers are far from the data if no component proposed has them within this
 # quantile.
 _FAR = 1e-9
@@ -48,8 +50,8 @@ class Conditionals:
     """Distribution of unknown columns given known ones, under a local mixture.
 
     Given the known columns o of a row, component i has the probability
-    ``w_i N_i(o) / sum_j w_j N_j(o)``, and under it the unknown columns are Gaussian with
-    a mean that is linear in o. Columns are drawn one after the other, each given all
+    ``w_i N_i(o) / sum_j w_j N_j(o)``, and under it the unknown columns are Gaussian
+    with a mean that is linear in o. Columns are drawn one after the other, each given all
     before it, with the laws of columns (:mod:`skdrift._data._cells`): the same factors
     as in the density. Components are chosen by sampling importance resampling (Rubin,
     1987): proposed by a density without correlations, which is cheap for all of them,
@@ -93,9 +95,59 @@ class Conditionals:
         drawn, is_far = self._completed(given, random_state)
         far = np.flatnonzero(is_far)
         if far.size:
-            drawn[far] = self._completed(self._nearest(given.only(far)), random_state)[0]
+            drawn[far] = self._completed(self._nearest(given.only(far)), random_state)[
+                0
+            ]
         rows[:, varying] = np.where(given.is_known, rows[:, varying], drawn)
         return Draws(np.where(known, X, rows).astype(X.dtype, copy=False), is_far)
+
+    def log_density(self, X, given):
+        """Log-density of columns given others.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Complete rows in data units.
+        given : ndarray of shape (n_features,), dtype bool
+            Which columns are given.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In the units of ``LocalMixture.log_density``.
+
+        Raises
+        ------
+        ValueError
+            If a given value is impossible under the law of its column.
+        """
+        mixture = self._mixture
+        self._check_possible(X, np.broadcast_to(given, X.shape))
+        constant = np.setdiff1d(np.arange(X.shape[1]), mixture.varying)
+        wrong = (X[:, constant] != mixture.data[0, constant]).any(axis=1)
+        result, d = np.zeros(len(X)), len(mixture.varying)
+        if d:
+            x = X[:, mixture.varying].astype(np.float64)
+            is_given = np.broadcast_to(given[mixture.varying], x.shape)
+            rows = _Given(x, is_given, mixture.columns)
+            k = min(mixture.n_components, _EVALUATED)
+            per_row = k * d * (d + 8) * _MATRICES + 4 * mixture.n_components
+            for part in gen_batches(len(X), self._batch(per_row)):
+                result[part] = self._log_density_part(rows.only(part), k)
+        result[wrong] = -np.inf
+        return result.astype(X.dtype, copy=False)
+
+    def _log_density_part(self, given, k):
+        # The same components for all values of the other columns, so that the
+        # density integrates to 1.
+        log_q = self._log_proposal(given)
+        n = log_q.shape[1]
+        i = np.argpartition(log_q, n - k, axis=1)[:, n - k :]
+        whole = _Given(given.x, np.ones_like(given.is_known), given.columns)
+        pairs = _Pairs(whole, _order(given.is_known), i, *self._mixture.gaussians(i))
+        log_w = self._mixture.log_weight[i]
+        of_all = logsumexp(log_w + pairs.log_p(whole.is_known), axis=1)
+        return of_all - logsumexp(log_w + pairs.log_p(given.is_known), axis=1)
 
     def _check_possible(self, rows, known):
         """Check that known values are possible."""
@@ -145,8 +197,9 @@ class Conditionals:
 
     def _completed_part(self, given, n_proposed, random_state):
         i, log_q = self._proposed(given, n_proposed, random_state)
-        pairs = _Pairs(given, i, *self._mixture.gaussians(i))
-        log_p = self._mixture.log_weight[i] + pairs.log_p
+        order = _order(given.is_known)
+        pairs = _Pairs(given, order, i, *self._mixture.gaussians(i))
+        log_p = self._mixture.log_weight[i] + pairs.log_p(given.is_known)
         share = np.exp(log_p - log_q - (log_p - log_q).max(axis=1, keepdims=True))
         chosen = _chosen(share, random_state.random_sample((len(i), 1)))[:, 0]
         return pairs.drawn(chosen, random_state), pairs.are_far
@@ -156,20 +209,24 @@ class Conditionals:
         n = self._mixture.n_components
         if n_proposed == n:
             return np.broadcast_to(np.arange(n), (len(given.z), n)), 0.0
-        centre, variance = self._marginals
-        log_q = self._mixture.log_weight - 0.5 * (
-            _weighted_squares(given.z, given.is_known, centre, 1 / variance)
-            + given.is_known @ np.log(variance).T
-        )
+        log_q = self._log_proposal(given)
         share = np.exp(log_q - log_q.max(axis=1, keepdims=True))
         u = random_state.random_sample((len(share), n_proposed))
         i = _chosen(share, u)
         return i, np.take_along_axis(log_q, i, axis=1)
 
+    def _log_proposal(self, given):
+        """Log-densities of what is known under components without correlations."""
+        centre, variance = self._marginals
+        return self._mixture.log_weight - 0.5 * (
+            _weighted_squares(given.z, given.is_known, centre, 1 / variance)
+            + given.is_known @ np.log(variance).T
+        )
+
     @cached_property
     def _marginals(self):
         """Centres and widened variances of all components, by column."""
-        n, d = self._mixture.z.shape
+        d = self._mixture.z.shape[1]
         centre, variance = np.empty((2, self._mixture.n_components, d))
         for part in gen_batches(len(centre), self._batch(8 * d * d)):
             i = np.arange(part.start, part.stop)
@@ -195,18 +252,16 @@ class _Given:
 class _Pairs:
     """Pairs of rows and components: densities of what is known, and draws of the rest.
 
-    The columns of every row are put in order, those that are known first. With the
+    The columns of every row are put in an order that begins with those known. With the
     Cholesky factor L of the covariance in this order, and e the deviations from the
     centre in units of L, a column given all before it is Gaussian with the mean
     ``c_p + sum_{q < p} L_pq e_q`` and the standard deviation ``L_pp``.
     """
 
-    def __init__(self, given, i, centre, covariance):
-        self._given = given
-        n, d = given.z.shape
-        self._order = np.argsort(~given.is_known, axis=1, kind="stable")
+    def __init__(self, given, order, i, centre, covariance):
+        self._given, self._order = given, order
         self._n_known = given.is_known.sum(axis=1)
-        order = self._order[:, None, :]
+        n, order = len(order), order[:, None, :]
         L = covariance[
             np.arange(n)[:, None, None, None],
             np.arange(i.shape[1])[:, None, None],
@@ -226,21 +281,21 @@ class _Pairs:
     def _s(self):
         return np.einsum("nkpp->nkp", self._L)
 
-    @property
-    def log_p(self):
-        """Log-densities of what is known, shape (n_rows, n_components)."""
-        n, k, d = self._e.shape
+    def log_p(self, is_meant):
+        """Log-densities of known columns, shape (n_rows, n_components).
+
+        The mask `is_meant`, of shape (n_rows, n_columns), selects columns that precede
+        the others in the order.
+        """
+        n, k, _ = self._e.shape
         s, log_p = self._s, np.zeros((n, k))
-        place = np.argsort(self._order, axis=1)
+        place, of_component = np.argsort(self._order, axis=1), np.arange(k)
         for j, values in enumerate(self._given.values):
-            at = np.flatnonzero(self._given.is_known[:, j])
-            p = place[at, j][:, None]
-            e, s_j = self._e[at[:, None], np.arange(k), p], s[at[:, None], np.arange(k), p]
-            if values.are_points:
-                log_p[at] -= 0.5 * e * e + np.log(s_j)
-            else:
-                pairs = np.repeat(at, k), e.ravel(), s_j.ravel()
-                log_p[at] += values.log_p(*pairs).reshape(e.shape)
+            at = np.flatnonzero(is_meant[:, j])
+            pairs = at[:, None], of_component, place[at, j][:, None]
+            e, s_j = self._e[pairs], s[pairs]
+            rows = np.repeat(at, k)
+            log_p[at] += values.log_p(rows, e.ravel(), s_j.ravel()).reshape(e.shape)
         return log_p
 
     @property
@@ -259,7 +314,10 @@ class _Pairs:
         row = np.arange(n)
         L, e = self._L[row, chosen], self._e[row, chosen]
         centre, x = self._centre[row, chosen], given.x.copy()
-        noise, level = random_state.standard_normal((n, d)), random_state.random_sample((n, d))
+        noise, level = (
+            random_state.standard_normal((n, d)),
+            random_state.random_sample((n, d)),
+        )
         for p in range(int(self._n_known.min(initial=d)), d):
             at = np.flatnonzero(self._n_known <= p)
             mean = centre[at, p] + np.einsum("nq,nq->n", L[at, p, :p], e[at, :p])
@@ -272,6 +330,11 @@ class _Pairs:
                 )
             e[at, p] = (z - mean) / s
         return x
+
+
+def _order(is_known):
+    """Columns of every row, those that are known first."""
+    return np.argsort(~is_known, axis=1, kind="stable")
 
 
 def _weighted_squares(z, is_known, centre, weight):

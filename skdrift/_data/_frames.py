@@ -394,7 +394,10 @@ class Polars:
     def with_columns(frame, names, columns):
         numbers = [column.astype(np.float64) for column in columns]
         return frame.with_columns(
-            **{n: Polars.module().Series(c) for n, c in zip(names, numbers, strict=True)}
+            **{
+                n: Polars.module().Series(c)
+                for n, c in zip(names, numbers, strict=True)
+            }
         )
 
     @staticmethod

@@ -41,9 +41,9 @@ class ColumnLaw:
     name : object
         Name or number of the column.
     kind : {"free", "membership", "discrete", "continuous"}
-        ``"free"``: nothing is known, nothing is changed. ``"membership"``: 1 for rows of
-        a category and 0 for others; draws are shares, from which categories follow. ``"discrete"``: a draw is one
-        of the atoms. ``"continuous"``: it is one of the atoms or anything else within
+        ``"free"``: nothing is known, nothing is changed. ``"membership"``: 1 for
+        rows of a category and 0 for others; draws are any numbers, from which
+        categories follow. ``"discrete"``: a draw is one of the atoms. ``"continuous"``: it is one of the atoms or anything else within
         bounds and grid.
     atoms : ndarray of shape (n_atoms,)
         Values of positive probability, ascending.

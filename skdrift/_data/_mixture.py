@@ -11,8 +11,8 @@ from scipy.special import expit, logit, logsumexp
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
-from ._conditionals import Conditionals
 from ._cells import HALF_LOG_2_PI, Column
+from ._conditionals import Conditionals
 from ._neighbors import NearestRows
 
 # Candidates: neighbours of a row, shares of the shrinking, and noise.
@@ -154,7 +154,7 @@ class LocalMixture:
             result[part] = log_p[0]
         return result.astype(dtype, copy=False)
 
-    # -- components, for conditional distributions --------------------------------------
+    # -- components, for conditional distributions -------------------------------------
 
     @cached_property
     def conditionals(self):
@@ -329,7 +329,7 @@ class LocalMixture:
         ]
 
     def _log_p(self, X, values, components, noises, gaussian=0.0):
-        """Log-density of the mixture, a share of a Gaussian, and background, by noise."""
+        """Log-density of mixture, share of a Gaussian and background, by noise."""
         share = 1 / (self._rows.n_samples + 1)
         local = self._local(X, values, components, noises)
         if gaussian:

@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._data._checks import check_same_names, check_weight
+from .._data._checks import check_same_names, check_weight, columns_mask
 from .._data._frames import naming_columns
 from .._estimator import (
     VersionedStateMixin,
@@ -38,6 +38,8 @@ from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
@@ -440,7 +442,10 @@ class BaseDrifter(
         return self._flow().velocity(X)
 
     def score_samples(
-        self, X: ArrayLike, method: Literal["mixture", "kde", "flow"] = "mixture"
+        self,
+        X: ArrayLike,
+        method: Literal["mixture", "kde", "flow"] = "mixture",
+        given: Sequence[int | str] | None = None,
     ) -> Floats:
         """Log-density of the fitted model.
 
@@ -473,7 +478,9 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If `method` is none of these; with ``"kde"``, if the kernel has no finite
+            If `method` is none of these; if `given` has another method or names a
+            column that does not exist, or an entry in such a column is impossible under
+            its law; with ``"kde"``, if the kernel has no finite
             integral in this dimension; or with ``"flow"``, if the start distribution
             has no density that is known, or all rows of the data are equal.
         TypeError
@@ -491,6 +498,14 @@ class BaseDrifter(
                 f"{method!r} instead."
             )
         X = self._checked_rows(X)
+        if given is not None:
+            if method != "mixture":
+                raise ValueError(
+                    f"With 'given', the 'method' must be 'mixture'; got {method!r}."
+                )
+            names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
+            mask = columns_mask(given, list(names))
+            return self._flow().density.conditionals.log_density(X, mask)
         if method == "mixture":
             return self._flow().density.log_density(X)
         if method == "kde":

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-
 from sklearn.utils import check_array
 
 from .._data._checks import ImpossibleEntry
@@ -120,8 +119,8 @@ def read_given(X, names, library):
         X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
         if X.shape[1] != len(names):
             raise ValueError(
-                f"X has {X.shape[1]} columns, but must have {len(names)}, with NaN where "
-                "entries are unknown."
+                f"X has {X.shape[1]} columns, but must have {len(names)}, with NaN "
+                "where entries are unknown."
             )
     else:
         foreign = [name for name in X.columns if name not in names]
@@ -190,14 +189,14 @@ def naming_entries(encoder, known, copies, is_drawn):
         column = known.columns[j]
         value = column.values[np.count_nonzero(~column.missing[:i])]
         raise ValueError(
-            f"Row {i} of X has {value!s} in column {column.name!r}, which is impossible "
-            f"there ({error.law}). Correct it, mark it as missing, or fit with another "
+            f"Row {i} of X has {value!s} in column {column.name!r}, which is "
+            f"impossible there ({error.law}). Correct it, mark it as missing, or fit with another "
             "law in the parameter 'columns'."
         ) from error
 
 
 def n_copies(encoder, known):
-    """How many copies of each row are drawn, so that categories have their frequencies."""
+    """Copies of each row that are drawn, so that categories have their frequencies."""
     unknown = np.isnan(known.codes)
     nominal = np.concatenate([code.memberships for code in encoder._codes])
     if not len(unknown) or not unknown[:, nominal].any():
@@ -233,9 +232,7 @@ def completed(encoder, known, drawn, copies, rng):
     n = len(known.codes)
     chosen = np.arange(n) * copies + rng.randint(copies, size=n)
     columns = []
-    for code, numbers, column in zip(
-        encoder._codes, parts, known.columns, strict=True
-    ):
+    for code, numbers, column in zip(encoder._codes, parts, known.columns, strict=True):
         values, missing = code.decode(numbers)
         if isinstance(values, np.ndarray):
             values = values[chosen]

@@ -231,7 +231,10 @@ class Donors:
         is_whole = (self._places < sizes).all(axis=1)
         weight = np.where(is_whole | ~is_whole.any(), self._weight, 0.0)
         rows = ((drawn - self._mean) / self._scale) @ self._metric
-        k, donors = min(_NEIGHBORS, len(self._rows)), np.empty(len(rows), dtype=np.int64)
+        k, donors = (
+            min(_NEIGHBORS, len(self._rows)),
+            np.empty(len(rows), dtype=np.int64),
+        )
         for batch in gen_batches(len(rows), _BATCH):
             distance = cdist(rows[batch], self._rows, "sqeuclidean")
             distance[:, weight == 0] = np.inf

@@ -366,8 +366,14 @@ def _known_together(change, columns):
     alone = known[: len(change.replaced)].any(axis=0) & ~together
     if alone.any():
         i = int(np.argmax(alone))
-        there = [name for name, is_known in zip(names, known[:, i]) if is_known]
-        gone = [name for name, is_known in zip(names, known[:, i]) if not is_known]
+        there = [
+            name for name, is_known in zip(names, known[:, i], strict=True) if is_known
+        ]
+        gone = [
+            name
+            for name, is_known in zip(names, known[:, i], strict=True)
+            if not is_known
+        ]
         raise ValueError(
             f"Row {i} of X has a value in {there} but none in {gone}. With "
             f"{words_of(change.rule)}, all of these must be known, or "
