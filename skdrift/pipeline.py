@@ -76,8 +76,8 @@ def _transformed(name, step, X):
 def _needs_columns(name, step, reason=""):
     return (
         f"Step {name!r} ({type(step).__name__}) does not pass on unknown entries "
-        "(NaN): conditional draws need transformers that work column by column, such as "
-        f"scalers. Fit the drifter without it.{reason}"
+        "(NaN): conditional draws need transformers that work column by column, such "
+        f"as scalers. Fit the drifter without it.{reason}"
     )
 
 

@@ -27,6 +27,10 @@ _EVALUATED = 512
 # Known numbers are far from the data if no component proposed has them within this
 # quantile.
 _FAR = 1e-9
+# Places of rows that nearest ones are sought of.
+_FARTHEST = 1e3
+# Share that counts for a row of which no unknown column is observed.
+_LEAST_SHARE = 1e-3
 # Numbers per pair of a row and a component that are alive at once, in matrices.
 _MATRICES = 4
 
@@ -51,11 +55,11 @@ class Conditionals:
 
     Given the known columns o of a row, component i has the probability
     ``w_i N_i(o) / sum_j w_j N_j(o)``, and under it the unknown columns are Gaussian
-    with a mean that is linear in o. Columns are drawn one after the other, each given all
-    before it, with the laws of columns (:mod:`skdrift._data._cells`): the same factors
-    as in the density. Components are chosen by sampling importance resampling (Rubin,
-    1987): proposed by a density without correlations, which is cheap for all of them,
-    and resampled by the ratio of the densities.
+    with a mean that is linear in o. Columns are drawn one after the other, each given
+    all before it, with the laws of columns (:mod:`skdrift._data._cells`): the same
+    factors as in the density. Components are chosen by sampling importance resampling
+    (Rubin, 1987): proposed by a density without correlations, which is cheap for all of
+    them, and resampled by the ratio of the densities.
 
     Parameters
     ----------
@@ -165,8 +169,9 @@ class Conditionals:
 
     def _nearest(self, given):
         """The data row that is nearest to what is known, in its place."""
-        z, known = given.z, given.is_known
-        rows = self._mixture.z
+        rows, known = self._mixture.z, given.is_known
+        # Squares of larger numbers would not tell rows apart.
+        z = np.clip(given.z, -_FARTHEST, _FARTHEST)
         result = np.empty_like(z)
         for part in gen_batches(len(z), self._batch(len(rows))):
             distance = _weighted_squares(z[part], known[part], rows, np.ones_like(rows))
@@ -196,24 +201,39 @@ class Conditionals:
         return drawn, is_far
 
     def _completed_part(self, given, n_proposed, random_state):
-        i, log_q = self._proposed(given, n_proposed, random_state)
+        i, log_ratio = self._proposed(given, n_proposed, random_state)
         order = _order(given.is_known)
         pairs = _Pairs(given, order, i, *self._mixture.gaussians(i))
-        log_p = self._mixture.log_weight[i] + pairs.log_p(given.is_known)
-        share = np.exp(log_p - log_q - (log_p - log_q).max(axis=1, keepdims=True))
+        log_ratio += self._mixture.log_weight[i] + pairs.log_p(given.is_known)
+        share = np.exp(log_ratio - log_ratio.max(axis=1, keepdims=True))
         chosen = _chosen(share, random_state.random_sample((len(i), 1)))[:, 0]
         return pairs.drawn(chosen, random_state), pairs.are_far
 
     def _proposed(self, given, n_proposed, random_state):
-        """Components proposed for rows, and the logs of their proposal densities."""
-        n = self._mixture.n_components
+        """Components proposed for rows, and logs of what densities are multiplied by.
+
+        These are the inverses of the proposal densities, or, if all components are
+        proposed, the shares of the unknown columns that are observed in their rows.
+        """
+        n, log_share = self._mixture.n_components, self._log_observed(given)
         if n_proposed == n:
-            return np.broadcast_to(np.arange(n), (len(given.z), n)), 0.0
+            return np.broadcast_to(np.arange(n), log_share.shape), log_share
         log_q = self._log_proposal(given)
-        share = np.exp(log_q - log_q.max(axis=1, keepdims=True))
+        log_share += log_q
+        share = np.exp(log_share - log_share.max(axis=1, keepdims=True))
         u = random_state.random_sample((len(share), n_proposed))
         i = _chosen(share, u)
-        return i, np.take_along_axis(log_q, i, axis=1)
+        return i, -np.take_along_axis(log_q, i, axis=1)
+
+    def _log_observed(self, given):
+        """Logs of shares of unknown columns that the rows of components tell about."""
+        observed = self._mixture.observed
+        if observed is None:
+            return np.zeros((len(given.z), self._mixture.n_components))
+        observed = np.append(observed, np.ones((1, observed.shape[1])), axis=0)
+        unknown = ~given.is_known
+        share = unknown @ observed.T / np.maximum(unknown.sum(axis=1), 1)[:, None]
+        return np.log(np.maximum(share, _LEAST_SHARE))
 
     def _log_proposal(self, given):
         """Log-densities of what is known under components without correlations."""

@@ -6,11 +6,12 @@ import numpy as np
 
 from ._mixture import LocalMixture, Shape
 from ._neighbors import NearestRows
-from ._rows import weighted_rows
+from ._rows import distinct_rows, weighted_rows
 
-# Before the shape of the mixture is chosen: the first completed rows have hardly any
-# dependence between columns.
-_FIRST = Shape(40, 0.4, 0.9, False)
+# Rounds in which the mixture is the Gaussian of all rows. Where hardly a row has a known
+# entry, local Gaussians would only confirm what was drawn before.
+_GAUSSIAN_ROUNDS = 10
+_GAUSSIAN = Shape(40, 0.4, 0.9, False, gaussian=1.0)
 
 
 def mixture_of_incomplete(
@@ -44,17 +45,32 @@ def mixture_of_incomplete(
     LocalMixture
     """
     rows = settle(_filled(X, random_state))
-    for i in range(n_rounds + 1):
+    for i in range(_GAUSSIAN_ROUNDS + n_rounds + 1):
         weight = sample_weight * random_state.standard_exponential(len(X))
         data, scaling, margins = weighted_rows(rows, weight, True, columns)
-        mixture = LocalMixture(data, NearestRows(data.rows), scaling, margins.laws)
-        if i == 0 or shape is not None:
-            mixture.shape = shape or _FIRST
-        else:
-            shape = mixture.shape
-        if i < n_rounds:
+        mixture = LocalMixture(
+            data,
+            NearestRows(data.rows),
+            scaling,
+            margins.laws,
+            _observed(X, rows, weight),
+        )
+        if i < _GAUSSIAN_ROUNDS:
+            mixture.shape = _GAUSSIAN
+        elif shape is not None:
+            mixture.shape = shape
+        shape = shape if i < _GAUSSIAN_ROUNDS else mixture.shape
+        if i < _GAUSSIAN_ROUNDS + n_rounds:
             rows = settle(mixture.conditionals.draw(X, random_state).rows)
     return mixture
+
+
+def _observed(X, rows, weight):
+    """Which entries of the distinct completed rows were observed, as 1 or 0."""
+    kept = weight > 0
+    observed = ~np.isnan(X[kept])
+    _, *counts = distinct_rows(rows[kept], *observed.T.astype(float))
+    return np.minimum(np.column_stack(counts), 1.0)
 
 
 def _filled(X, random_state):

@@ -43,8 +43,9 @@ class ColumnLaw:
     kind : {"free", "membership", "discrete", "continuous"}
         ``"free"``: nothing is known, nothing is changed. ``"membership"``: 1 for
         rows of a category and 0 for others; draws are any numbers, from which
-        categories follow. ``"discrete"``: a draw is one of the atoms. ``"continuous"``: it is one of the atoms or anything else within
-        bounds and grid.
+        categories follow. ``"discrete"``: a draw is one of the atoms.
+        ``"continuous"``: it is one of the atoms or anything else within bounds and
+        grid.
     atoms : ndarray of shape (n_atoms,)
         Values of positive probability, ascending.
     shares : ndarray of shape (n_atoms,)

@@ -92,15 +92,19 @@ class LocalMixture:
         Of the same rows.
     scaling : Scaling
     laws : tuple of ColumnLaw
+    observed : ndarray of shape (n_rows, n_features), default=None
+        Which entries of completed rows were observed, 1 or 0; None for all. In
+        conditional draws of a column, rows count where it was.
     """
 
-    def __init__(self, rows, neighbors, scaling, laws):
+    def __init__(self, rows, neighbors, scaling, laws, observed=None):
         self._rows, self._neighbors = rows, neighbors
         self._scaling, self.laws = scaling, laws
+        self.observed = None if observed is None else observed[:, self.varying]
 
     def __getstate__(self):
         # What is computed from the rows takes longer to read than to compute.
-        kept = "_rows", "_neighbors", "_scaling", "laws", "shape"
+        kept = "_rows", "_neighbors", "_scaling", "laws", "shape", "observed"
         return {name: value for name, value in vars(self).items() if name in kept}
 
     @cached_property

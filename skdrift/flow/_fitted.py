@@ -201,7 +201,7 @@ class FittedFlow(NamedTuple):
             given = self.density.conditionals.draw(X[~unknown], random_state)
             rows[~unknown], is_far[~unknown] = given
         if unknown.any():
-            rows[unknown] = self.draw(np.count_nonzero(unknown), random_state)
+            rows[unknown] = self.draw(int(unknown.sum()), random_state)
         return rows, is_far
 
     def _fresh_ensemble(self, field, n, random_state, report):

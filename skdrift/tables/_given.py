@@ -190,8 +190,8 @@ def naming_entries(encoder, known, copies, is_drawn):
         value = column.values[np.count_nonzero(~column.missing[:i])]
         raise ValueError(
             f"Row {i} of X has {value!s} in column {column.name!r}, which is "
-            f"impossible there ({error.law}). Correct it, mark it as missing, or fit with another "
-            "law in the parameter 'columns'."
+            f"impossible there ({error.law}). Correct it, mark it as missing, or fit "
+            "with another law in the parameter 'columns'."
         ) from error
 
 
