@@ -82,6 +82,8 @@ class DriftImputer(
 
     Attributes
     ----------
+    n_iter_ : int
+        Rounds of each model, `max_iter`.
     indicator_features_ : ndarray of shape (n_incomplete,), dtype int
         Columns that had missing values in `fit`.
     n_features_in_ : int
@@ -197,6 +199,7 @@ class DriftImputer(
             shape = mixtures[0].shape
         self._mixtures = mixtures
         self.indicator_features_ = np.flatnonzero([m.any() for m in missing])
+        self.n_iter_ = self.max_iter
         self._encoder, self._is_drawn = encoder, is_drawn
         return self
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, ndtr
 from scipy.stats import truncnorm
 
 from ._grids import grid_of
@@ -14,6 +15,10 @@ from ._margins import allowed, runs
 HALF_LOG_2_PI = 0.5 * np.log(2 * np.pi)
 # Beyond so many standard deviations, a Gaussian need not be cut off.
 _FAR = 9.0
+# Farther than this, in standard deviations, intervals are rounding.
+_LOST = 1e8
+# Steps that find a quantile within 1e-12 of the range.
+_BISECTIONS = 40
 # Intervals narrower than this, in standard deviations, count by their middle.
 _NARROW = 1e-5
 # A discrete column may have all numbers of its grid if it has this share of them.
@@ -72,6 +77,11 @@ class Column:
             parts = _parts(law, values, forward)
         self._parts = list(parts)
 
+    @property
+    def is_plain(self):
+        """Whether there is but one part."""
+        return len(self._parts) == 1
+
     def at(self, x):
         """The values, ready for :meth:`Values.log_p`.
 
@@ -84,11 +94,7 @@ class Column:
         -------
         Values
         """
-        place = np.full(len(x), -1)
-        for k, part in enumerate(self._parts):
-            inside = (x >= part.least) & (x <= part.largest)
-            # A value between two cells belongs to the first, an atom is of no piece.
-            place[inside & ((place < 0) | (part.least == part.largest))] = k
+        place = self._part_of(x)
         ends = np.array([part[:6] for part in self._parts])[place]
         is_cell = np.array([part.is_cell for part in self._parts])[place]
         width = ends[:, 1] - ends[:, 0]
@@ -97,6 +103,43 @@ class Column:
         log_unit[is_cell & (width == 0)] = 0.0  # a probability
         log_unit[place < 0] = -np.inf
         return Values(self._forward(x), *ends[:, 2:].T, is_cell, log_unit)
+
+    def _part_of(self, x):
+        """Places of the parts of values, -1 for impossible ones."""
+        place = np.full(len(x), -1)
+        for k, part in enumerate(self._parts):
+            inside = (x >= part.least) & (x <= part.largest)
+            # A value between two cells belongs to the first, an atom is of no piece.
+            place[inside & ((place < 0) | (part.least == part.largest))] = k
+        return place
+
+    def calibrated(self, x, weight, least, gaussians):
+        """The column with parts that are as probable as they are frequent.
+
+        Parameters
+        ----------
+        x, weight : ndarray of shape (n_rows,)
+            Values of the data, and their weights of sum 1.
+        least : float
+            Probability of parts without values.
+        gaussians : tuple of ndarrays of shape (n_components,)
+            Means, standard deviations and weights of the Gaussians of places.
+
+        Returns
+        -------
+        Column
+        """
+        n = len(self._parts)
+        shares = np.bincount(self._part_of(x), weight, minlength=n)
+        shares = np.maximum(shares, least)
+        cuts = _quantiles_of(gaussians, np.cumsum(shares / shares.sum())[:-1])
+        ends = np.concatenate([[-np.inf], cuts, [np.inf]])
+        column = copy(self)
+        column._parts = [
+            part._replace(low=low, high=high)
+            for part, low, high in zip(self._parts, ends[:-1], ends[1:], strict=True)
+        ]
+        return column
 
     def draw(self, z, mean, s, level):
         """Values at places that were drawn from Gaussians, and the places of these.
@@ -181,6 +224,7 @@ class Values(NamedTuple):
         -------
         ndarray of shape (n_pairs,)
         """
+        e = np.clip(e, -_LOST, _LOST)
         log_p = -0.5 * e * e - HALF_LOG_2_PI - np.log(s)
         log_p -= self._log_share(self.first, self.last, at, e, s)
         log_p[self.is_cell[at]] = 0.0
@@ -207,6 +251,18 @@ def log_interval(a, b):
         wide = upper + np.log1p(-np.exp(log_ndtr(a) - upper))
         narrow = np.log(width) - 0.5 * middle * middle - HALF_LOG_2_PI
     return np.where(width * (1 + np.abs(middle)) < _NARROW, narrow, wide)
+
+
+def _quantiles_of(gaussians, levels):
+    """Quantiles of a mixture of Gaussians, by bisection."""
+    mean, s, weight = gaussians
+    low = np.full(len(levels), (mean - _FAR * s).min())
+    high = np.full(len(levels), (mean + _FAR * s).max())
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        below = weight @ ndtr((middle - mean[:, None]) / s[:, None]) < levels
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return 0.5 * (low + high)
 
 
 def _nodes(values):

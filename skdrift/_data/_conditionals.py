@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -237,22 +236,12 @@ class Conditionals:
 
     def _log_proposal(self, given):
         """Log-densities of what is known under components without correlations."""
-        centre, variance = self._marginals
+        centre, variance = self._mixture.marginals
+        variance = _WIDENED * variance
         return self._mixture.log_weight - 0.5 * (
             _weighted_squares(given.z, given.is_known, centre, 1 / variance)
             + given.is_known @ np.log(variance).T
         )
-
-    @cached_property
-    def _marginals(self):
-        """Centres and widened variances of all components, by column."""
-        d = self._mixture.z.shape[1]
-        centre, variance = np.empty((2, self._mixture.n_components, d))
-        for part in gen_batches(len(centre), self._batch(8 * d * d)):
-            i = np.arange(part.start, part.stop)
-            centre[part], covariance = self._mixture.gaussians(i)
-            variance[part] = _WIDENED * np.einsum("nii->ni", covariance)
-        return centre, variance
 
 
 class _Given:

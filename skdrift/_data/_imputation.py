@@ -8,8 +8,8 @@ from ._mixture import LocalMixture, Shape
 from ._neighbors import NearestRows
 from ._rows import distinct_rows, weighted_rows
 
-# Rounds in which the mixture is the Gaussian of all rows. Where hardly a row has a known
-# entry, local Gaussians would only confirm what was drawn before.
+# Rounds in which the mixture is the Gaussian of all rows. Where hardly a row has a
+# known entry, local Gaussians would only confirm what was drawn before.
 _GAUSSIAN_ROUNDS = 10
 _GAUSSIAN = Shape(40, 0.4, 0.9, False, gaussian=1.0)
 

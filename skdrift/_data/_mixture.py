@@ -151,7 +151,7 @@ class LocalMixture:
         size = int(max(1, get_config()["working_memory"] * 2**20 // per_row))
         result = np.empty(len(X))
         for part in gen_batches(len(X), size):
-            values = self._values(X[part])
+            values = _values(self.columns, X[part][:, self.varying])
             log_p = self._log_p(
                 X[part], values, components, [shape.noise], shape.gaussian
             )
@@ -222,7 +222,8 @@ class LocalMixture:
             kept = np.sort(np.setdiff1d(order, out, assume_unique=True))
             out = np.sort(out[:compared])
             X = self.data[out]
-            yield out, kept, NearestRows(self._rows.rows[kept]), X, self._values(X)
+            values = _values(self._columns, X[:, self.varying])
+            yield out, kept, NearestRows(self._rows.rows[kept]), X, values
 
     def _best_noise(self, shape, noises, folds):
         """Mean log-likelihood of rows left out, and the shape with the best noise."""
@@ -247,7 +248,7 @@ class LocalMixture:
         for _ in range(_EM_STEPS):
             posterior = expit(logit(share) + ratio)
             share = float(np.average(posterior, weights=count))
-        return share if share >= _LEAST_SHARE else 0.0
+        return min(share, 1 - _LEAST_SHARE) if share >= _LEAST_SHARE else 0.0
 
     # -- components --------------------------------------------------------------------
 
@@ -274,6 +275,29 @@ class LocalMixture:
 
     @cached_property
     def columns(self):
+        """Laws of the varying columns, their parts as probable as frequent."""
+        if all(column.is_plain for column in self._columns):
+            return self._columns
+        centre, variance = self.marginals
+        s, weight = np.sqrt(variance), np.exp(self.log_weight)
+        least = 0.5 / self._rows.n_samples
+        return [
+            column
+            if column.is_plain
+            else column.calibrated(
+                self.data[:, j],
+                self._rows.weight,
+                least,
+                (centre[:, k], s[:, k], weight),
+            )
+            for k, (j, column) in enumerate(
+                zip(self.varying, self._columns, strict=True)
+            )
+        ]
+
+    @cached_property
+    def _columns(self):
+        """Laws of the varying columns, with ends of parts half way between values."""
         return [
             Column(
                 self.laws[j],
@@ -284,6 +308,30 @@ class LocalMixture:
             )
             for j in self.varying
         ]
+
+    @cached_property
+    def marginals(self):
+        """Means and variances of all components by column, in internal units."""
+        b, d = self.shape.noise, len(self.varying)
+        whitening, places = self._units[self.shape.is_full]
+        coloring = np.linalg.inv(whitening)
+        mean, variance = np.empty((2, self.n_components, d))
+        mean[-1], variance[-1] = (
+            self._rows.weight @ self.z,
+            self._rows.std[self.varying],
+        )
+        variance[-1] **= 2
+        kept = np.sqrt(max(0.0, 1 - b * b))
+        budget = get_config()["working_memory"] * 2**20 / 8
+        size = int(max(1, budget // (4 * self.shape.n_neighbors * d)))
+        for part in gen_batches(len(places), size):
+            i = np.arange(part.start, part.stop)
+            centre, factor, scale = self._all.factors(i)
+            mean[i] = (centre + kept * (places[i] - centre)) @ coloring
+            variance[i] = np.square(factor @ coloring).sum(axis=1)
+            variance[i] += scale[:, None] * np.square(coloring).sum(axis=0)
+            variance[i] *= b * b
+        return mean, variance
 
     @cached_property
     def _units(self):
@@ -324,13 +372,6 @@ class LocalMixture:
         return _Components(*rows, neighbors, shape, whitening)
 
     # -- densities ---------------------------------------------------------------------
-
-    def _values(self, X):
-        """Values of the varying columns of rows."""
-        return [
-            column.at(X[:, j])
-            for column, j in zip(self.columns, self.varying, strict=True)
-        ]
 
     def _log_p(self, X, values, components, noises, gaussian=0.0):
         """Log-density of mixture, share of a Gaussian and background, by noise."""
@@ -417,17 +458,17 @@ class _Components:
 
     def moments(self, i):
         """Means and covariances of the components i without noise."""
-        mean, factor, scale = self._factors(i)
+        mean, factor, scale = self.factors(i)
         covariance = np.matmul(factor.transpose(0, 2, 1), factor)
         covariance += scale[:, None, None] * np.eye(mean.shape[1])
         return mean, covariance
 
     def _made(self, i):
         """Means, and whitenings of the covariances, of the components i."""
-        mean, factor, scale = self._factors(i)
+        mean, factor, scale = self.factors(i)
         return mean, _Whitenings(factor, scale)
 
-    def _factors(self, i):
+    def factors(self, i):
         """Means m, and factors F and scales s of the covariances ``F' F + s``."""
         near = self.neighbors.indices(self._rows[i], self.n_neighbors)
         share = self._weight[near] / self._weight[near].sum(axis=1, keepdims=True)
@@ -531,6 +572,11 @@ def _terms(values, rows, of, white, shift, s, noises):
         log_p = values[j].log_p(np.tile(rows, len(b)), e[:, :, j].ravel(), deviation)
         terms += log_p.reshape(terms.shape)
     return terms
+
+
+def _values(columns, X):
+    """Values of columns of rows."""
+    return [column.at(x) for column, x in zip(columns, X.T, strict=True)]
 
 
 def _snapped(column, known, tolerance):

@@ -121,7 +121,8 @@ def test_gaussian_data(d):
     unknown = ((1 + x @ np.linalg.inv(S[o, o]) @ x) / len(X)) ** 0.5
     bound = (3 * unknown + 3 / n**0.5 + 0.02) * scale
     assert np.all(np.abs(rows.mean(axis=0) - mean) < bound)
-    bound = (3 * (2 / n) ** 0.5 + 0.02) * np.outer(scale, scale)
+    error = 3 * (2 / n) ** 0.5 + 3 * (2 / len(X)) ** 0.5 + 0.02
+    bound = error * np.outer(scale, scale)
     assert np.all(np.abs(np.cov(rows.T) - covariance) < bound)
 
 

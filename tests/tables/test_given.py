@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import IRIS
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
@@ -78,13 +79,13 @@ def drifter():
 
 
 def test_every_row_comes_back_complete(drifter):
-    frame, gone = with_gaps(table(100, seed=1))
+    frame, gone = with_gaps(table()[:100])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # towns have no influence
         rows = drifter.sample_conditional(frame)
     assert rows.dtypes.equals(table().dtypes)
     assert not rows.isna().any(axis=None)
-    assert_known_entries(rows, table(100, seed=1), gone)
+    assert_known_entries(rows, table()[:100], gone)
     assert set(rows["town"]) <= {f"t{i}" for i in range(31)}
     assert (rows["count"] >= 0).all()
     assert np.mean(rows["spent"] == 0) > 0.3
@@ -112,9 +113,10 @@ def test_columns_may_lack(drifter):
     assert abs(days.mean() - 30) < 4
 
 
-def test_draws_given_a_category(drifter):
+def test_draws_given_a_category():
     # The parts of the data with the category, not the densest of them.
-    frame = table(4000)
+    frame = table(800)[["x", "kind", "flag", "count"]]
+    drifter = TabularDrifter(quick()).fit(frame)
     frame = frame[frame["kind"] == "a"]
     rows = drifter.sample_conditional(pandas.DataFrame({"kind": ["a"] * 500}))
     assert abs(rows["x"].mean() - frame["x"].mean()) < 0.2
@@ -342,18 +344,12 @@ def test_missing_at_random_is_corrected():
     rng = np.random.default_rng(0)
     a = rng.normal(size=800)
     X = np.column_stack([a, a + 0.5 * rng.normal(size=800)])
-    gone = rng.random(800) < norm_cdf(2 * a)
+    gone = rng.random(800) < norm.cdf(2 * a)
     truth = X[:, 1].mean()
     X[gone, 1] = np.nan
     filled = DriftImputer(random_state=0).fit_transform(X)
-    assert np.nanmean(X[:, 1]) < truth - 0.3
-    assert abs(filled[:, 1].mean() - truth) < 0.12
-
-
-def norm_cdf(x):
-    from scipy.stats import norm
-
-    return norm.cdf(x)
+    assert np.nanmean(X[:, 1]) < truth - 0.7
+    assert abs(filled[:, 1].mean() - truth) < 0.2
 
 
 def test_several_imputations_differ_and_repeat():
@@ -403,7 +399,7 @@ def test_laws_of_columns_can_be_stated():
     X = np.abs(np.random.default_rng(0).normal(size=(200, 2))) + 1e-3
     X[::2, 1] = np.nan
     spec = {1: {"bounds": (0, 1.5)}}
-    with pytest.raises(ValueError, match="bounds"):
+    with pytest.raises(ValueError, match=r"beyond the bound 1\.5"):
         DriftImputer(columns=spec).fit(X)
     spec = {1: {"bounds": (0, 10)}}
     filled = DriftImputer(columns=spec, random_state=0).fit_transform(X)
