@@ -229,7 +229,9 @@ class Values(NamedTuple):
         log_p -= self._log_share(self.first, self.last, at, e, s)
         log_p[self.is_cell[at]] = 0.0
         log_p += self._log_share(self.low, self.high, at, e, s)
-        return log_p + self.log_unit[at]
+        unit = self.log_unit[at]
+        log_p[np.isneginf(unit)] = 0.0  # of impossible values nothing else matters
+        return log_p + unit
 
     def _log_share(self, low, high, at, e, s):
         """Log-probability of the places between two ends."""
