@@ -11,7 +11,9 @@ regression with normal residuals, computed from the same rows without draws.
 ``--part curves``: two moons and a banana, 1000 rows to train. The second column of 1000
 fresh rows is drawn given the first, and the first given the second. The energy distance
 of these rows to further fresh rows is printed as a multiple of the distance of fresh
-rows, 1 is best, in mean over splits and both columns.
+rows, 1 is best, in mean over splits and both columns. *repeated* has one condition for
+all of 300 rows, at five quantiles of the known column in turn, and compares with the
+rows of a large sample that have about this value.
 
 * ensemble: the same draws as particles of the flow of a fitted ConservativeDrifter,
   whose known columns do not move: ten annealing steps from twice the bandwidth and ten
@@ -73,7 +75,8 @@ from skdrift.impute import DriftImputer
 from skdrift.metrics import classifier_two_sample_test, energy_distance
 
 N_TRAIN, N_DRAWS, N_CONDITIONS = 10_000, 2000, 5
-N_CURVE, N_FRESH = 1000, 20
+N_CURVE, N_FRESH, N_LARGE, N_REPEATED = 1000, 20, 100_000, 300
+QUANTILES = 0.1, 0.3, 0.5, 0.7, 0.9
 SHARE_MISSING, N_TABLES, N_INTERVAL = 0.2, 5, 19
 
 # -- Gaussian data -------------------------------------------------------------------
@@ -186,29 +189,49 @@ def neighbours(train, known, j, bandwidth, rng):
     return rows
 
 
+def completions(drifter, train, known, j, rng):
+    """Rows whose column j is drawn given the other, by all methods."""
+    gaps, independent = known.copy(), known.copy()
+    gaps[:, j] = np.nan
+    drawn = drifter.sample_conditional(gaps, random_state=rng.integers(2**31))
+    independent[:, j] = rng.choice(train[:, j], len(known))
+    return {
+        "draws": drawn,
+        "ensemble": ensemble(drifter, drawn, ~np.isnan(gaps)),
+        "neighbours": neighbours(train, known, j, drifter.bandwidth_, rng),
+        "independent": independent,
+    }
+
+
 def measure_curve(name, split):
-    """Energy distances of completed and of fresh rows, in mean over both columns."""
+    """Energy distances, for all methods and fresh rows: fresh conditions, repeated."""
     warnings.simplefilter("ignore")
-    make, rng = CURVES[name], np.random.default_rng(split)
-    rows = make((3 + N_FRESH) * N_CURVE, split)
+    rng = np.random.default_rng(split)
+    rows = CURVES[name](N_LARGE, split)
     rows = StandardScaler().fit(rows[:N_CURVE]).transform(rows)
-    train, known, test, *fresh = np.split(rows, len(rows) // N_CURVE)
-    distances = {"fresh": [energy_distance(more, test) for more in fresh]}
+    train, known, test = np.split(rows[: 3 * N_CURVE], 3)
+    more = rows[3 * N_CURVE :]
+    fresh = np.split(more[: N_FRESH * N_CURVE], N_FRESH)
     drifter = ConservativeDrifter(columns="free", random_state=split).fit(train)
+    various, repeated = {}, {}
     for j in range(2):
-        gaps = known.copy()
-        gaps[:, j] = np.nan
-        drawn = drifter.sample_conditional(gaps)
-        independent = known.copy()
-        independent[:, j] = rng.choice(train[:, j], len(known))
-        for kind, completed in {
-            "draws": drawn,
-            "ensemble": ensemble(drifter, drawn, ~np.isnan(gaps)),
-            "neighbours": neighbours(train, known, j, drifter.bandwidth_, rng),
-            "independent": independent,
-        }.items():
-            distances.setdefault(kind, []).append(energy_distance(completed, test))
-    return {kind: np.mean(values) for kind, values in distances.items()}
+        completed = completions(drifter, train, known, j, rng)
+        for kind, own in completed.items():
+            various.setdefault(kind, []).append(energy_distance(own, test))
+        various.setdefault("fresh", []).extend(
+            energy_distance(own, test) for own in fresh
+        )
+        for value in np.quantile(known[:, 1 - j], QUANTILES):
+            order = np.abs(more[:, 1 - j] - value).argsort()[: 2 * N_REPEATED]
+            exact, other = np.split(more[rng.permutation(order)][:, [j]], 2)
+            row = np.full((N_REPEATED, 2), value)
+            completed = completions(drifter, train, row, j, rng)
+            for kind, own in completed.items():
+                repeated.setdefault(kind, []).append(
+                    energy_distance(own[:, [j]], exact)
+                )
+            repeated.setdefault("fresh", []).append(energy_distance(other, exact))
+    return [{k: np.mean(v) for k, v in d.items()} for d in (various, repeated)]
 
 
 def print_curves(n_splits):
@@ -218,12 +241,16 @@ def print_curves(n_splits):
     results = Parallel(n_jobs=-1, return_as="generator")(
         delayed(measure_curve)(*cell) for cell in cells
     )
-    print("\nenergy  " + "".join(f"{kind:>13}" for kind in kinds))
+    print(f"\n{'energy':20}" + "".join(f"{kind:>13}" for kind in kinds))
     for name in CURVES:
-        own = [next(results) for _ in range(2 * n_splits)]
-        fresh = np.mean([one["fresh"] for one in own])
-        means = (np.mean([one[kind] for one in own]) / fresh for kind in kinds)
-        print(f"{name:8}" + "".join(f"{mean:13.2f}" for mean in means), flush=True)
+        both = zip(*[next(results) for _ in range(2 * n_splits)], strict=True)
+        for label, own in zip(("", "repeated"), both, strict=True):
+            fresh = np.mean([one["fresh"] for one in own])
+            means = (np.mean([one[kind] for one in own]) / fresh for kind in kinds)
+            print(
+                f"{name:10}{label:10}" + "".join(f"{mean:13.2f}" for mean in means),
+                flush=True,
+            )
 
 
 # -- imputation ----------------------------------------------------------------------
@@ -260,8 +287,9 @@ def drift(X, n, seed):
 
 def chained(X, n, seed):
     return [
-        IterativeImputer(sample_posterior=True, random_state=1000 * seed + i)
-        .fit_transform(X)
+        IterativeImputer(
+            sample_posterior=True, random_state=1000 * seed + i
+        ).fit_transform(X)
         for i in range(n)
     ]
 

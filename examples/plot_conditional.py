@@ -4,8 +4,8 @@ Conditional distributions: densities and draws of the rest of a row
 
 A fitted drifter knows the joint distribution of the columns, and so the distribution of
 some given the others: ``score_samples(X, given=...)`` is its log-density, and
-``sample_conditional`` draws from it. On two moons, the second column has one, two or
-three branches for a value of the first. In a table, the condition is a category: what
+``sample_conditional`` draws from it. On two moons, the second column has one or
+two branches for a value of the first. In a table, the condition is a category: what
 do wines of one kind look like?
 """
 
@@ -31,7 +31,9 @@ for x in conditions:
     draws.append(drifter.sample_conditional(gaps, random_state=0)[:, 1])
     rows = np.column_stack([np.full(len(grid), x), grid])
     densities.append(np.exp(drifter.score_samples(rows, given=[0])))
-    print(f"x = {x:5.2f}: the density integrates to {np.trapezoid(densities[-1], grid):.3f}")
+    print(
+        f"x = {x:5.2f}: the density integrates to {np.trapezoid(densities[-1], grid):.3f}"
+    )
 
 # %%
 # In a table with a column of labels, the label can be the condition. The rows that are

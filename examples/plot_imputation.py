@@ -24,7 +24,7 @@ from sklearn.impute import IterativeImputer, KNNImputer
 
 from skdrift.impute import DriftImputer
 
-n, m, n_repeats, truth = 200, 5, 20, 1.0
+n, m, n_repeats, truth = 200, 5, 15, 1.0
 
 
 def table(rng):
@@ -33,7 +33,7 @@ def table(rng):
     x = 0.7 * w + 0.4 * (w**2 - 1) + 0.7 * rng.standard_normal(n)
     y = x + 0.5 * w + rng.standard_normal(n)
     gaps = np.column_stack([w, x, y])
-    is_missing = rng.random(n) < 0.6 / (1 + np.exp(-2 * y))
+    is_missing = rng.random(n) < 0.95 / (1 + np.exp(-3 * (y - 1)))
     gaps[is_missing, 1] = np.nan
     return np.column_stack([w, x, y]), gaps
 
@@ -71,7 +71,7 @@ def estimates(seed):
 
 
 # %%
-# Twenty simulated tables.
+# Fifteen simulated tables.
 
 results = [estimates(seed) for seed in range(n_repeats)]
 print(f"{'':28}{'mean':>8}{'bias':>8}{'sd':>8}{'covered':>9}{'width':>8}")
