@@ -31,9 +31,8 @@ for x in conditions:
     draws.append(drifter.sample_conditional(gaps, random_state=0)[:, 1])
     rows = np.column_stack([np.full(len(grid), x), grid])
     densities.append(np.exp(drifter.score_samples(rows, given=[0])))
-    print(
-        f"x = {x:5.2f}: the density integrates to {np.trapezoid(densities[-1], grid):.3f}"
-    )
+    total = densities[-1].sum() * (grid[1] - grid[0])
+    print(f"x = {x:5.2f}: the density integrates to {total:.3f}")
 
 # %%
 # In a table with a column of labels, the label can be the condition. The rows that are
@@ -49,7 +48,9 @@ drawn = tables.sample_conditional(balanced)
 print("\nmeans of the data, and of draws given the kind")
 both = {"data": table, "drawn": drawn}
 means = {label: rows.groupby("kind").mean() for label, rows in both.items()}
-print(pd.concat(means, axis=1)[[(l, n) for n in names for l in both]].round(2).T)
+print(
+    pd.concat(means, axis=1)[[(label, n) for n in names for label in both]].round(2).T
+)
 
 # %%
 

@@ -7,10 +7,12 @@ often where the outcome is large. Whether it is missing depends on known values 
 is missing at random. We want the coefficient of that column, which is 1, and a
 confidence interval that covers it 95 times in 100.
 
-* Complete cases: large outcomes are cut off, and the coefficient is too small.
-* The mean of nearest neighbours has too little variance, and the interval does not know
-  that values were guessed.
-* One draw for each missing value has the right variance, but the interval is too short.
+* Complete cases: large outcomes are rare among them, and the coefficient is too small.
+* The mean of nearest neighbours has too little noise, and the coefficient is too large.
+* ``IterativeImputer`` draws from linear regressions, but the columns depend on each
+  other by a curve.
+* One draw for each missing value does not tell how uncertain it is: intervals are too
+  short.
 * Several tables of ``DriftImputer`` are analysed one by one, and the estimates are
   pooled by Rubin's rules: the variance of an estimate is the mean of its variances plus
   (1 + 1/m) times the variance between the m tables.
@@ -24,16 +26,16 @@ from sklearn.impute import IterativeImputer, KNNImputer
 
 from skdrift.impute import DriftImputer
 
-n, m, n_repeats, truth = 200, 5, 15, 1.0
+n, m, n_repeats, truth = 250, 5, 15, 1.0
 
 
 def table(rng):
     """Rows of w, x and y, and the same with gaps in x."""
     w = rng.standard_normal(n)
-    x = 0.7 * w + 0.4 * (w**2 - 1) + 0.7 * rng.standard_normal(n)
+    x = 0.7 * w + 0.9 * (w**2 - 1) + 0.7 * rng.standard_normal(n)
     y = x + 0.5 * w + rng.standard_normal(n)
     gaps = np.column_stack([w, x, y])
-    is_missing = rng.random(n) < 0.95 / (1 + np.exp(-3 * (y - 1)))
+    is_missing = rng.random(n) < 0.75 / (1 + np.exp(-3 * y))
     gaps[is_missing, 1] = np.nan
     return np.column_stack([w, x, y]), gaps
 
