@@ -12,6 +12,7 @@ from .._data._mixture import LocalMixture
 from .._data._neighbors import NearestRows
 from .._data._rows import weighted_rows
 from .._starts import make_start
+from ..engines import get_engine
 from ..engines._choice import reasons_not_chosen
 from ._calibration import MAX_FLOWS, calibrate
 from ._fitted import FittedFlow, bind, work_of
@@ -19,7 +20,7 @@ from ._loop import drift, step_at
 from ._map import carry
 from ._memorization import Memorization, probes
 from ._schedules import schedule_of
-from ._stops import root_mean_square, runs_away
+from ._stops import Rest, root_mean_square, runs_away
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,8 @@ _PARTICLES_PER_SAMPLE = {False: 1, True: 2}  # by leave-one-out
 # many times more: with fewer to save, the flow of all at the end costs more than it
 # spares.
 _CALIBRATION_PARTICLES, _TIMES_CALIBRATION = 1000, 4
+# Flows of a fit, until calibrated, and one for the draws.
+_FLOWS_EXPECTED = 3
 # Fresh tracers that show how faithful tracers are: their spread is then known within a
 # few per cent.
 _PROBE_TRACERS = 200
@@ -131,8 +134,10 @@ def fit_flow(
     bandwidth = recipe.bandwidth(rows, ensemble)
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
 
-    work = work_of(recipe.field, rows, n, n + len(rows.rows), len(schedule) - 1)
-    field = bind(recipe.field, rows, p.engine, work)
+    # The draws after it count, as the engine of the fit serves them.
+    n_steps = _FLOWS_EXPECTED * (Rest(schedule, p.tol).n_annealing + 1)
+    work = work_of(recipe.field, rows, n, n + len(rows.rows), n_steps)
+    field = bind(recipe.field, rows, get_engine(p.engine, work))
     step_size = recipe.step_size(field)
     progress.engine_chosen(
         field.engine.name,
@@ -170,6 +175,7 @@ def fit_flow(
         stopped_by=flow.stopped_by,
         memorization_auc=auc,
         engine=p.engine,
+        fitted_by=field.engine.name,
     )
     return fitted, field
 
