@@ -238,15 +238,13 @@ def test_the_engine_of_a_fit_serves_it_afterwards(monkeypatch):
 
 def test_a_drifter_goes_on_with_the_engine_of_its_fit(monkeypatch):
     X = np.random.default_rng(0).standard_normal((60, 2))
-    seconds = {"numba": math.inf}
+    seconds = {}
+
+    def estimate(name):
+        return staticmethod(lambda work, starts=True: seconds.get(name, math.inf))
+
     for engine in (NumbaEngine, NufftEngine, KeopsEngine):
-        monkeypatch.setattr(
-            engine,
-            "estimated_seconds",
-            staticmethod(
-                lambda w, starts=True, e=engine: seconds.get(e.name, math.inf)
-            ),
-        )
+        monkeypatch.setattr(engine, "estimated_seconds", estimate(engine.name))
     drifter = ConservativeDrifter(random_state=0).fit(X)
     assert drifter.engine_ == "numpy"
     seconds["numba"] = 0
@@ -257,13 +255,10 @@ def test_a_drifter_goes_on_with_the_engine_of_its_fit(monkeypatch):
         return bind(self, *arguments)
 
     monkeypatch.setattr(NumpyEngine, "bind", watched)
-    for verb in (
-        drifter.sample,
-        lambda: drifter.transform(X),
-        lambda: drifter.score(X),
-    ):
+    verbs = {"sample": (3,), "transform": (X,), "score": (X,)}
+    for verb, arguments in verbs.items():
         used.clear()
-        verb()
+        getattr(drifter, verb)(*arguments)
         assert used
     assert ConservativeDrifter(random_state=0).fit(X).engine_ == "numba"
 
