@@ -52,13 +52,13 @@ class Cost(NamedTuple):
         return work.n_steps * step
 
 
-NUMPY = Cost(4e-5, 0.0, 4.4e-9, 0.25e-9)
-NUMBA = Cost(1.2e-4, 0.0, 0.6e-9, 0.12e-9, cold=5.6, on_disk=0.45)
+NUMPY = Cost(1.1e-4, 0.0, 6.0e-9, 0.14e-9)
+NUMBA = Cost(5e-5, 0.0, 0.9e-9, 0.15e-9, cold=7.1, on_disk=0.55)
 # By number of columns; smooth kernels.
 NUFFT = {
-    1: Cost(5e-3, 4e-8, 0.0, 0.0, cold=0.4, on_disk=0.4),
-    2: Cost(4e-3, 1.5e-7, 0.0, 0.0, cold=0.4, on_disk=0.4),
-    3: Cost(2e-2, 2e-6, 0.0, 0.0, cold=0.4, on_disk=0.4),
+    1: Cost(1.8e-3, 1.3e-7, 0.0, 0.0, cold=9.3, on_disk=0.9),
+    2: Cost(5.3e-3, 3.3e-7, 0.0, 0.0, cold=9.3, on_disk=0.9),
+    3: Cost(1e-2, 3.5e-6, 0.0, 0.0, cold=9.3, on_disk=0.9),
 }
 # An estimate: no GPU has been measured.
 KEOPS_ON_GPU = Cost(1e-3, 1e-8, 1e-11, 0.0, cold=20.0, on_disk=5.0)

@@ -160,7 +160,7 @@ GAUSSIAN, LAPLACE, SECH = map(
 @pytest.mark.parametrize(
     ("work", "gpus", "missing", "expected"),
     [
-        (Work(10**3, 10**3, 9, 100, GAUSSIAN), 1, (), "numba"),
+        (Work(1500, 1500, 9, 100, GAUSSIAN), 1, (), "numba"),
         (Work(300, 300, 9, 100, GAUSSIAN), 1, (), "numpy"),
         (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, (), "numba"),
         (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, ("numba",), "numpy"),
@@ -193,9 +193,9 @@ def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
 @pytest.mark.parametrize(
     ("n", "cold", "on_disk", "loaded"),
     [
-        (10, "numpy", "numpy", "numpy"),
+        (10, "numpy", "numpy", "numba"),
         (300, "numpy", "numpy", "numba"),
-        (1000, "numpy", "numba", "numba"),
+        (1500, "numpy", "numba", "numba"),
         (3000, "numba", "numba", "numba"),
     ],
 )

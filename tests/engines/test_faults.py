@@ -26,6 +26,7 @@ from skdrift.engines import (
     get_engine,
 )
 from skdrift.engines._choice import reasons_not_chosen
+from skdrift.engines._cpu import _loops
 from skdrift.engines._cpu._loops import in_threads
 from skdrift.fields import displacement
 from skdrift.kernels import Gaussian
@@ -99,8 +100,9 @@ def test_a_missing_package_asked_for_by_name_is_an_error(name, remove):
     assert PACKAGES[name] in asked
 
 
-def test_only_faster_engines_that_would_be_worth_it_are_named(remove):
+def test_only_faster_engines_that_would_be_worth_it_are_named(remove, monkeypatch):
     profiles = displacement(Gaussian())
+    monkeypatch.setattr(_loops, "is_compiled", lambda dtype: False)
     remove("numba")
     assert reasons_not_chosen("auto", "numpy", Work(10, 10, 9, 2, profiles)) == {}
     large = Work(10**6, 10**6, 9, 100, profiles)
