@@ -5,6 +5,7 @@ nor its requirements ask for.
 """
 
 import importlib.metadata as metadata
+import time
 import warnings
 from importlib.resources import files
 
@@ -12,7 +13,7 @@ from importlib.resources import files
 from pip._vendor.packaging.requirements import Requirement
 from pip._vendor.packaging.utils import canonicalize_name
 
-CORE = {"joblib", "numpy", "pykeops", "scikit-learn", "scipy"}
+CORE = {"joblib", "numba", "numpy", "pykeops", "scikit-learn", "scipy"}
 TOOLS = {"pip", "setuptools"}
 
 
@@ -45,7 +46,7 @@ assert any(path.endswith("licenses/LICENSE") for path in contents), sorted(conte
 assert {path.split("/")[0].partition("-")[0] for path in contents} == {"skdrift"}
 
 warnings.simplefilter("error")
-from sklearn.datasets import load_iris  # noqa: E402
+from sklearn.datasets import load_iris, make_blobs  # noqa: E402
 
 import skdrift  # noqa: E402
 
@@ -54,4 +55,14 @@ assert "site-packages" in skdrift.__file__, skdrift.__file__
 X = load_iris().data
 rows = skdrift.ConservativeDrifter(random_state=0).fit(X).sample(10)
 assert rows.shape == (10, 4)
+
+# The first large fit compiles, and the draws go on with the compiled code.
+X = make_blobs(3000, 10, centers=5, random_state=0)[0]
+drifter = skdrift.ConservativeDrifter(random_state=0).fit(X)
+assert drifter.engine_ == "numba", drifter.engine_
+assert drifter.sample(10).shape == (10, 10)
+start = time.perf_counter()
+small = skdrift.ConservativeDrifter(random_state=0).fit(X[:500])
+print(f"500 x 10: {time.perf_counter() - start:.2f} s by {small.engine_}")
+assert small.engine_ == "numba", small.engine_
 print(f"skdrift {skdrift.__version__} works beside {sorted(with_their_own(CORE))}")

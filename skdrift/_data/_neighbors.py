@@ -5,9 +5,17 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import gen_batches
 
 # Up to this many columns a tree finds neighbours faster than products do.
 TREE_MAX_FEATURES = 8
+# Queries from which threads repay themselves in a tree.
+_MANY_QUERIES = 5000
+# Rows near a moving point that are looked at instead of all, numbers of coordinates
+# of these held at a time, and rounding of distances.
+_FOLLOWED = 48
+_CHUNK = 2**20
+_ROUNDING = 1e-6
 
 
 class NearestRows:
@@ -36,7 +44,7 @@ class NearestRows:
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
-            return self._tree.query(x, [k], workers=-1)[0][:, 0]
+            return self._tree.query(x, [k], workers=_n_workers(x))[0][:, 0]
         place = self._products.kneighbors(x, k, return_distance=False)[:, -1]
         # Anew: by products of matrices equal rows would not be at 0.
         return np.linalg.norm(x - self._rows[place], axis=1)
@@ -59,11 +67,66 @@ class NearestRows:
         if k == len(self._rows):
             return np.broadcast_to(np.arange(k), (len(x), k))
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
-            place = self._tree.query(x, k, workers=-1)[1].reshape(len(x), k)
+            place = self._tree.query(x, k, workers=_n_workers(x))[1].reshape(len(x), k)
         else:
             place = self._products.kneighbors(x, k, return_distance=False)
         # By distance their order would depend on rounding.
         return np.sort(place, axis=1)
+
+    def following(self):
+        """``distance(x)`` of points that move little from one call to the next.
+
+        Returns a function of their places, shape (n_points, n_features), in the same
+        order in every call.
+        """
+        few = len(self._rows) <= 2 * _FOLLOWED
+        if few or self._rows.shape[1] <= TREE_MAX_FEATURES:
+            return self.distance  # as fast
+        return _Following(self._rows, self._products)
+
+
+class _Following:
+    """Distances of moving points to the nearest of the rows.
+
+    Some rows near every point are known, and how far the next ones were. A point that
+    has moved by less than the gap to these still has its nearest row among those.
+    """
+
+    def __init__(self, rows, products):
+        self._rows, self._products = rows, products
+        self._at = None
+
+    def __call__(self, x):
+        if self._at is None or self._at.shape != x.shape:
+            n = len(x)
+            self._at, self._beyond = np.array(x), np.empty(n)
+            self._near = np.empty((n, _FOLLOWED), int)
+            return self._look_up(x, np.arange(n))
+        distance = self._to_nearest(x, self._near)
+        moved = np.linalg.norm(x - self._at, axis=1)
+        lost = np.flatnonzero(distance >= (1 - _ROUNDING) * self._beyond - moved)
+        if lost.size:
+            distance[lost] = self._look_up(x[lost], lost)
+        return distance
+
+    def _look_up(self, x, points):
+        beyond, near = self._products.kneighbors(x, _FOLLOWED + 1)
+        self._at[points], self._near[points] = x, near[:, :-1]
+        self._beyond[points] = beyond[:, -1]
+        return self._to_nearest(x, near[:, :1])
+
+    def _to_nearest(self, x, near):
+        distance = np.empty(len(x), x.dtype)
+        for part in gen_batches(len(x), max(1, _CHUNK // (near.shape[1] * x.shape[1]))):
+            offset = self._rows[near[part]] - x[part, None]
+            square = np.einsum("ijk,ijk->ij", offset, offset)
+            nearest = offset[np.arange(len(offset)), square.argmin(axis=1)]
+            distance[part] = np.linalg.norm(nearest, axis=1)
+        return distance
+
+
+def _n_workers(x):
+    return -1 if len(x) >= _MANY_QUERIES else 1
 
 
 def even_choice(rows, n, random_state):

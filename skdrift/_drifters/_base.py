@@ -33,7 +33,7 @@ from .._estimator import (
     warn_user,
 )
 from ..engines import ENGINE_NAMES
-from ..flow._fit import FlowParameters, Recipe, fit_flow, tracer_spread
+from ..flow._fit import FlowParameters, Recipe, TracerProbe, fit_flow
 from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
 
@@ -161,7 +161,7 @@ class BaseDrifter(
         try:
             return self._fit(X, sample_weight)
         except BaseException:
-            forget(self)
+            forget(self, "_tracers")
             raise
 
     def _fit(self, X, sample_weight):
@@ -192,7 +192,7 @@ class BaseDrifter(
         self.stopped_by_ = flow.stopped_by
         self.start_noise_ = flow.noise
         self.memorization_auc_ = flow.memorization_auc
-        self.tracer_spread_ = tracer_spread(flow, field, random_state)
+        self._tracers = TracerProbe(random_state.randint(np.iinfo(np.int32).max))
         self.flow_ = flow
         self._warn_if_not_converged()
         return self
@@ -231,6 +231,12 @@ class BaseDrifter(
         """The fitted flow, with the engine that the parameter names now."""
         check_is_fitted(self)
         return self.flow_._replace(engine=self.engine)
+
+    @property
+    def tracer_spread_(self) -> float:
+        """How spread out fresh tracers end; see the attributes of the class."""
+        flow = self._flow()
+        return self._tracers.spread(flow)
 
     # -- verbs of a fitted drifter -------------------------------------------------
 

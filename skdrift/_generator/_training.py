@@ -19,6 +19,7 @@ from .._estimator import warn_user
 from .._starts import GaussianStart
 from .._starts._choice import resampled
 from ..bandwidth import conservative_rate, laplace_rate
+from ..engines import get_engine
 from ..flow import root_mean_square
 from ..flow._fit import check_units
 from ..flow._fitted import bind, work_of
@@ -253,7 +254,8 @@ def targets_of(state, parts, X, weight, parameters):
         rows, held_out = _hold_out(rows, fraction, state.random_state)
         n = parameters.batch_size + parameters.queue_size
         work = work_of(field, rows, n, n + len(rows.rows), parameters.max_iter)
-        targets.append(Target(k, bind(field, rows, drifter.engine, work), held_out))
+        engine = get_engine(drifter.engine, work)
+        targets.append(Target(k, bind(field, rows, engine), held_out))
     return targets
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import cache
 from itertools import takewhile
@@ -18,7 +19,10 @@ from ._trial import trial_error
 if TYPE_CHECKING:
     from .._typing import EngineName
 
-# "auto" uses the first that is worth it and works; NumPy always is and does.
+# Where "auto" leaves the engine of a fit: for one that takes less than a third of the
+# time, if that saves so many seconds. More than compiling takes, in any case.
+_MUCH_LONGER, _SECONDS_THAT_MATTER = 3, 6.0
+# "auto" uses the fastest that works; NumPy always does.
 _ENGINES: dict[str, type[Engine]] = {
     engine.name: engine
     for engine in (NufftEngine, KeopsEngine, NumbaEngine, NumpyEngine, DaskEngine)
@@ -35,11 +39,9 @@ def get_engine(name: EngineName, work: Work) -> Engine:
     Parameters
     ----------
     name : {"auto", "numpy", "numba", "keops", "nufft", "dask"}
-        ``"auto"`` is the first of these that is available, can do the work and is
-        worth it: NUFFT (Gaussian kernel: up to two columns from 1e8 pairs of query and
-        source, three columns from 1e9; Matérn kernels: one column from 1e9, two from
-        1e10), KeOps (on a GPU, from 5e9 pairs summed over all steps), Numba (from 3e9
-        such pairs), NumPy. Dask is never selected automatically.
+        ``"auto"`` is the one that would take the least time, by measured costs, of
+        those that are available and can do the work; what must be loaded or compiled
+        first is included. Dask is never selected automatically.
     work : Work
         Work to be done.
 
@@ -86,23 +88,62 @@ def get_engine(name: EngineName, work: Work) -> Engine:
     return engine()
 
 
+def engine_of_fit(name: EngineName, fitted_by: EngineName, work: Work) -> Engine:
+    """Return the engine for work on a fitted flow.
+
+    ``"auto"`` stays with the engine of the fit, so that its numbers do not depend on
+    what else the process has done, unless it cannot do this work or another one would
+    save much time, whatever its start takes.
+
+    Parameters
+    ----------
+    name : str
+        As in :func:`get_engine`.
+    fitted_by : str
+        Name of the engine of the fit.
+    work : Work
+        Work to be done.
+
+    Returns
+    -------
+    Engine
+        With no sources bound yet.
+    """
+    if name != "auto" or fitted_by not in _ENGINES:
+        return get_engine(name, work)
+    engine = _ENGINES[fitted_by]
+    stays = engine.estimated_seconds(work, starts=False)
+    least = min(e.estimated_seconds(work, starts=False) for e in _ENGINES.values())
+    if stays > _MUCH_LONGER * least + _SECONDS_THAT_MATTER:
+        return get_engine(name, work)
+    if _obstacle(engine, work) is not None or trial_error(engine, work) is not None:
+        return get_engine(name, work)
+    return engine()
+
+
 def reasons_not_chosen(name: str, chosen: str, work: Work) -> dict[str, str]:
     """Why faster engines were not chosen, by their names, if the name is ``"auto"``.
 
-    Only engines that would be worth it are named. Failed trials are left out, because
-    they have their own warning.
+    Only engines that would take less time are named. Failed trials are left out,
+    because they have their own warning.
     """
     if name != "auto":
         return {}
-    faster = takewhile(lambda engine: engine != chosen, _ENGINES)
-    wanted = [_ENGINES[name] for name in faster if _ENGINES[name].is_worth_it(work)]
-    reasons = {engine.name: _obstacle(engine, work) for engine in wanted}
+    faster = takewhile(lambda engine: engine.name != chosen, _by_seconds(work))
+    reasons = {engine.name: _obstacle(engine, work) for engine in faster}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
+def _by_seconds(work):
+    """Engines that may be chosen, the fastest first."""
+    seconds = {e: e.estimated_seconds(work) for e in _ENGINES.values()}
+    able = [engine for engine in seconds if seconds[engine] < math.inf]
+    return sorted(able, key=seconds.__getitem__)
+
+
 def _first_that_works(work):
-    for engine in _ENGINES.values():
-        if engine.is_worth_it(work) and _obstacle(engine, work) is None:
+    for engine in _by_seconds(work):
+        if _obstacle(engine, work) is None:
             error = trial_error(engine, work)
             if error is None:
                 return engine()

@@ -237,8 +237,8 @@ class Engine:
     """Base class of the engines.
 
     An engine has a `name` and defines :meth:`bind`. The static methods tell whether it
-    can run on this machine, whether it can do a piece of work, and whether
-    ``engine="auto"`` should choose it.
+    can run on this machine, whether it can do a piece of work, and how long that would
+    take: ``engine="auto"`` chooses the fastest.
 
     Attributes
     ----------
@@ -297,20 +297,24 @@ class Engine:
         return None
 
     @staticmethod
-    def is_worth_it(work: Work) -> bool:
-        """Say whether the engine is faster than simpler ones for a piece of work.
+    def estimated_seconds(work: Work, starts: bool = True) -> float:
+        """Estimate how long a piece of work would take.
 
         Parameters
         ----------
         work : Work
             Work to be done.
+        starts : bool, default=True
+            Whether to count what the engine has yet to import, load or compile in this
+            process.
 
         Returns
         -------
-        bool
-            False, in the base class: the engine is used by name only.
+        float
+            Seconds on one core. Infinite, in the base class: the engine is used by
+            name only.
         """
-        return False
+        return np.inf
 
 
 class Reduction(NamedTuple):

@@ -20,14 +20,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from . import _gpu
+from ._costs import KEOPS_ON_GPU, NUMPY
 from ._interface import BoundSources, Engine, Reduction, Work
 
 if TYPE_CHECKING:
     from .._typing import Floats
-
-
-# Pairs, summed over steps, from which compiled code repays its compilation.
-_MIN_PAIRS = 5e9
 
 
 class KeopsEngine(Engine):
@@ -59,9 +56,13 @@ class KeopsEngine(Engine):
         return None
 
     @staticmethod
-    def is_worth_it(work: Work) -> bool:
-        """On a GPU only, for much work: on a CPU it is no faster than NumPy."""
-        return work.n_pairs * work.n_steps >= _MIN_PAIRS and _gpu.gpu_count() > 0
+    def estimated_seconds(work: Work, starts: bool = True) -> float:
+        """On a GPU only: on a CPU it is no faster than NumPy."""
+        seconds = KEOPS_ON_GPU.seconds(work) + starts * KEOPS_ON_GPU.on_disk
+        # No search for a GPU where it would not matter.
+        if seconds > NUMPY.seconds(work) or _gpu.gpu_count() == 0:
+            return np.inf
+        return seconds
 
     def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,17 +12,18 @@ from .._data._mixture import LocalMixture
 from .._data._neighbors import NearestRows
 from .._data._rows import weighted_rows
 from .._starts import make_start
+from ..engines import get_engine
 from ..engines._choice import reasons_not_chosen
 from ._calibration import MAX_FLOWS, calibrate
 from ._fitted import FittedFlow, bind, work_of
 from ._loop import drift, step_at
 from ._map import carry
-from ._memorization import LARGEST_AUC, Memorization
+from ._memorization import Memorization, probes
 from ._schedules import schedule_of
-from ._stops import root_mean_square, runs_away
+from ._stops import Rest, root_mean_square, runs_away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from .._data._rows import WeightedRows
     from .._typing import Annealing, Columns, EngineName, Floats
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
 _MIN_PARTICLES = 64
 _MAX_PARTICLES = 10_000
 _PARTICLES_PER_SAMPLE = {False: 1, True: 2}  # by leave-one-out
+# The noise of the start is calibrated with so many of the particles, if there are so
+# many times more: with fewer to save, the flow of all at the end costs more than it
+# spares.
+_CALIBRATION_PARTICLES, _TIMES_CALIBRATION = 1000, 4
+# Flows of a fit, until calibrated, and one for the draws.
+_FLOWS_EXPECTED = 3
 # Fresh tracers that show how faithful tracers are: their spread is then known within a
 # few per cent.
 _PROBE_TRACERS = 200
@@ -126,8 +134,10 @@ def fit_flow(
     bandwidth = recipe.bandwidth(rows, ensemble)
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
 
-    work = work_of(recipe.field, rows, n, n + len(rows.rows), len(schedule) - 1)
-    field = bind(recipe.field, rows, p.engine, work)
+    # The draws after it count, as the engine of the fit serves them.
+    n_steps = _FLOWS_EXPECTED * (Rest(schedule, p.tol).n_annealing + 1)
+    work = work_of(recipe.field, rows, n, n + len(rows.rows), n_steps)
+    field = bind(recipe.field, rows, get_engine(p.engine, work))
     step_size = recipe.step_size(field)
     progress.engine_chosen(
         field.engine.name,
@@ -138,11 +148,14 @@ def fit_flow(
 
     memorization = Memorization(rows.rows, rows.weight, rows.count, neighbors)
     evolution = _Evolution(field, schedule, step_size, p.tol, rows, progress)
+
+    def drawn(x):
+        return margins.matched(x).internal(probes(x))
+
     noise, flow, auc = evolution.calibrated(
         start,
         ensemble,
-        lambda x: memorization.auc(margins.matched(x).internal(x)),
-        p.early_stopping and memorization.is_defined,
+        _Copies(memorization, drawn, p.early_stopping and memorization.is_defined),
     )
     last = flow.history["bandwidth"][-1]
     fitted = FittedFlow(
@@ -162,6 +175,7 @@ def fit_flow(
         stopped_by=flow.stopped_by,
         memorization_auc=auc,
         engine=p.engine,
+        fitted_by=field.engine.name,
     )
     return fitted, field
 
@@ -205,26 +219,31 @@ class _Evolution:
         self.step_size, self.tol = step_size, tol
         self.rows, self.progress = rows, progress
 
-    def calibrated(self, start, ensemble, auc, guarded):
+    def calibrated(self, start, ensemble, copies):
         """Noise of the start, flow from there, its AUC; no copies if guarded."""
-        calibrates = guarded and start.calibrates
-        hazards = {}
-        if guarded:
-            hazards["memorization"] = lambda x: auc(x) >= LARGEST_AUC
+        calibrates = copies.are_guarded and start.calibrates
+        if not calibrates:
+            with self.progress.fit(1):
+                flow = self._flow(ensemble(1.0), copies, None)
+            return 1.0, flow, copies.auc(flow.particles)
 
-        def evolve_from(noise):
-            return self._flow(
-                ensemble(noise), hazards, noise if start.calibrates else None
-            )
+        def evolve_from(noise, step=1):
+            return self._flow(ensemble(noise)[::step], copies, noise)
 
-        with self.progress.fit(MAX_FLOWS if calibrates else 1):
-            if calibrates:
-                return calibrate(evolve_from, lambda flow: auc(flow.particles))
-            flow = evolve_from(1.0)
-            return 1.0, flow, auc(flow.particles)
+        def auc(flow):
+            return copies.auc(flow.particles)
 
-    def _flow(self, x, hazards, noise):
-        hazards = {"divergence": runs_away(self.rows, x), **hazards}
+        times = len(ensemble(1.0)) // _CALIBRATION_PARTICLES
+        if times < _TIMES_CALIBRATION:
+            with self.progress.fit(MAX_FLOWS):
+                return calibrate(evolve_from, auc)
+        with self.progress.fit(MAX_FLOWS + 1):
+            noise, *_ = calibrate(partial(evolve_from, step=times), auc)
+            flow = evolve_from(noise)
+        return noise, flow, auc(flow)
+
+    def _flow(self, x, copies, noise):
+        hazards = {"divergence": runs_away(self.rows, x), **copies.hazards()}
         task = self.progress.flow(self.field.advance, len(self.schedule), noise)
         with task as (advance, report):
             return drift(
@@ -232,25 +251,57 @@ class _Evolution:
             )
 
 
-def tracer_spread(flow, field, random_state):
-    """Spread of fresh tracers at the end of a flow over that of the particles.
+class _Copies(NamedTuple):
+    """Whether particles copy the data, and whether a flow is guarded against it."""
+
+    memorization: Memorization
+    drawn: Callable[[Floats], Floats]
+    are_guarded: bool
+
+    def auc(self, particles):
+        return self.memorization.auc(self.drawn(particles))
+
+    def hazards(self):
+        if not self.are_guarded:
+            return {}
+        return {"memorization": self.memorization.guard(self.drawn)}
+
+
+class TracerProbe:
+    """Spread of fresh tracers at the end of a flow, found out when it is asked for.
 
     Parameters
     ----------
-    flow : FittedFlow
-    field : BoundField
-        Its field, bound to the data.
-    random_state : RandomState
-        Source of the tracers.
-
-    Returns
-    -------
-    float
+    seed : int
+        Of the tracers.
     """
-    n = min(_PROBE_TRACERS, len(flow.particles))
-    z = flow.start.draw(n, random_state)(flow.noise)
-    ends = carry(z, field, flow.steps)
-    spread, reference = (
-        root_mean_square(x - x.mean(axis=0)) for x in (ends, flow.particles)
-    )
-    return spread / reference if reference > 0 else 1.0
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._spread: float | None = None
+
+    def spread(self, flow: FittedFlow) -> float:
+        """Spread of the tracers over that of the particles.
+
+        Parameters
+        ----------
+        flow : FittedFlow
+            The same in every call.
+
+        Returns
+        -------
+        float
+        """
+        if self._spread is None:
+            self._spread = self._measured(flow)
+        return self._spread
+
+    def _measured(self, flow):
+        n = min(_PROBE_TRACERS, len(flow.particles))
+        z = flow.start.draw(n, np.random.RandomState(self._seed))(flow.noise)
+        field = flow.bound(n, len(flow.particles), flow.n_iter)
+        ends = carry(z, field, flow.steps)
+        spread, reference = (
+            root_mean_square(x - x.mean(axis=0)) for x in (ends, flow.particles)
+        )
+        return spread / reference if reference > 0 else 1.0

@@ -13,7 +13,8 @@ from .._data._neighbors import even_choice
 from .._data._rows import Scaling, WeightedRows
 from .._estimator import warn_user
 from .._starts import Start
-from ..engines import Work, get_engine
+from ..engines import Engine, Work
+from ..engines._choice import engine_of_fit
 from ..fields import displacement
 from ..kernels import Kernel
 from . import _map
@@ -36,10 +37,9 @@ def work_of(field, rows, n_queries, n_sources, n_steps):
     return Work(n_queries, n_sources, d, n_steps, field.profiles, dtype)
 
 
-def bind(field, rows, engine, work):
-    """The field of the data, on the engine that suits the work."""
-    chosen = get_engine(engine, work)
-    return field.bind(chosen, rows.rows, rows.log_weight, rows.n_samples)
+def bind(field, rows, engine):
+    """The field of the data, on an engine."""
+    return field.bind(engine, rows.rows, rows.log_weight, rows.n_samples)
 
 
 class FittedFlow(NamedTuple):
@@ -83,6 +83,8 @@ class FittedFlow(NamedTuple):
         Memorisation AUC of the final ensemble.
     engine : str
         Name of the engine for further sums.
+    fitted_by : str
+        Name of the engine that the fit used.
     """
 
     rows: WeightedRows
@@ -101,6 +103,7 @@ class FittedFlow(NamedTuple):
     stopped_by: str
     memorization_auc: float
     engine: EngineName
+    fitted_by: EngineName
 
     @property
     def n_iter(self) -> int:
@@ -130,7 +133,22 @@ class FittedFlow(NamedTuple):
         """
         n_sources = n_particles + len(self.rows.rows)
         work = work_of(self.field, self.rows, n_queries, n_sources, n_steps)
-        return bind(self.field, self.rows, self.engine, work)
+        return bind(self.field, self.rows, self.engine_for(work))
+
+    def engine_for(self, work: Work) -> Engine:
+        """Engine of further sums: with ``"auto"`` the one of the fit, if it suits.
+
+        Parameters
+        ----------
+        work : Work
+            Work to be done.
+
+        Returns
+        -------
+        Engine
+            With no sources bound yet.
+        """
+        return engine_of_fit(self.engine, self.fitted_by, work)
 
     def draw(
         self,
@@ -381,7 +399,7 @@ class FittedFlow(NamedTuple):
         log_constant = self.kernel.log_normalizer(d) - d * np.log(self.bandwidth)
         log_constant = log_constant + self._log_slope(X)
         work = Work(len(z), len(self.particles), d, 1, profiles, z.dtype)
-        sources = get_engine(self.engine, work).bind(self.particles)
+        sources = self.engine_for(work).bind(self.particles)
         log_p = sources.reduce(z, profiles, self.bandwidth).log_z + log_constant
         return log_p.astype(z.dtype, copy=False)
 
@@ -434,4 +452,4 @@ class FittedFlow(NamedTuple):
         """
         z = self.scaling.to_internal(X)
         drawn = self.draws.internal(self.particles)
-        return residual_score(z, drawn, self.rows, self.engine)
+        return residual_score(z, drawn, self.rows, self.engine_for)

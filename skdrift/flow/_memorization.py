@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from .._data._neighbors import NearestRows
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 # Rows and particles that are looked at; more would not sharpen the probability.
 _MAX_PROBES = 2000
+_ROUNDING = 1e-6  # of distances
 # Fresh samples have an area of one half; a flow stops at this one.
 LARGEST_AUC = 0.55
 
@@ -48,7 +51,7 @@ class Memorization:
         self, rows: Floats, weight: Floats, count: NDArray[Any], neighbors: NearestRows
     ) -> None:
         self._neighbors = neighbors
-        probes = _every(rows)
+        probes = _every(len(rows))
         distance = (
             neighbors.distance(rows[probes], 2)
             if len(rows) > 1
@@ -76,7 +79,31 @@ class Memorization:
         float
             One half for new samples, 1 for copies.
         """
-        distance = self._neighbors.distance(particles[_every(particles)])
+        return self._auc(self._neighbors.distance(probes(particles)))
+
+    def guard(
+        self, drawn: Callable[[Floats], Floats] | None = None
+    ) -> Callable[[Floats], bool]:
+        """Whether the AUC reaches ``LARGEST_AUC``, for an ensemble that moves.
+
+        The answer is the one that :meth:`auc` would give. Distances are looked up
+        only where it depends on them: a particle that has moved by r is nearer to the
+        data by r at most.
+
+        Parameters
+        ----------
+        drawn : callable, default=None
+            ``drawn(particles)``, the rows that :meth:`auc` is of; None for the
+            particles themselves.
+
+        Returns
+        -------
+        callable
+            ``guard(particles)``, to be called with the same particles on their way.
+        """
+        return _Guard(self, drawn or probes, self._neighbors.following())
+
+    def _auc(self, distance):
         below = [
             self._below[np.searchsorted(self._reference, distance, side)]
             for side in ("left", "right")
@@ -84,5 +111,31 @@ class Memorization:
         return float(1 - np.mean(below))
 
 
-def _every(rows):
-    return slice(None, None, -(-len(rows) // _MAX_PROBES))
+class _Guard:
+    """Whether particles on their way copy the data."""
+
+    def __init__(self, memorization, drawn, distance):
+        self._memorization = memorization
+        self._drawn, self._distance = drawn, distance
+        self._at, self._known = None, None
+
+    def __call__(self, particles):
+        x = probes(self._drawn(particles))
+        if self._at is not None and self._at.shape == x.shape:
+            moved = np.linalg.norm(x - self._at, axis=1)
+            if self._auc((1 - _ROUNDING) * self._known - moved) < LARGEST_AUC:
+                return False
+        self._at, self._known = x, self._distance(x)
+        return self._auc(self._known) >= LARGEST_AUC
+
+    def _auc(self, distance):
+        return self._memorization._auc(distance)
+
+
+def probes(particles: Floats) -> Floats:
+    """Those of the particles that are looked at, evenly many in their order."""
+    return particles[_every(len(particles))]
+
+
+def _every(n):
+    return slice(None, None, -(-n // _MAX_PROBES))

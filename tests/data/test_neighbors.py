@@ -33,6 +33,38 @@ def test_a_row_is_nearest_to_itself_at_no_distance(d):
     assert_array_equal(near.indices(rows, 1)[:, 0], np.arange(200))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d"), [(60, 20), (900, 3), (900, 12), (900, 40)])
+def test_distances_of_points_that_move(n, d, dtype):
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((n, d)).astype(dtype)
+    near = NearestRows(rows)
+    following = near.following()
+    x = rng.standard_normal((50, d)).astype(dtype)
+    for step in (0, 0.01, 0.03, 0.1, 0.3, 3, 0.1):  # small ones, and beyond the known
+        x = x + (step * rng.standard_normal(x.shape)).astype(dtype)
+        assert_allclose(following(x), near.distance(x), rtol=1e-12)
+    assert_array_equal(following(rows[:50]), np.zeros(50))
+    assert_allclose(following(x[:7]), near.distance(x[:7]), rtol=1e-12)
+
+
+def test_points_that_hardly_move_are_not_looked_up_again(monkeypatch):
+    rng = np.random.default_rng(0)
+    near, x = NearestRows(rng.standard_normal((900, 12))), np.zeros((50, 12))
+    following, looked_up = near.following(), []
+    kneighbors = near._products.kneighbors
+
+    def watched(x, *arguments):
+        looked_up.append(len(x))
+        return kneighbors(x, *arguments)
+
+    monkeypatch.setattr(near._products, "kneighbors", watched)
+    for _ in range(5):
+        x = x + 0.01 * rng.standard_normal(x.shape)
+        following(x)
+    assert looked_up == [50]
+
+
 def test_even_choice_takes_every_row_alike():
     rows = np.random.default_rng(0).standard_normal((30, 2))
     random_state = np.random.RandomState(0)

@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from oracles import Sech, brute_force
 from problems import weighted_sources as make_problem
 from sklearn import config_context
 
+from skdrift import ConservativeDrifter
 from skdrift.engines import (
     BoundSources,
     Engine,
@@ -25,6 +27,9 @@ from skdrift.engines import (
     get_engine,
     merge,
 )
+from skdrift.engines._choice import engine_of_fit
+from skdrift.engines._cpu import _engine as _numba
+from skdrift.engines._cpu import _loops
 from skdrift.fields import conservative, displacement
 from skdrift.kernels import Kernel, Matern, get_kernel
 
@@ -155,7 +160,8 @@ GAUSSIAN, LAPLACE, SECH = map(
 @pytest.mark.parametrize(
     ("work", "gpus", "missing", "expected"),
     [
-        (Work(10**3, 10**3, 9, 100, GAUSSIAN), 1, (), "numpy"),
+        (Work(1500, 1500, 9, 100, GAUSSIAN), 1, (), "numba"),
+        (Work(300, 300, 9, 100, GAUSSIAN), 1, (), "numpy"),
         (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, (), "numba"),
         (Work(10**6, 10**6, 9, 100, GAUSSIAN), 0, ("numba",), "numpy"),
         (Work(10**6, 10**6, 9, 100, GAUSSIAN), 1, (), "keops"),
@@ -179,7 +185,82 @@ def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
         monkeypatch.setattr(
             engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)
         )
+    monkeypatch.setattr(_numba, "is_on_disk", lambda: True)
+    monkeypatch.setattr(_loops, "is_compiled", lambda dtype: False)
     assert get_engine("auto", work).name == expected
+
+
+@pytest.mark.parametrize(
+    ("n", "cold", "on_disk", "loaded"),
+    [
+        (10, "numpy", "numpy", "numba"),
+        (300, "numpy", "numpy", "numba"),
+        (1500, "numpy", "numba", "numba"),
+        (3000, "numba", "numba", "numba"),
+    ],
+)
+def test_auto_counts_what_has_to_be_compiled_or_loaded(
+    monkeypatch, n, cold, on_disk, loaded
+):
+    work = Work(n, n, 9, 100, GAUSSIAN)
+    monkeypatch.setattr(_choice, "trial_error", lambda engine, work: None)
+    monkeypatch.setattr(NumbaEngine, "unavailable_reason", staticmethod(lambda: None))
+    monkeypatch.setattr(_numba, "is_on_disk", lambda: False)
+    monkeypatch.setattr(_loops, "is_compiled", lambda dtype: False)
+    assert get_engine("auto", work).name == cold
+    monkeypatch.setattr(_numba, "is_on_disk", lambda: True)
+    assert get_engine("auto", work).name == on_disk
+    monkeypatch.setattr(_loops, "is_compiled", lambda dtype: dtype == work.dtype)
+    assert get_engine("auto", work).name == loaded
+    single = work._replace(dtype=np.dtype(np.float32))
+    assert get_engine("auto", single).name == on_disk
+
+
+def test_the_engine_of_a_fit_serves_it_afterwards(monkeypatch):
+    monkeypatch.setattr(_choice, "trial_error", lambda engine, work: None)
+    for engine in (NufftEngine, NumbaEngine):
+        monkeypatch.setattr(engine, "unavailable_reason", staticmethod(lambda: None))
+
+    def chosen(name, fitted_by, n):
+        return engine_of_fit(name, fitted_by, Work(n, n, 9, 20, GAUSSIAN)).name
+
+    for loaded in (False, True):
+        monkeypatch.setattr(_loops, "is_compiled", lambda dtype, is_it=loaded: is_it)
+        assert chosen("auto", "numba", 10) == "numba"
+        assert chosen("auto", "numpy", 1000) == "numpy"
+        # Too slow, or not able.
+        assert chosen("auto", "numpy", 10**5) == "numba"
+        assert chosen("auto", "nufft", 10**5) == "numba"
+        assert chosen("numpy", "numba", 10**5) == "numpy"
+        # Of an engine that is no name of the parameter.
+        assert chosen("auto", "sharded", 10**5) == "numba"
+
+
+def test_a_drifter_goes_on_with_the_engine_of_its_fit(monkeypatch):
+    X = np.random.default_rng(0).standard_normal((60, 2))
+    seconds = {}
+
+    def estimate(name):
+        return staticmethod(lambda work, starts=True: seconds.get(name, math.inf))
+
+    for engine in (NumbaEngine, NufftEngine, KeopsEngine):
+        monkeypatch.setattr(engine, "estimated_seconds", estimate(engine.name))
+    drifter = ConservativeDrifter(random_state=0).fit(X)
+    assert drifter.engine_ == "numpy"
+    seconds["numba"] = 0
+    used, bind = [], NumpyEngine.bind
+
+    def watched(self, *arguments):
+        used.append("numpy")
+        return bind(self, *arguments)
+
+    monkeypatch.setattr(NumpyEngine, "bind", watched)
+    verbs = {"sample": (3,), "transform": (X,), "score": (X,)}
+    for verb, arguments in verbs.items():
+        used.clear()
+        getattr(drifter, verb)(*arguments)
+        assert used
+    assert ConservativeDrifter(random_state=0).fit(X).engine_ == "numba"
 
 
 def test_an_engine_that_does_not_say_so_is_never_chosen():
@@ -188,7 +269,7 @@ def test_an_engine_that_does_not_say_so_is_never_chosen():
 
     work = Work(10**6, 10**6, 9, 100, GAUSSIAN)
     assert Mine.unavailable_reason() is Mine.unsuitable_reason(work) is None
-    assert not Mine.is_worth_it(work)
+    assert Mine.estimated_seconds(work) == np.inf
     with pytest.raises(NotImplementedError, match=r"Mine must define bind"):
         Mine().bind(np.eye(2))
     with pytest.raises(NotImplementedError, match=r"BoundSources must define reduce"):

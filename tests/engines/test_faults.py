@@ -23,14 +23,11 @@ from skdrift.engines import (
     NumbaEngine,
     NumpyEngine,
     Work,
-    _gpu,
-    _keops,
     get_engine,
 )
 from skdrift.engines._choice import reasons_not_chosen
-from skdrift.engines._cpu import _engine as _numba
+from skdrift.engines._cpu import _loops
 from skdrift.engines._cpu._loops import in_threads
-from skdrift.engines._spectral import _engine as _nufft
 from skdrift.fields import displacement
 from skdrift.kernels import Gaussian
 
@@ -45,15 +42,16 @@ def needs(engine):
 
 @pytest.fixture
 def prefer(monkeypatch):
-    """Make one engine worth it for any work."""
+    """Make one engine the fastest for any work."""
 
     def prefer(name):
-        monkeypatch.setattr(_gpu, "gpu_count", lambda: name == "keops")
-        monkeypatch.setattr(_keops, "_MIN_PAIRS", 0)
-        if name == "numba":
-            monkeypatch.setattr(_numba, "_MIN_PAIRS", 0)
-        if name == "nufft":
-            monkeypatch.setattr(_nufft, "_MIN_PAIRS", {2: 0})
+        for engine in (NumbaEngine, NufftEngine, KeopsEngine):
+            seconds = 0 if engine.name == name else np.inf
+            monkeypatch.setattr(
+                engine,
+                "estimated_seconds",
+                staticmethod(lambda work, starts=True, seconds=seconds: seconds),
+            )
 
     return prefer
 
@@ -102,12 +100,11 @@ def test_a_missing_package_asked_for_by_name_is_an_error(name, remove):
     assert PACKAGES[name] in asked
 
 
-def test_only_faster_engines_that_would_be_worth_it_are_named(remove):
+def test_only_faster_engines_that_would_be_worth_it_are_named(remove, monkeypatch):
     profiles = displacement(Gaussian())
+    monkeypatch.setattr(_loops, "is_compiled", lambda dtype: False)
     remove("numba")
-    assert (
-        reasons_not_chosen("auto", "numpy", Work(10**3, 10**3, 9, 100, profiles)) == {}
-    )
+    assert reasons_not_chosen("auto", "numpy", Work(10, 10, 9, 2, profiles)) == {}
     large = Work(10**6, 10**6, 9, 100, profiles)
     assert reasons_not_chosen("auto", "numpy", large).keys() == {"numba"}
     assert reasons_not_chosen("auto", "numba", large) == {}
@@ -120,15 +117,12 @@ FITS = """
 import json, sys, warnings
 import numpy as np
 from skdrift import ConservativeDrifter
-from skdrift.engines import _gpu, _keops
-from skdrift.engines._cpu import _engine as _numba
-from skdrift.engines._spectral import _engine as _nufft
+from skdrift.engines import KeopsEngine, NufftEngine, NumbaEngine
 
 name = sys.argv[1]
-_gpu.gpu_count = lambda: name == "keops"
-_keops._MIN_PAIRS = 0
-_numba._MIN_PAIRS = 0 if name == "numba" else np.inf
-_nufft._MIN_PAIRS = {2: 0} if name == "nufft" else {}
+for engine in (KeopsEngine, NufftEngine, NumbaEngine):
+    seconds = 0 if engine.name == name else np.inf
+    engine.estimated_seconds = staticmethod(lambda *work, s=seconds, starts=1: s)
 X = np.random.default_rng(0).standard_normal((30, 2))
 
 def fit(engine):

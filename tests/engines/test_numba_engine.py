@@ -1,3 +1,4 @@
+import importlib
 import os
 import subprocess
 import sys
@@ -276,7 +277,7 @@ def test_what_cannot_be_compiled_warns_once_and_is_left_to_numpy(recwarn):
 
 
 def reduce_some(seed, d=2):
-    x, y, log_w = make_problem(d, n=900, m=1100, seed=seed)
+    x, y, log_w = make_problem(d, n=900, m=1300, seed=seed)
     return NumbaEngine().bind(y, log_w).reduce(x, conservative(Matern()), 1.5)
 
 
@@ -365,6 +366,53 @@ def test_without_a_place_for_the_cache():
     nowhere = "import numba.core.caching as c; c.CacheImpl._locator_classes = []"
     result = run(nowhere + REDUCE)
     assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_it_is_known_whether_code_is_on_disk(tmp_path, monkeypatch):
+    code = "from skdrift.engines._cpu._cache import is_on_disk; print(is_on_disk())"
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)).stdout == "False\n"
+    run(REDUCE)
+    assert run(code).stdout == "True\n"  # beside the package, or in the user's folder
+
+
+@pytest.fixture
+def small_function(tmp_path, monkeypatch):
+    """Compile a small function as the loops are, and give the folder of its cache."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    (tmp_path / "module.py").write_text("def double(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = importlib.import_module("module").double
+    yield tmp_path, lambda: _compiled._njit(function, {"cache": True})
+    del sys.modules["module"]
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", [b"", b"garbage", "half"])
+def test_damaged_code_is_compiled_again(small_function, suffix, damage):
+    folder, function = small_function
+    assert function()(3) == 6
+    (file,) = folder.rglob(f"*.{suffix}")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if damage == "half" else damage)
+    again = function()
+    assert again(3) == 6
+    assert sum(again.stats.cache_hits.values()) == 0
+    healed = function()
+    assert healed(3) == 6
+    assert sum(healed.stats.cache_hits.values()) == 1
+
+
+def test_code_that_cannot_be_written_is_kept_in_memory(small_function, monkeypatch):
+    folder, function = small_function
+    compiled = function()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
+    assert compiled(3) == 6
+    assert compiled(4) == 8
+    assert list(folder.rglob("*.nb?")) == []
 
 
 def test_says_what_to_install(monkeypatch):

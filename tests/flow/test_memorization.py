@@ -107,6 +107,43 @@ def test_distances_are_never_all_in_memory():
     assert peak < 80e6  # 2000 x 20,000 distances are 320 MB
 
 
+# -- particles on their way ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [2, 12])
+@pytest.mark.parametrize("speed", [0.02, 0.2])
+def test_the_guard_answers_as_the_auc_at_every_step(d, speed):
+    rows, x, to = np.random.default_rng(0).standard_normal((3, 3000, d))
+    to[::3] = rows[::3]  # a third become copies
+    rule = memorization(rows)
+    guard, plain = rule.guard(), []
+    while np.abs(to - x).max() > 0.1:
+        x = x + speed * (to - x)
+        plain.append(rule.auc(x) >= LARGEST_AUC)
+        assert guard(x) is plain[-1]
+    assert speed > 0.1 or not plain[0]
+    assert plain[-1]
+
+
+def test_the_guard_looks_up_what_it_cannot_tell_otherwise(monkeypatch):
+    rows, x = np.random.default_rng(0).standard_normal((2, 500, 12))
+    rule, asked = memorization(rows), []
+    distance = NearestRows.distance
+    monkeypatch.setattr(NearestRows, "following", lambda self: watched)
+
+    def watched(x):
+        asked.append(x)
+        return distance(rule._neighbors, x)
+
+    guard = rule.guard(lambda particles: 3 * particles)
+    assert [guard(x), guard(1.01 * x), guard(x)] == [False, False, False]
+    assert len(asked) == 1
+    assert guard(rows / 3)
+    assert len(asked) == 2
+    assert guard(rows / 3)
+    assert not guard(5 * rows)
+
+
 # -- the noise that prevents it ------------------------------------------------------
 
 TARGET, TOLERANCE = calibration._TARGET_AUC, calibration._AUC_TOLERANCE

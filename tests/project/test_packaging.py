@@ -40,7 +40,7 @@ def test_the_lowest_versions_are_those_that_are_declared():
 
 def test_all_is_what_may_be_installed_besides_the_core():
     setup = declared()
-    optional = {"POT", "finufft", "matplotlib", "numba", "pandas", "polars"}
+    optional = {"POT", "finufft", "matplotlib", "pandas", "polars"}
     found = {line.split(">=")[0] for line in required(setup, "all")}
     assert found == {"dask[distributed]", *optional}
 

@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._costs import COUNTED_OF_COMPILATION, NUMBA
 from .._interface import BoundSources, Engine, Reduction, Work
 from .._numpy import NumpyEngine
 from . import _loops
+from ._cache import is_on_disk
 from ._loops import ABSENT, GROUP, LOG2_E, in_threads
 from ._profiles import compile_profiles
 
 if TYPE_CHECKING:
     from ..._typing import Floats
 
-# Pairs, summed over steps, from which compiled code repays its compilation, which
-# needs the time of about as many pairs by NumPy on two cores.
-_MIN_PAIRS = 3e9
 # Bytes of one block of sources, and its bounds in sources.
 _BLOCK_BYTES = 2**17
 _BLOCK_SOURCES = 512, 2048
@@ -54,9 +53,17 @@ class NumbaEngine(Engine):
         return None
 
     @staticmethod
-    def is_worth_it(work: Work) -> bool:
-        """For so much work that it repays the compilation."""
-        return work.n_pairs * work.n_steps >= _MIN_PAIRS
+    def estimated_seconds(work: Work, starts: bool = True) -> float:
+        """Seconds of all pairs, and of the start if the code is not loaded yet.
+
+        What has to be compiled counts in part, because later processes load it.
+        """
+        seconds = NUMBA.seconds(work)
+        if not starts or _loops.is_compiled(work.dtype):
+            return seconds
+        if is_on_disk():
+            return seconds + NUMBA.on_disk
+        return seconds + COUNTED_OF_COMPILATION * NUMBA.cold
 
     def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""

@@ -12,11 +12,13 @@ the library, so that there is one compilation for each precision, kept on disk.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
 
 from ...kernels._base import LOG2_E
+from ._cache import ForgivingCache
 
 # Queries that pass over a block together; their loads of it are shared.
 GROUP = 4
@@ -27,7 +29,7 @@ SAME, POLYNOMIAL, RECIPROCAL = range(3)
 ABSENT = {np.dtype(np.float32): (-1e37, -1e35), np.dtype(np.float64): (-1e300, -1e290)}
 # Queries of one task, at most. Fewer pairs than below do not repay a thread.
 _TASK_ROWS = 128
-_THREADING_MIN_PAIRS = 2**16
+_THREADING_MIN_PAIRS = 2**20
 
 # Sums may be reordered, and there are no NaNs; infinities are not ruled out.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
@@ -464,6 +466,12 @@ def of_user(function):
     return numba.njit(nogil=True, error_model="numpy")(function.py_func)
 
 
+def is_compiled(dtype):
+    """Whether the sums in a precision are ready in this process."""
+    signatures = getattr(reduce_rows, "signatures", ())
+    return any(str(types[0].dtype) == dtype.name for types in signatures)
+
+
 _compile_lock = threading.Lock()
 
 
@@ -481,10 +489,14 @@ def compile_all():
 def _njit(function, options):
     import numba
 
-    try:
-        return numba.njit(error_model="numpy", **options)(function)
-    except RuntimeError:  # no directory for the cache is writable
-        return numba.njit(error_model="numpy", **{**options, "cache": False})(function)
+    options = {"error_model": "numpy", **options}
+    if not options.pop("cache", False):
+        return numba.njit(**options)(function)
+    compiled = numba.njit(**options)(function)
+    with suppress(RuntimeError):  # no directory for the cache is writable
+        compiled.enable_caching()
+        compiled._cache = ForgivingCache(compiled._cache)
+    return compiled
 
 
 def _define_elementary_functions():

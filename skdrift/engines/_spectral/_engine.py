@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
+from .._costs import NUFFT
 from .._cpu._engine import NumbaEngine
 from .._cpu._profiles import compile_profiles
 from .._interface import BoundSources, Engine, Profiles, Reduction, Work
@@ -109,12 +111,16 @@ class NufftEngine(Engine):
         )
 
     @staticmethod
-    def is_worth_it(work: Work) -> bool:
-        """In few columns, for reductions whose pairs would need a few seconds."""
+    def estimated_seconds(work: Work, starts: bool = True) -> float:
+        """Seconds in few columns; infinite where so few pairs are better exact."""
         # By the kernel alone: to find out whether Numba works is slow.
         smooth = is_smooth(work.profiles)
         least = _MIN_PAIRS if smooth else _MIN_PAIRS_WITH_NEIGHBOURS
-        return work.n_pairs >= least.get(work.n_features, math.inf)
+        if work.n_pairs < least.get(work.n_features, math.inf):
+            return math.inf
+        cost = NUFFT[work.n_features]
+        starts = starts and "finufft" not in sys.modules
+        return cost.seconds(work) + starts * cost.on_disk
 
     def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
