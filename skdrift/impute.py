@@ -69,7 +69,8 @@ class DriftImputer(
         bootstrap), and of completed tables that :meth:`impute` returns. They differ as
         much as missing values are uncertain, for Rubin's rules.
     max_iter : int, default=4
-        How often missing values are drawn and a distribution estimated, for each model.
+        How often missing values are drawn and a distribution estimated, for each model,
+        after ten times with a single Gaussian.
     columns : {"auto", "free", "discrete"}, dict or list, default="auto"
         Laws of columns of numbers, as in :class:`~skdrift.ConservativeDrifter`, by
         name or position.
