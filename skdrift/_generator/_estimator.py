@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._data._checks import check_weight
 from .._drifters._base import BaseDrifter
 from .._estimator import VersionedStateMixin, fit_context, forget, sampling_rng
+from ..engines import get_engine
 from ..flow._score import residual_score
 from ._training import (
     TrainingParameters,
@@ -430,11 +432,11 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         state = self._fitted
         data, scaling = state.pooled
         X = validate_data(self, X, dtype=data.rows.dtype, reset=False)
-        engine = state.drifter.engine
+        engine_for = partial(get_engine, state.drifter.engine)
         if y is None or self.classes_ is None:
             rows = scaling.to_internal(X)
             drawn = scaling.to_internal(np.concatenate(state.ensembles))
-            return residual_score(rows, drawn, data, engine)
+            return residual_score(rows, drawn, data, engine_for)
         y = self._check_y(y, X)
         self._check_seen(y)
         total = 0.0
@@ -442,7 +444,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         for label, c, drawn in classes:
             if np.any(y == label):
                 rows, drawn = map(c.scaling.to_internal, (X[y == label], drawn))
-                score = residual_score(rows, drawn, c.rows, engine)
+                score = residual_score(rows, drawn, c.rows, engine_for)
                 total += np.mean(y == label) * score
         return float(total)
 

@@ -133,21 +133,10 @@ class FittedFlow(NamedTuple):
         """
         n_sources = n_particles + len(self.rows.rows)
         work = work_of(self.field, self.rows, n_queries, n_sources, n_steps)
-        return bind(self.field, self.rows, self.engine_for(work))
+        return bind(self.field, self.rows, self._engine_for(work))
 
-    def engine_for(self, work: Work) -> Engine:
-        """Engine of further sums: with ``"auto"`` the one of the fit, if it suits.
-
-        Parameters
-        ----------
-        work : Work
-            Work to be done.
-
-        Returns
-        -------
-        Engine
-            With no sources bound yet.
-        """
+    def _engine_for(self, work: Work) -> Engine:
+        """Engine of further sums: with ``"auto"`` the one of the fit, if it suits."""
         return engine_of_fit(self.engine, self.fitted_by, work)
 
     def draw(
@@ -399,7 +388,7 @@ class FittedFlow(NamedTuple):
         log_constant = self.kernel.log_normalizer(d) - d * np.log(self.bandwidth)
         log_constant = log_constant + self._log_slope(X)
         work = Work(len(z), len(self.particles), d, 1, profiles, z.dtype)
-        sources = self.engine_for(work).bind(self.particles)
+        sources = self._engine_for(work).bind(self.particles)
         log_p = sources.reduce(z, profiles, self.bandwidth).log_z + log_constant
         return log_p.astype(z.dtype, copy=False)
 
@@ -452,4 +441,4 @@ class FittedFlow(NamedTuple):
         """
         z = self.scaling.to_internal(X)
         drawn = self.draws.internal(self.particles)
-        return residual_score(z, drawn, self.rows, self.engine_for)
+        return residual_score(z, drawn, self.rows, self._engine_for)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skdrift import ConservativeDrifter, LaplaceDrifter
@@ -278,3 +278,22 @@ def test_what_it_cannot_do_is_refused_with_alternatives(drifter, d, message):
     X = np.random.default_rng(0).standard_normal((30, d))
     with pytest.raises(ValueError, match=f"'nufft'.*{message}.*engine='auto'"):
         drifter.set_params(engine="nufft").fit(X)
+
+
+def test_modes_of_the_sources_are_kept_unchanged():
+    y = np.random.default_rng(0).standard_normal((3000, 2))
+    x, profiles = y[:500], conservative(Gaussian())
+    bound = NufftEngine().bind(y)
+    first = [bound.reduce(x, profiles, h) for h in (0.3, 0.5)]
+    plans, transform = [], bound.plan_transform
+
+    def watched(kind, *arguments, **options):
+        plans.append(kind)
+        return transform(kind, *arguments, **options)
+
+    bound.plan_transform = watched
+    again = [bound.reduce(x, profiles, h) for h in (0.3, 0.5)]
+    assert plans == [2, 2]
+    for one, other in zip(first, again, strict=True):
+        assert_array_equal(one.displacement, other.displacement)
+        assert_array_equal(one.log_z, other.log_z)

@@ -54,6 +54,8 @@ _NEAR_ERROR = 1e-15
 _TRANSFORM = {1: (1e-13, 2.0), 2: (1e-13, 2.0), 3: (1e-12, 1.5)}
 # Points of the grid of a transform (16 bytes each).
 _MAX_GRID_POINTS = 2**26
+# Numbers of modes of the sources that are kept (16 bytes each).
+_MAX_KEPT_MODES = 2**22
 # Numbers in the factors of a spectrum, of all Gaussians that are added at a time.
 _MAX_FACTORS = 2**22
 # Up to this size of a grid, sorting the points does not repay itself.
@@ -163,6 +165,7 @@ class _NufftSources(BoundSources):
         self.low, self.high = columns.min(axis=1), columns.max(axis=1)
         self.tolerance = tolerance
         self.compiled = not_compiled_reason() is None
+        self.modes = {}  # of the sources, by grid
 
     @cached_property
     def direct(self):
@@ -278,10 +281,7 @@ class _NufftSources(BoundSources):
             options["spread_sort"] = 0
         else:
             options["maxbatchsize"] = 1  # one grid in memory at a time
-        to_modes = self.plan_transform(1, grid.shape, isign=-1, **options)
-        to_modes.setpts(*grid.angles(self.sources))
-        rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
-        del to_modes
+        rho = self._modes(grid, options)
 
         # A gradient multiplies by i xi. All sums are real: two share one transform, and
         # in units of h their size does not depend on the units of the data.
@@ -300,6 +300,22 @@ class _NufftSources(BoundSources):
         result = to_queries.execute(modes).reshape(len(modes), -1)
         sums = [part for row in result for part in (row.real, row.imag)]
         return sums[0], h * np.stack(sums[1 : d + 1], axis=1)
+
+    def _modes(self, grid, options):
+        """Modes of the sources, for the caller to change.
+
+        They are kept if they are small: ensembles that are drawn one after the other
+        pass through the same bandwidths.
+        """
+        key = grid.shape, tuple(grid.period)
+        if key in self.modes:
+            return self.modes[key].copy()
+        to_modes = self.plan_transform(1, grid.shape, isign=-1, **options)
+        to_modes.setpts(*grid.angles(self.sources))
+        rho = to_modes.execute(self.weights.astype(np.complex128)).reshape(grid.shape)
+        if sum(kept.size for kept in self.modes.values()) + rho.size <= _MAX_KEPT_MODES:
+            self.modes[key] = rho.copy()
+        return rho
 
 
 class _Plan(NamedTuple):
