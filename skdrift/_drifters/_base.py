@@ -471,6 +471,10 @@ class BaseDrifter(
             change of variables along :meth:`inverse_transform`; the start must be
             ``"local"`` or ``"gaussian"``. Where its draws lie on a plane, as with more
             columns than rows in a neighbourhood, they count with noise in every column.
+        given : sequence of int or str, default=None
+            Columns, by position or name. The result is then the log-density of the
+            others given these, which :meth:`sample_conditional` draws from; with
+            ``"mixture"`` only.
 
         Returns
         -------

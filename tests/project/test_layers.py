@@ -12,7 +12,7 @@ PACKAGE = Path(skdrift.__file__).parent
 LEVELS = [
     {"__init__"},
     {"plotting"},
-    {"pipeline", "oversampling", "outlier", "model_selection"},
+    {"pipeline", "oversampling", "outlier", "impute", "model_selection"},
     {"tables"},
     {"diagnostics", "spectral"},
     {"_generator"},
