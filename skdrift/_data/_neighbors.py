@@ -64,7 +64,7 @@ class NearestRows:
 
     def indices(self, x, k):
         """Places of the k nearest rows, ascending, shape (len(x), k)."""
-        if k == len(self._rows):
+        if k == len(self._rows) or not len(x):
             return np.broadcast_to(np.arange(k), (len(x), k))
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
             place = self._tree.query(x, k, workers=_n_workers(x))[1].reshape(len(x), k)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import IRIS
+from problems import IRIS, WINE
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -350,6 +350,18 @@ def test_missing_at_random_is_corrected():
     filled = DriftImputer(random_state=0).fit_transform(X)
     assert np.nanmean(X[:, 1]) < truth - 0.7
     assert abs(filled[:, 1].mean() - truth) < 0.2
+
+
+def test_tables_of_many_columns():
+    # Their neighbours are found otherwise.
+    X = np.where(np.random.default_rng(0).random(WINE.shape) < 0.2, np.nan, WINE)
+    filled = DriftImputer(random_state=0, max_iter=1).fit_transform(X)
+    known = ~np.isnan(X)
+    assert_array_equal(filled[known], X[known])
+    error = (
+        np.abs(filled - WINE)[~known] / np.broadcast_to(WINE.std(0), X.shape)[~known]
+    )
+    assert error.mean() < 0.95  # 1.1 if drawn from all values of their column
 
 
 def test_several_imputations_differ_and_repeat():
