@@ -14,7 +14,7 @@ from .._data._rows import weighted_rows
 from .._starts import make_start
 from ..engines import get_engine
 from ..engines._choice import reasons_not_chosen
-from ._calibration import MAX_FLOWS, calibrate
+from ._calibration import FULL_FLOWS, MAX_FLOWS, calibrate, calibrate_by_part
 from ._fitted import FittedFlow, bind, work_of
 from ._loop import drift, step_at
 from ._map import carry
@@ -237,10 +237,9 @@ class _Evolution:
         if times < _TIMES_CALIBRATION:
             with self.progress.fit(MAX_FLOWS):
                 return calibrate(evolve_from, auc)
-        with self.progress.fit(MAX_FLOWS + 1):
-            noise, *_ = calibrate(partial(evolve_from, step=times), auc)
-            flow = evolve_from(noise)
-        return noise, flow, auc(flow)
+        part = partial(evolve_from, step=times)
+        with self.progress.fit(FULL_FLOWS * (MAX_FLOWS + 1)):
+            return calibrate_by_part(part, evolve_from, auc)
 
     def _flow(self, x, copies, noise):
         hazards = {"divergence": runs_away(self.rows, x), **copies.hazards()}

@@ -24,7 +24,7 @@ from skdrift import ConservativeDrifter, LaplaceDrifter
 from skdrift.bandwidth import conservative_rate
 from skdrift.engines import KeopsEngine, NumbaEngine
 from skdrift.flow import _fit
-from skdrift.flow._calibration import _NOISE_BOUNDS
+from skdrift.flow._calibration import NOISE_BOUNDS
 from skdrift.kernels import Matern, RationalQuadratic
 from skdrift.metrics import closest_record_ratio, energy_distance
 
@@ -47,7 +47,7 @@ def test_fitted_attributes(fitted):
     assert n == 178 * (2 if isinstance(fitted, LaplaceDrifter) else 1)
     assert fitted.engine_ in {"numpy", "numba"}
     assert fitted.stopped_by_ in {"tol", "memorization"}
-    assert _NOISE_BOUNDS[0] <= fitted.start_noise_ <= _NOISE_BOUNDS[1]
+    assert NOISE_BOUNDS[0] <= fitted.start_noise_ <= NOISE_BOUNDS[1]
     assert 0 <= fitted.memorization_auc_ <= 1
     for values in fitted.history_.values():
         assert values.shape == (fitted.n_iter_ + 1,)

@@ -5,9 +5,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import cdist
 
+from skdrift import ConservativeDrifter
 from skdrift._data._neighbors import NearestRows
 from skdrift.flow import _calibration as calibration
-from skdrift.flow._calibration import calibrate
+from skdrift.flow import _fit
+from skdrift.flow._calibration import calibrate, calibrate_by_part
 from skdrift.flow._memorization import LARGEST_AUC, Memorization
 from skdrift.metrics import memorization_auc
 
@@ -147,7 +149,7 @@ def test_the_guard_looks_up_what_it_cannot_tell_otherwise(monkeypatch):
 # -- the noise that prevents it ------------------------------------------------------
 
 TARGET, TOLERANCE = calibration._TARGET_AUC, calibration._AUC_TOLERANCE
-LOW, HIGH = calibration._NOISE_BOUNDS
+LOW, HIGH = calibration.NOISE_BOUNDS
 
 
 def search(auc):
@@ -194,6 +196,60 @@ def test_calibrate_returns_the_nearest_of_those_it_tried():
     noise, tried = search(auc)
     assert len(tried) == 5
     assert noise >= 0.6
+
+
+@pytest.mark.parametrize("nearer", [-0.03, 0.0, 0.015, 0.05])
+@pytest.mark.parametrize("at", [0.4, 0.8, 1.2])
+def test_a_part_of_the_particles_finds_the_noise_of_all(at, nearer):
+    of_part, of_all = [], []
+
+    def auc(noise):
+        return TARGET + 0.4 * np.tanh(at - noise)
+
+    def evolve_part(noise):
+        of_part.append(noise)
+        return auc(noise) - nearer
+
+    def evolve_from(noise):
+        of_all.append(noise)
+        return auc(noise)
+
+    noise, flow, reached = calibrate_by_part(evolve_part, evolve_from, lambda f: f)
+    assert flow == reached == auc(noise)
+    assert abs(reached - TARGET) <= TOLERANCE
+    assert len(of_all) <= 2
+    assert len(of_part) == len(set(of_part))
+    # A second flow of all is needed only where the first misses.
+    assert abs(auc(of_all[0]) - TARGET) > TOLERANCE or len(of_all) == 1
+
+
+def test_a_part_that_misleads_leaves_the_better_of_two_flows():
+    found = calibrate_by_part(
+        lambda noise: TARGET - 1e-3 * noise,
+        lambda noise: 0.9 - 0.2 * noise,
+        lambda f: f,
+    )
+    assert found[0] == HIGH
+
+
+def test_many_particles_are_calibrated_by_a_part(monkeypatch):
+    monkeypatch.setattr(_fit, "_CALIBRATION_PARTICLES", 50)
+    X = np.random.default_rng(0).standard_normal((210, 2))
+    sizes, drift = [], _fit.drift
+
+    def watched(x, *arguments):
+        sizes.append(len(x))
+        return drift(x, *arguments)
+
+    monkeypatch.setattr(_fit, "drift", watched)
+    drifter = ConservativeDrifter(random_state=0).fit(X)
+    assert len(drifter.particles_) == 210
+    assert set(sizes) == {53, 210}  # every fourth
+    assert sizes[0] == 53
+    assert sizes[-1] == 210
+    sizes.clear()
+    ConservativeDrifter(random_state=0).fit(X[:190])
+    assert set(sizes) == {190}
 
 
 def test_the_flow_does_not_stop_at_what_calibrate_looks_for():
