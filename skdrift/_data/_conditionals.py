@@ -229,6 +229,7 @@ class Conditionals:
         observed = self._mixture.observed
         if observed is None:
             return np.zeros((len(given.z), self._mixture.n_components))
+        observed = observed[: self._mixture.n_components - 1]
         observed = np.append(observed, np.ones((1, observed.shape[1])), axis=0)
         unknown = ~given.is_known
         share = unknown @ observed.T / np.maximum(unknown.sum(axis=1), 1)[:, None]

@@ -32,6 +32,8 @@ _NEAR, _TIMES_NEIGHBORS, _FEWEST_NEAR = 128, 3, 8
 _FEW_COLUMNS, _MANY_COLUMNS, _FEW_ROWS = 3, 80, 2000
 # The share of the Gaussian of all rows is found in so many steps; less is none.
 _EM_STEPS, _LEAST_SHARE = 50, 1e-3
+# Numbers of the covariances of all components that are kept.
+_MOST_KEPT = 2**23
 # Work of a candidate, which limits the rows compared.
 _MOST_WORK = 1e7
 # Variances below this, relative to the whole column, are rounding.
@@ -168,14 +170,20 @@ class LocalMixture:
     @property
     def n_components(self):
         """Number of components; the last one is the Gaussian of all rows."""
-        return len(self._rows.rows) + 1
+        return self._n_local + 1
+
+    @property
+    def _n_local(self):
+        """Number of local components: none if the Gaussian has all the weight."""
+        return len(self._rows.rows) if self.shape.gaussian < 1 else 0
 
     @property
     def log_weight(self):
         """Logs of their weights."""
         share = self.shape.gaussian
         with np.errstate(divide="ignore"):
-            return np.log(np.append((1 - share) * self._rows.weight, share))
+            local = (1 - share) * self._rows.weight[: self._n_local]
+            return np.log(np.append(local, share))
 
     def gaussians(self, i):
         """Means and covariances of the components i, in internal units.
@@ -189,8 +197,33 @@ class LocalMixture:
         mean : ndarray of shape (i.shape, n_varying)
         covariance : ndarray of shape (i.shape, n_varying, n_varying)
         """
-        n, shape = len(self._rows.rows), self.shape
+        if self._are_kept:
+            mean, covariance = self._all_gaussians
+            return mean[i], covariance[i]
         i, place = np.unique(i, return_inverse=True)
+        mean, covariance = self._made_gaussians(i)
+        return mean[place], covariance[place]
+
+    @property
+    def _are_kept(self):
+        """Whether the covariances of all components are few enough to be kept."""
+        return self.n_components * len(self.varying) ** 2 <= _MOST_KEPT
+
+    @cached_property
+    def _all_gaussians(self):
+        batches = gen_batches(self.n_components, self._batch_size)
+        made = [self._made_gaussians(np.arange(b.start, b.stop)) for b in batches]
+        return tuple(np.concatenate(parts) for parts in zip(*made, strict=True))
+
+    @property
+    def _batch_size(self):
+        """Number of components that are made at once."""
+        numbers = 4 * self.shape.n_neighbors * len(self.varying)
+        return int(max(1, get_config()["working_memory"] * 2**17 // numbers))
+
+    def _made_gaussians(self, i):
+        """Means and covariances of the components i, ascending."""
+        n, shape = self._n_local, self.shape
         local = i[i < n]
         mean, covariance = self._all.moments(local)
         whitening, places = self._units[shape.is_full]
@@ -202,7 +235,7 @@ class LocalMixture:
         if len(local) < len(i):
             mean = np.append(mean, [self._rows.weight @ self.z], axis=0)
             covariance = np.append(covariance, [self._covariance(True)], axis=0)
-        return mean[place], covariance[place]
+        return mean, covariance
 
     @cached_property
     def _all(self):
@@ -312,6 +345,9 @@ class LocalMixture:
     @cached_property
     def marginals(self):
         """Means and variances of all components by column, in internal units."""
+        if self._are_kept:
+            mean, covariance = self._all_gaussians
+            return mean, np.einsum("nii->ni", covariance)
         b, d = self.shape.noise, len(self.varying)
         whitening, places = self._units[self.shape.is_full]
         coloring = np.linalg.inv(whitening)
@@ -322,9 +358,7 @@ class LocalMixture:
         )
         variance[-1] **= 2
         kept = np.sqrt(max(0.0, 1 - b * b))
-        budget = get_config()["working_memory"] * 2**20 / 8
-        size = int(max(1, budget // (4 * self.shape.n_neighbors * d)))
-        for part in gen_batches(len(places), size):
+        for part in gen_batches(self._n_local, self._batch_size):
             i = np.arange(part.start, part.stop)
             centre, factor, scale = self._all.factors(i)
             mean[i] = (centre + kept * (places[i] - centre)) @ coloring
