@@ -146,8 +146,8 @@ def test_verbose_prints_the_engine_and_every_step(capsys):
     drifter = ConservativeDrifter(start="gaussian", verbose=1, random_state=0).fit(WINE)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == drifter.n_iter_ + 2
-    engine = "engine numpy, 178 particles, 178 distinct rows, 13 columns"
-    assert lines[0] == f"[ConservativeDrifter] {engine}"
+    numbers = "178 particles, 178 distinct rows, 13 columns"
+    assert lines[0] == f"[ConservativeDrifter] engine {drifter.engine_}, {numbers}"
     assert lines[1].startswith("[ConservativeDrifter] step 0, bandwidth 3.82")
     # Every flow that the noise of a local start is chosen from.
     drifter.set_params(start="local").fit(WINE)
