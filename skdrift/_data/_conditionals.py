@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Components that are proposed for a row, one of which is chosen: so many, and fewer
 # in more columns than these, where each takes long.
-_PROPOSED, _FEWEST_PROPOSED, _MANY_COLUMNS = 64, 8, 80
+_PROPOSED, _FEWEST_PROPOSED, _MANY_COLUMNS = 32, 8, 80
 # Proposals do not see correlations, and are this many times as wide, in variances, so
 # that no component is missed that would be likely if they did.
 _WIDENED = 1.5

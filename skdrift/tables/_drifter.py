@@ -301,7 +301,10 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             columns = [given.get(code.column.name) for code in encoder._codes]
         known = known_of(encoder, columns, n)
         warn_of_donors(encoder, known)
-        rng = sampling_rng(random_state, self.random_state)
+        default = self.random_state
+        if default is None:
+            default = getattr(self.drifter_, "random_state", None)
+        rng = sampling_rng(random_state, default)
         if rules is None:
             return self._completed(known, rng)
         return rules.complete(lambda rows: self._completed(known.only(rows), rng), n)

@@ -313,7 +313,7 @@ class RuledTable:
         ValueError
             If rows do not satisfy the rules, however often they are drawn.
         """
-        columns, rows = None, np.arange(n)
+        columns, rows, n_violated = None, np.arange(n), 0
         for _ in range(_MOST_REDRAWS):
             drawn = self.backward(draw(rows).content)
             columns = drawn if columns is None else _merged(columns, drawn, rows)
@@ -321,10 +321,11 @@ class RuledTable:
             names = [column.name for column in columns]
             table = self._library.frame(names, series)
             accepted = self._accepted(table)
+            n_violated = n_violated + ~accepted
             rows = np.flatnonzero(~accepted.all(axis=0))
             if not len(rows):
                 return table
-        rule = self._kept[int(np.argmin(accepted[:, rows[0]]))].rule
+        rule = self._kept[int(np.argmax(n_violated[:, rows[0]]))].rule
         raise ValueError(
             f"Row {rows[0]} of X, and {len(rows) - 1} more, do not satisfy "
             f"{words_of(rule)}, although their unknown entries were drawn "

@@ -89,7 +89,7 @@ def conditional_moments(found, z, n_known):
     return centre, spread + np.einsum("n,nij->ij", weight, inner)
 
 
-@pytest.mark.parametrize("n_proposed", [64, 10_000])
+@pytest.mark.parametrize("n_proposed", [32, 10_000])
 def test_draws_have_the_moments_of_the_formula(monkeypatch, n_proposed):
     monkeypatch.setattr(_conditionals, "_PROPOSED", n_proposed)
     X = correlated(150, 4)
