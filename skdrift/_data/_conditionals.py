@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Components that are proposed for a row, one of which is chosen: so many, and fewer
 # in more columns than these, where each takes long.
-_PROPOSED, _FEWEST_PROPOSED, _MANY_COLUMNS = 32, 8, 80
+PROPOSED, _FEWEST_PROPOSED, _MANY_COLUMNS = 64, 8, 80
 # Proposals do not see correlations, and are this many times as wide, in variances, so
 # that no component is missed that would be likely if they did.
 _WIDENED = 1.5
@@ -68,7 +68,7 @@ class Conditionals:
     def __init__(self, mixture: LocalMixture) -> None:
         self._mixture = mixture
 
-    def draw(self, X, random_state):
+    def draw(self, X, random_state, n_proposed=PROPOSED):
         """Complete rows.
 
         Parameters
@@ -76,6 +76,9 @@ class Conditionals:
         X : ndarray of shape (n_samples, n_features)
             In data units, NaN where unknown.
         random_state : RandomState
+        n_proposed : int, default=64
+            Components that are proposed for each row, in up to 80 columns. The
+            distribution is exact in the limit of many.
 
         Returns
         -------
@@ -95,12 +98,11 @@ class Conditionals:
             known[:, varying],
             self._mixture.columns,
         )
-        drawn, is_far = self._completed(given, random_state)
+        drawn, is_far = self._completed(given, random_state, n_proposed)
         far = np.flatnonzero(is_far)
         if far.size:
-            drawn[far] = self._completed(self._nearest(given.only(far)), random_state)[
-                0
-            ]
+            nearest = self._nearest(given.only(far))
+            drawn[far], _ = self._completed(nearest, random_state, n_proposed)
         rows[:, varying] = np.where(given.is_known, rows[:, varying], drawn)
         return Draws(np.where(known, X, rows).astype(X.dtype, copy=False), is_far)
 
@@ -183,14 +185,14 @@ class Conditionals:
         budget = get_config()["working_memory"] * 2**20 / 8
         return int(max(1, budget // max(numbers_per_row, 1)))
 
-    def _completed(self, given, random_state):
+    def _completed(self, given, random_state, n_proposed):
         """Rows, and which are far, of the varying columns."""
         d = given.z.shape[1]
         drawn, is_far = given.x.copy(), np.zeros(len(given.x), dtype=bool)
         if not d:
             return drawn, is_far
         n = self._mixture.n_components
-        n_proposed = _PROPOSED * min(1.0, _MANY_COLUMNS / d)
+        n_proposed = n_proposed * min(1.0, _MANY_COLUMNS / d)
         n_proposed = int(min(n, max(_FEWEST_PROPOSED, n_proposed)))
         per_row = n_proposed * d * (d + 8) * _MATRICES + 4 * n
         for part in gen_batches(len(drawn), self._batch(per_row)):

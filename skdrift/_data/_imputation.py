@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._conditionals import PROPOSED
 from ._mixture import LocalMixture, Shape
 from ._neighbors import NearestRows
 from ._rows import distinct_rows, weighted_rows
@@ -11,6 +12,8 @@ from ._rows import distinct_rows, weighted_rows
 # Rounds in which the mixture is the Gaussian of all rows. Where hardly a row has a
 # known entry, local Gaussians would only confirm what was drawn before.
 _GAUSSIAN_ROUNDS = 10
+# Components that are proposed for a row: fewer than for rows that are given out.
+_PROPOSED = PROPOSED // 2
 _GAUSSIAN = Shape(40, 0.4, 0.9, False, gaussian=1.0)
 
 
@@ -61,7 +64,8 @@ def mixture_of_incomplete(
             mixture.shape = shape
         shape = shape if i < _GAUSSIAN_ROUNDS else mixture.shape
         if i < _GAUSSIAN_ROUNDS + n_rounds:
-            rows = settle(mixture.conditionals.draw(X, random_state).rows)
+            draws = mixture.conditionals.draw(X, random_state, _PROPOSED)
+            rows = settle(draws.rows)
     return mixture
 
 
