@@ -26,7 +26,7 @@ from sklearn.impute import IterativeImputer, KNNImputer
 
 from skdrift.impute import DriftImputer
 
-n, m, n_repeats, truth = 250, 5, 15, 1.0
+n, m, n_repeats, truth = 250, 5, 10, 1.0
 
 
 def table(rng):
