@@ -103,7 +103,8 @@ def test_blocks_whiten_like_the_dense_covariance(k, d, scale):
         root = np.linalg.cholesky(factor[i].T @ factor[i] + (i + 1) * scale * np.eye(d))
         expected = np.linalg.solve(root, x[i].T).T
         assert_allclose(found.deviations[i], np.diag(root), rtol=1e-8)
-        assert_allclose(white[i], expected, rtol=1e-8, atol=1e-8 * abs(expected).max())
+        # The condition number is up to 1e8, and rounding depends on the BLAS.
+        assert_allclose(white[i], expected, rtol=1e-8, atol=1e-7 * abs(expected).max())
         assert_array_equal(found.white(i, x[i]), white[i])
 
 
