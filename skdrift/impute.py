@@ -28,14 +28,7 @@ from ._estimator import (
 from .tables import TableEncoder
 from .tables._codes import assigned
 from .tables._encoder import validated
-from .tables._given import (
-    completed,
-    known_of,
-    marks_of,
-    n_copies,
-    naming_entries,
-    read_given,
-)
+from .tables._given import completed, known_of, marks_of, read_given
 from .tables._many import drifting
 
 if TYPE_CHECKING:
@@ -275,21 +268,21 @@ class DriftImputer(
 
     def _drawn(self, known, mixture, rng):
         """A completed table."""
-        encoder = self._encoder
-        copies = n_copies(encoder, known)
-        codes = np.repeat(known.codes, copies, axis=0)
-        with naming_entries(encoder, known, copies, self._is_drawn):
-            draws = mixture.conditionals.draw(codes[:, self._is_drawn], rng)
-        if draws.is_far.any():
-            warn_user(
-                f"Of {len(known.codes)} rows, {-(-draws.is_far.sum() // copies)} have "
-                "known values far from all data. They were filled as if these were the "
-                "known values of the nearest data row.",
-                UserWarning,
-            )
-        codes[:, self._is_drawn] = draws.rows
-        drifts = drifting(encoder._codes)
-        return completed(encoder, known, codes[:, drifts], copies, rng)
+        n = len(known.codes)
+
+        def draw(codes):
+            draws = mixture.conditionals.draw(codes, rng)
+            if draws.is_far.any():
+                n_far = -(-draws.is_far.sum() * n // len(codes))
+                warn_user(
+                    f"Of {n} rows, {n_far} have known values far from all data. They "
+                    "were filled as if these were the known values of the nearest data "
+                    "row.",
+                    UserWarning,
+                )
+            return draws.rows
+
+        return completed(self._encoder, known, self._is_drawn, draw, rng)
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None

@@ -10,6 +10,7 @@ from scipy.stats import chi2
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
+from ._cells import Values
 from ._checks import ImpossibleEntry
 
 if TYPE_CHECKING:
@@ -91,13 +92,8 @@ class Conditionals:
         """
         known = ~np.isnan(X)
         rows = np.where(known, X, self._mixture.data[0])  # constant columns are known
-        self._check_possible(rows, known)
         varying = self._mixture.varying
-        given = _Given(
-            rows[:, varying].astype(np.float64),
-            known[:, varying],
-            self._mixture.columns,
-        )
+        given = self._given(rows, known)
         drawn, is_far = self._completed(given, random_state, n_proposed)
         far = np.flatnonzero(is_far)
         if far.size:
@@ -127,14 +123,11 @@ class Conditionals:
             If a given value is impossible under the law of its column.
         """
         mixture = self._mixture
-        self._check_possible(X, np.broadcast_to(given, X.shape))
+        rows = self._given(X, np.broadcast_to(given, X.shape))
         constant = np.setdiff1d(np.arange(X.shape[1]), mixture.varying)
         wrong = (X[:, constant] != mixture.data[0, constant]).any(axis=1)
         result, d = np.zeros(len(X)), len(mixture.varying)
         if d:
-            x = X[:, mixture.varying].astype(np.float64)
-            is_given = np.broadcast_to(given[mixture.varying], x.shape)
-            rows = _Given(x, is_given, mixture.columns)
             k = min(mixture.n_components, _EVALUATED)
             per_row = k * d * (d + 8) * _MATRICES + 4 * mixture.n_components
             for part in gen_batches(len(X), self._batch(per_row)):
@@ -148,25 +141,31 @@ class Conditionals:
         log_q = self._log_proposal(given)
         n = log_q.shape[1]
         i = np.argpartition(log_q, n - k, axis=1)[:, n - k :]
-        whole = _Given(given.x, np.ones_like(given.is_known), given.columns)
+        whole = given._replace(is_known=np.ones_like(given.is_known))
         pairs = _Pairs(whole, _order(given.is_known), i, *self._mixture.gaussians(i))
         log_w = self._mixture.log_weight[i]
         of_all = logsumexp(log_w + pairs.log_p(whole.is_known), axis=1)
         return of_all - logsumexp(log_w + pairs.log_p(given.is_known), axis=1)
 
-    def _check_possible(self, rows, known):
-        """Check that known values are possible."""
+    def _given(self, rows, known):
+        """What is known of rows, which must be possible."""
         mixture = self._mixture
+        given = _Given.of(
+            rows[:, mixture.varying].astype(np.float64),
+            known[:, mixture.varying],
+            mixture.columns,
+        )
         possible = np.ones(rows.shape, dtype=bool)
         constant = np.setdiff1d(np.arange(rows.shape[1]), mixture.varying)
         possible[:, constant] = rows[:, constant] == mixture.data[0, constant]
-        for j, column in zip(mixture.varying, mixture.columns, strict=True):
-            possible[:, j] = column.at(rows[:, j].astype(np.float64)).log_unit > -np.inf
+        for j, values in zip(mixture.varying, given.values, strict=True):
+            possible[:, j] = values.log_unit > -np.inf
         wrong = np.argwhere(known & ~possible)
         if len(wrong):
             i, j = wrong[0]
             law = mixture.laws[j]
             raise ImpossibleEntry.of(i, j, rows[i, j], law)
+        return given
 
     def _nearest(self, given):
         """The data row that is nearest to what is known, in its place."""
@@ -179,7 +178,7 @@ class Conditionals:
             result[part] = self._mixture.data[:, self._mixture.varying][
                 distance.argmin(axis=1)
             ]
-        return _Given(np.where(known, result, given.x), known, given.columns)
+        return _Given.of(np.where(known, result, given.x), known, given.columns)
 
     def _batch(self, numbers_per_row):
         budget = get_config()["working_memory"] * 2**20 / 8
@@ -247,18 +246,27 @@ class Conditionals:
         )
 
 
-class _Given:
+class _Given(NamedTuple):
     """What is known of rows: values of columns, their places, and which are known."""
 
-    def __init__(self, x, is_known, columns):
-        self.x, self.is_known, self.columns = x, is_known, columns
-        self.values = [column.at(x[:, j]) for j, column in enumerate(columns)]
-        z = [values.z for values in self.values]
-        self.z = np.column_stack(z) if z else np.empty(x.shape)
+    x: np.ndarray
+    is_known: np.ndarray
+    columns: list
+    values: list
+    z: np.ndarray
+
+    @classmethod
+    def of(cls, x, is_known, columns):
+        """What is known of rows x, in data units."""
+        values = [column.at(x[:, j]) for j, column in enumerate(columns)]
+        z = np.column_stack([v.z for v in values]) if values else np.empty(x.shape)
+        return cls(x, is_known, columns, values, z)
 
     def only(self, rows):
         """The same of some of the rows."""
-        return _Given(self.x[rows], self.is_known[rows], self.columns)
+        values = [Values(*(a[rows] for a in v)) for v in self.values]
+        x, is_known, z = self.x[rows], self.is_known[rows], self.z[rows]
+        return _Given(x, is_known, self.columns, values, z)
 
 
 class _Pairs:

@@ -101,6 +101,7 @@ class NumericCode:
         self.column = without_values(column)._replace(decodes_wall=decodes_wall)
         self.width = 1 + bool(column.missing.any())
         self.memberships = np.zeros(self.width, dtype=bool)
+        self.marks = np.arange(self.width) > 0
         self.present = _spread(np.sort(self._numbers(column)))
 
     def names(self, name):
@@ -154,6 +155,7 @@ class OrderedCode:
         self.numbers = NumericCode(self._numbered(column))
         self.width = self.numbers.width
         self.memberships = self.numbers.memberships
+        self.marks = self.numbers.marks
 
     def names(self, name):
         """Names of the encoded columns."""
@@ -202,6 +204,7 @@ class NominalCode:
         self.column, self.categories = without_values(column), categories
         self.width = len(categories) + bool(column.missing.any())
         self.memberships = np.ones(self.width, dtype=bool)
+        self.marks = np.arange(self.width) >= len(categories)
 
     def names(self, name):
         """Names of the encoded columns."""
@@ -243,6 +246,7 @@ class MarkedCode:
         n_marks = len(self._kinds) - 1
         self.width = code.width + n_marks
         self.memberships = np.append(code.memberships, np.zeros(n_marks, dtype=bool))
+        self.marks = np.append(code.marks, np.ones(n_marks, dtype=bool))
 
     @property
     def categories(self):

@@ -11,14 +11,12 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from .._drifters import ConservativeDrifter
-from .._estimator import VersionedStateMixin, forget, sampling_rng
+from .._estimator import VersionedStateMixin, forget, sampling_rng, seeded
 from ..metrics._draw import draw
 from ._encoder import TableEncoder, memberships_of, validated
 from ._given import (
     completed,
     known_of,
-    n_copies,
-    naming_entries,
     read_given,
     warn_of_donors,
 )
@@ -176,7 +174,7 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
             )
         drifter = clone(drifter)
         if self.random_state is not None:
-            _seed(drifter, self.random_state)
+            drifter = seeded(drifter, self.random_state)
         library, X = validated(self, X, reset=True)
         rules = None
         if self.rules is not None and (given := checked_rules(self.rules)):
@@ -311,12 +309,12 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
 
     def _completed(self, known, rng):
         """Table that is encoded, with unknown entries drawn."""
-        encoder = self.encoder_
-        copies, drifts = n_copies(encoder, known), drifting(encoder._codes)
-        codes = np.repeat(known.codes[:, drifts], copies, axis=0)
-        with naming_entries(encoder, known, copies, drifts):
-            drawn = self.drifter_.sample_conditional(codes, rng)
-        return completed(encoder, known, np.asarray(drawn), copies, rng)
+        drifts = drifting(self.encoder_._codes)
+
+        def draw(codes):
+            return np.asarray(self.drifter_.sample_conditional(codes, rng))
+
+        return completed(self.encoder_, known, drifts, draw, rng)
 
     def score(self, X: Table, y: object = None) -> float:
         """Score of the drifter on encoded held-out samples.
@@ -351,13 +349,3 @@ class TabularDrifter(VersionedStateMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
-
-
-def _seed(drifter, random_state):
-    """Set the random state of a drifter, or of the steps of a pipeline."""
-    names = [
-        name
-        for name in drifter.get_params()
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    drifter.set_params(**dict.fromkeys(names, random_state))

@@ -11,8 +11,8 @@ from sklearn.utils import check_array
 from .._data._checks import ImpossibleEntry
 from .._data._frames import Arrays, library_of
 from .._estimator import warn_user
-from ._codes import MarkedCode, NominalCode, check_kind
-from ._many import NO_CATEGORY, DonorCode, drifting
+from ._codes import check_kind
+from ._many import NO_CATEGORY, DonorCode
 
 # Copies of rows that categories are drawn for: as many as frequencies need.
 _FEWEST_COPIES = 500
@@ -78,7 +78,7 @@ def known_of(encoder, columns, n):
     codes = []
     for code, column in zip(encoder._codes, columns, strict=True):
         numbers = np.full((n, code.width), np.nan)
-        numbers[:, _marks(code)] = 0.0
+        numbers[:, code.marks] = 0.0
         if column is not None:
             check_kind(code.column, column)
             present = at_rows(column, np.flatnonzero(~column.missing))
@@ -140,20 +140,7 @@ def _form(library):
 
 def marks_of(encoder):
     """Which of the encoded columns mark missing values."""
-    return np.concatenate([_marks(code) for code in encoder._codes])
-
-
-def _marks(code):
-    """Encoded columns of a code that mark missing values."""
-    marks = np.zeros(code.width, dtype=bool)
-    if isinstance(code, MarkedCode):
-        marks[: code.code.width] = _marks(code.code)
-        marks[code.code.width :] = True
-    elif isinstance(code, NominalCode):
-        marks[len(code.categories) :] = True
-    elif not isinstance(code, DonorCode):
-        marks[1:] = True
-    return marks
+    return np.concatenate([code.marks for code in encoder._codes])
 
 
 def warn_of_donors(encoder, known):
@@ -175,7 +162,7 @@ def warn_of_donors(encoder, known):
 
 
 @contextmanager
-def naming_entries(encoder, known, copies, is_drawn):
+def _naming_entries(encoder, known, copies, is_drawn):
     """Errors about an impossible number have the row and the column of the table.
 
     The mask `is_drawn` tells which of the encoded columns the numbers are of.
@@ -195,7 +182,7 @@ def naming_entries(encoder, known, copies, is_drawn):
         ) from error
 
 
-def n_copies(encoder, known):
+def _n_copies(encoder, known):
     """Copies of each row that are drawn, so that categories have their frequencies."""
     unknown = np.isnan(known.codes)
     nominal = np.concatenate([code.memberships for code in encoder._codes])
@@ -204,26 +191,28 @@ def n_copies(encoder, known):
     return -(-_FEWEST_COPIES // len(unknown))
 
 
-def completed(encoder, known, drawn, copies, rng):
+def completed(encoder, known, is_drawn, draw, rng):
     """Table of completed rows.
 
     Parameters
     ----------
     encoder : TableEncoder
     known : Known
-    drawn : ndarray of shape (n_rows * copies, n_drifting)
-        Completed codes of copies of the rows, without the columns of donors.
-    copies : int
-        Copies of each row, one of which is used.
+    is_drawn : ndarray of shape (n_codes,), dtype bool
+        Which encoded columns are drawn.
+    draw : callable
+        ``draw(codes)``, these columns of copies of the rows without NaN. There are
+        equally many copies of every row, next to each other, one of which is used.
     rng : RandomState
 
     Returns
     -------
     DataFrame or ndarray of shape (n_rows, n_columns)
     """
-    drifts = drifting(encoder._codes)
+    copies = _n_copies(encoder, known)
     encoded = np.repeat(known.codes, copies, axis=0)
-    encoded[:, drifts] = drawn
+    with _naming_entries(encoder, known, copies, is_drawn):
+        encoded[:, is_drawn] = draw(encoded[:, is_drawn])
     encoded = np.where(np.isnan(encoded), NO_CATEGORY, encoded)
     ends = np.cumsum([code.width for code in encoder._codes])[:-1]
     parts = np.split(encoded, ends, axis=1)
@@ -238,24 +227,23 @@ def completed(encoder, known, drawn, copies, rng):
             values = values[chosen]
         else:
             values = [values[i] for i in chosen.tolist()]
-        values, missing = _with_known(code, column, values, missing[chosen])
-        columns.append(encoder._library.write(code.column, values, missing))
+        values = _with_known(code, column, values)
+        none = np.zeros_like(missing[chosen])
+        columns.append(encoder._library.write(code.column, values, none))
     names = [code.column.name for code in encoder._codes]
     return encoder._library.frame(names, columns)
 
 
-def _with_known(code, column, values, missing):
-    """Values, and which are missing, with those that are known."""
-    missing = np.zeros_like(missing)
+def _with_known(code, column, values):
+    """Values, with those that are known."""
     if column is None:
-        return values, missing
+        return values
     known = column.wall if code.column.decodes_wall else column.values
     at = np.flatnonzero(~column.missing)
     if isinstance(values, np.ndarray):
-        values = values.copy()
         values = values.astype(np.result_type(values, np.asarray(known).dtype))
         values[at] = known
-        return values, missing
+        return values
     for i, value in zip(at.tolist(), known, strict=True):
         values[i] = value
-    return values, missing
+    return values

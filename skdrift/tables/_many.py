@@ -67,7 +67,7 @@ class DonorCode:
         self.column, self.categories = without_values(column), categories
         self._kinds = kinds_of(column) if column.missing.any() else []
         self.n_places = len(categories) + len(self._kinds)
-        self.memberships = np.zeros(self.width, dtype=bool)
+        self.memberships = self.marks = np.zeros(self.width, dtype=bool)
 
     def names(self, name):
         """Names of the encoded columns."""
