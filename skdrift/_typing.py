@@ -31,7 +31,7 @@ Columns: TypeAlias = (
     | Mapping[str | int, str | Mapping[str, Any]]
     | Sequence[str | Mapping[str, Any]]
 )
-Annealing: TypeAlias = int | ArrayLike
+Annealing: TypeAlias = str | int | ArrayLike
 BandwidthRule: TypeAlias = Literal["rate", "scott", "silverman"]
 SelfInteraction: TypeAlias = Literal["full", "leave-one-out"]
 KernelName: TypeAlias = Literal[

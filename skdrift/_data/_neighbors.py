@@ -9,6 +9,8 @@ from sklearn.utils import gen_batches
 
 # Up to this many columns a tree finds neighbours faster than products do.
 TREE_MAX_FEATURES = 8
+# Rows that are enough to tell how far neighbours are.
+_ENOUGH_ROWS = 20_000
 # Queries from which threads repay themselves in a tree.
 _MANY_QUERIES = 5000
 # Rows near a moving point that are looked at instead of all, numbers of coordinates
@@ -53,14 +55,24 @@ class NearestRows:
         """Distance of rows to their k-th nearest, themselves counted; k half at most.
 
         It is computed once, for the rows that are needed: a small ensemble has few
-        neighbours among many rows.
+        neighbours among many rows. Of many rows without a tree it is an estimate, the
+        distance to a nearer one of a part of them.
         """
         k = min(k, len(self._rows) // 2)
         known = self._reach.setdefault(k, np.full(len(self._rows), np.nan))
         new = np.unique(places[np.isnan(known[places])])
         if new.size:
-            known[new] = self.distance(self._rows[new], k)
+            rows, every = self._sparse
+            known[new] = rows.distance(self._rows[new], max(2, round(k / every)))
         return known[places]
+
+    @cached_property
+    def _sparse(self):
+        """Every so many of the rows, where neighbours of all take long to find."""
+        every = 1
+        if self._rows.shape[1] > TREE_MAX_FEATURES:
+            every = max(1, len(self._rows) // _ENOUGH_ROWS)
+        return (self if every == 1 else NearestRows(self._rows[::every])), every
 
     def indices(self, x, k):
         """Places of the k nearest rows, ascending, shape (len(x), k)."""

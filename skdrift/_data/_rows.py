@@ -128,6 +128,22 @@ class WeightedRows(NamedTuple):
         d = max(np.count_nonzero(self.std), 1)
         return float(self.mean_std * rule(max(self.n_samples, 2.0), int(d)))
 
+    def part(self, place):
+        """Some of the rows, each as heavy as it is often chosen."""
+        place, times = np.unique(place, return_counts=True)
+        return self._replace(
+            rows=self.rows[place], weight=times / times.sum(), count=self.count[place]
+        )
+
+    def without(self, place):
+        """The other rows, with their shares of the weight."""
+        kept = np.ones(len(self.rows), dtype=bool)
+        kept[place] = False
+        weight = self.weight[kept]
+        return self._replace(
+            rows=self.rows[kept], weight=weight / weight.sum(), count=self.count[kept]
+        )
+
     @property
     def log_weight(self):
         return np.log(self.weight)

@@ -71,10 +71,19 @@ class BaseDrifter(
 
     _parameter_constraints = {
         "n_particles": [Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "start": [StrOptions({"local", "gaussian"}), "array-like", callable],
         "standardize": ["boolean"],
         "columns": [StrOptions({"auto", "free", "discrete"}), dict, list, tuple],
-        "annealing": [Interval(Integral, 0, None, closed="left"), "array-like"],
+        "annealing": [
+            StrOptions({"auto"}),
+            Interval(Integral, 0, None, closed="left"),
+            "array-like",
+        ],
         "step_size": [Interval(Real, 0, np.inf, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -89,6 +98,7 @@ class BaseDrifter(
         self,
         *,
         n_particles: int | None,
+        batch_size: int | Literal["auto"] | None,
         start: Start,
         standardize: bool,
         columns: Columns,
@@ -102,6 +112,7 @@ class BaseDrifter(
         verbose: int,
     ) -> None:
         self.n_particles = n_particles
+        self.batch_size = batch_size
         self.start = start
         self.standardize = standardize
         self.columns = columns

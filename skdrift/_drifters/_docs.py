@@ -6,6 +6,14 @@ n_particles : int or None, default=None
     Size of the ensemble. None stands for one particle per sample (per unit of
     weight), two with leave-one-out, but at least 64 and at most 10,000.
 """,
+    "batch_size": """
+batch_size : int, "auto" or None, default="auto"
+    Number of data rows that attract an ensemble, where there are more: a part of them
+    as even as the rows lie, chosen anew for every ensemble of :meth:`sample`.
+    ``"auto"`` is 20,000, or two for every particle if these are more: draws are then as
+    good as with all rows. None stands for all rows, as does a size of more than 80 % of
+    them.
+""",
     "self_interaction": """
 self_interaction : {"full", "leave-one-out"}, default="full"
     Whether a particle counts among those that repel it (its own pull is 0, but it
@@ -44,11 +52,12 @@ columns : {"auto", "free", "discrete"}, dict or list, default="auto"
     the rest is learned. See ``columns_``.
 """,
     "annealing": """
-annealing : int or array-like, default=20
+annealing : "auto", int or array-like, default="auto"
     Number of steps in which the bandwidth falls exponentially to its final value, from
     twice that value, or from ``1.5 sqrt(d/2)`` standard deviations if that is larger
-    and the start is not local; 0 for none. Or the bandwidths of the first steps, as
-    multiples of the final one.
+    and the start is not local; 0 for none. ``"auto"`` is 20, but 5 from the local start
+    of 1000 or more distinct rows, where more steps change nothing. Or the bandwidths
+    of the first steps, as multiples of the final one.
 """,
     "step_size": """
 step_size : float or "lipschitz", default=1.0

@@ -88,6 +88,7 @@ class ConservativeDrifter(KernelDrifter):
         :class:`~skdrift.kernels.Kernel` (one with parameters, or your own).
     {bandwidth}
     {n_particles}
+    {batch_size}
     {self_interaction}
     {start}
     {standardize}
@@ -156,11 +157,12 @@ class ConservativeDrifter(KernelDrifter):
         kernel: KernelName | Kernel = "gaussian",
         bandwidth: BandwidthRule | Literal["balance"] | float = "rate",
         n_particles: int | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
         self_interaction: SelfInteraction = "full",
         start: Start = "local",
         standardize: bool = True,
         columns: Columns = "auto",
-        annealing: Annealing = 20,
+        annealing: Annealing = "auto",
         step_size: StepSize = 1.0,
         max_iter: int = 200,
         tol: float = 5e-3,
@@ -173,6 +175,7 @@ class ConservativeDrifter(KernelDrifter):
             kernel=kernel,
             bandwidth=bandwidth,
             n_particles=n_particles,
+            batch_size=batch_size,
             self_interaction=self_interaction,
             start=start,
             standardize=standardize,
@@ -248,6 +251,7 @@ class SharpDrifter(ConservativeDrifter):
         :class:`~skdrift.kernels.Kernel` that defines ``sharp()``.
     {bandwidth}
     {n_particles}
+    {batch_size}
     {self_interaction}
     {start}
     {standardize}
@@ -308,11 +312,12 @@ class SharpDrifter(ConservativeDrifter):
         kernel: KernelName | Kernel = "laplace",
         bandwidth: BandwidthRule | Literal["balance"] | float = "rate",
         n_particles: int | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
         self_interaction: SelfInteraction = "full",
         start: Start = "local",
         standardize: bool = True,
         columns: Columns = "auto",
-        annealing: Annealing = 20,
+        annealing: Annealing = "auto",
         step_size: StepSize = 1.0,
         max_iter: int = 200,
         tol: float = 5e-3,
@@ -325,6 +330,7 @@ class SharpDrifter(ConservativeDrifter):
             kernel=kernel,
             bandwidth=bandwidth,
             n_particles=n_particles,
+            batch_size=batch_size,
             self_interaction=self_interaction,
             start=start,
             standardize=standardize,
@@ -375,6 +381,7 @@ class LaplaceDrifter(KernelDrifter):
         the distance within which 95 % of the rows have ``log(n)`` others
         (:func:`skdrift.diagnostics.occupancy_bandwidth`).
     {n_particles}
+    {batch_size}
     self_interaction : {"full", "leave-one-out"}, default="leave-one-out"
         Whether a particle counts among those that repel it (its own pull is 0, but it
         enters the normaliser) or is left out exactly. Leave-one-out with light tails
@@ -450,11 +457,12 @@ class LaplaceDrifter(KernelDrifter):
         kernel: KernelName | Kernel = "laplace",
         bandwidth: BandwidthRule | Literal["occupancy"] | float = "rate",
         n_particles: int | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
         self_interaction: SelfInteraction = "leave-one-out",
         start: Start = "local",
         standardize: bool = True,
         columns: Columns = "auto",
-        annealing: Annealing = 20,
+        annealing: Annealing = "auto",
         step_size: StepSize = 1.0,
         max_iter: int = 200,
         tol: float = 5e-3,
@@ -467,6 +475,7 @@ class LaplaceDrifter(KernelDrifter):
             kernel=kernel,
             bandwidth=bandwidth,
             n_particles=n_particles,
+            batch_size=batch_size,
             self_interaction=self_interaction,
             start=start,
             standardize=standardize,

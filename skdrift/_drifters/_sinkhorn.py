@@ -44,6 +44,7 @@ class SinkhornDrifter(BaseDrifter):
     n_particles : int or None, default=None
         Size of the ensemble. None stands for one particle per sample (per unit of
         weight), but at least 64 and at most 10,000.
+    {batch_size}
     start : {"local", "gaussian"}, array-like or callable, default="local"
         Where particles start. ``"local"``: drawn from the Gaussian of the up to 40
         mutual neighbours of a data row, which follows clusters, curves, correlations;
@@ -127,10 +128,11 @@ class SinkhornDrifter(BaseDrifter):
         *,
         epsilon: Literal["rate"] | float = "rate",
         n_particles: int | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
         start: Start = "local",
         standardize: bool = True,
         columns: Columns = "auto",
-        annealing: Annealing = 20,
+        annealing: Annealing = "auto",
         step_size: float = 1.0,
         max_iter: int = 200,
         tol: float = 5e-3,
@@ -143,6 +145,7 @@ class SinkhornDrifter(BaseDrifter):
     ) -> None:
         super().__init__(
             n_particles=n_particles,
+            batch_size=batch_size,
             start=start,
             standardize=standardize,
             columns=columns,

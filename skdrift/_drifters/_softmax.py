@@ -46,14 +46,16 @@ class SoftmaxDrifter(BaseDrifter):
     n_particles : int or None, default=None
         Size of the ensemble, at least 2. None stands for two particles per sample (per
         unit of weight), but at least 64 and at most 10,000.
+    {batch_size}
     {start}
     {standardize}
     {columns}
-    annealing : int or array-like, default=20
+    annealing : "auto", int or array-like, default="auto"
         Steps in which all temperatures fall exponentially by a common factor, the
         smallest from twice its final value, or from ``1.5 sqrt(d/2)`` standard
-        deviations if that is larger and the start is not local; 0 for none. Or the
-        factors of the first steps, as multiples of the final temperatures.
+        deviations if that is larger and the start is not local; 0 for none.
+        ``"auto"`` is 20, but 5 from the local start of 1000 or more distinct rows. Or
+        the factors of the first steps, as multiples of the final temperatures.
     step_size : float, default=2.0
         Multiple of the velocity, a displacement, that one step moves by. The velocity
         is smaller than with the other drifters by a gain of about ``M / (N + M)``, for
@@ -128,10 +130,11 @@ class SoftmaxDrifter(BaseDrifter):
         *,
         temperature: Literal["rate"] | float | ArrayLike = "rate",
         n_particles: int | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
         start: Start = "local",
         standardize: bool = True,
         columns: Columns = "auto",
-        annealing: Annealing = 20,
+        annealing: Annealing = "auto",
         step_size: float = 2.0,
         max_iter: int = 200,
         tol: float = 2e-3,
@@ -142,6 +145,7 @@ class SoftmaxDrifter(BaseDrifter):
     ) -> None:
         super().__init__(
             n_particles=n_particles,
+            batch_size=batch_size,
             start=start,
             standardize=standardize,
             columns=columns,

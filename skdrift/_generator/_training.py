@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from ..flow import root_mean_square
 from ..flow._fit import check_units
 from ..flow._fitted import bind, work_of
 from ..flow._memorization import LARGEST_AUC, Memorization
-from ..flow._schedules import schedule_of
+from ..flow._schedules import n_annealing, schedule_of
 from ..metrics import energy_distance
 from ._learner import Average, new_learner, outputs_of, update
 
@@ -212,7 +211,6 @@ def _narrow_bandwidth(rows, ensemble):
 
 def _ladder(annealing, recipe, rows, n_particles):
     """Bandwidths of an annealing, the widest first."""
-    n_wider = annealing if isinstance(annealing, Integral) else np.size(annealing)
     # From the scale of all the data: the generator starts with a Gaussian.
     start = GaussianStart(rows)
 
@@ -220,7 +218,8 @@ def _ladder(annealing, recipe, rows, n_particles):
         return start.draw(n_particles, np.random.RandomState(0))(noise)
 
     bandwidth = recipe.bandwidth(rows, ensemble)
-    return schedule_of(annealing, bandwidth, start, max(n_wider, 1))
+    n_steps = max(n_annealing(annealing, start), 1)
+    return schedule_of(annealing, bandwidth, start, n_steps)
 
 
 def _learn_gaussian(state, batch_size):
@@ -255,7 +254,8 @@ def targets_of(state, parts, X, weight, parameters):
         n = parameters.batch_size + parameters.queue_size
         work = work_of(field, rows, n, n + len(rows.rows), parameters.max_iter)
         engine = get_engine(drifter.engine, work)
-        targets.append(Target(k, bind(field, rows, engine), held_out))
+        bound = bind(field, rows, engine, rows.n_samples)
+        targets.append(Target(k, bound, held_out))
     return targets
 
 
@@ -379,7 +379,7 @@ def _evaluation(state, targets):
     share = np.array([state.classes[target.index].share for target in targets])
     rows, scaling = state.pooled
     near = NearestRows(rows.rows)
-    memorization = Memorization(rows.rows, rows.weight, rows.count, near)
+    memorization = Memorization.within(rows, near)
     n_rows = np.clip(rows.n_samples, _MIN_ENSEMBLE, _MAX_ENSEMBLE)
     seed = state.random_state.randint(np.iinfo(np.int32).max)
 

@@ -51,6 +51,11 @@ class Start(ABC):
         """The ensemble that `fit` evolves, as a function of its noise."""
         return self.draw(n, random_state)
 
+    @property
+    def annealing(self) -> int:
+        """Default number of annealing steps."""
+        return 20
+
     @abstractmethod
     def anneals_from(self, bandwidth: float) -> float:
         """First bandwidth of an annealing that ends at `bandwidth`."""

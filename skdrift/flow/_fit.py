@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .._data._rows import weighted_rows
 from .._starts import make_start
 from ..engines import get_engine
 from ..engines._choice import reasons_not_chosen
+from ._batches import Batches, most_near, size_of_batch
 from ._calibration import FULL_FLOWS, MAX_FLOWS, calibrate, calibrate_by_part
 from ._fitted import FittedFlow, bind, work_of
 from ._loop import drift, step_at
@@ -42,8 +43,9 @@ _PARTICLES_PER_SAMPLE = {False: 1, True: 2}  # by leave-one-out
 # many times more: with fewer to save, the flow of all at the end costs more than it
 # spares.
 _CALIBRATION_PARTICLES, _TIMES_CALIBRATION = 1000, 4
-# Flows of a fit, until calibrated, and one for the draws.
-_FLOWS_EXPECTED = 3
+# Flows of a fit, until calibrated, and one for the draws, and steps of each of them
+# after the annealing (the median of 140 fits).
+_FLOWS_EXPECTED, _STEPS_EXPECTED = 3, 8
 # Fresh tracers that show how faithful tracers are: their spread is then known within a
 # few per cent.
 _PROBE_TRACERS = 200
@@ -77,6 +79,7 @@ class FlowParameters(NamedTuple):
     """Parameters that all flows share, whatever their recipe; see the drifters."""
 
     n_particles: int | None
+    batch_size: int | Literal["auto"] | None
     start: StartParameter
     standardize: bool
     columns: Columns
@@ -128,25 +131,18 @@ def fit_flow(
     )
     check_units(rows)
     neighbors = NearestRows(rows.rows)
-    start = make_start(p.start, rows, scaling, neighbors)
+    start, memorization = _near(p.start, rows, scaling, neighbors, random_state)
     n = _n_particles(p.n_particles, start, rows, recipe.field.leave_one_out)
+    batch_size = size_of_batch(p.batch_size, len(rows.rows), n)
+    batch = Batches(rows, batch_size).draw(random_state)
     ensemble = start.ensemble(n, random_state)
     bandwidth = recipe.bandwidth(rows, ensemble)
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
 
-    # The draws after it count, as the engine of the fit serves them.
-    n_steps = _FLOWS_EXPECTED * (Rest(schedule, p.tol).n_annealing + 1)
-    work = work_of(recipe.field, rows, n, n + len(rows.rows), n_steps)
-    field = bind(recipe.field, rows, get_engine(p.engine, work))
+    n_annealing = Rest(schedule, p.tol).n_annealing
+    attracting = batch, rows.n_samples
+    field = _bound_field(recipe.field, attracting, n, n_annealing, p.engine, progress)
     step_size = recipe.step_size(field)
-    progress.engine_chosen(
-        field.engine.name,
-        work,
-        len(rows.rows),
-        partial(reasons_not_chosen, p.engine, field.engine.name, work),
-    )
-
-    memorization = Memorization(rows.rows, rows.weight, rows.count, neighbors)
     evolution = _Evolution(field, schedule, step_size, p.tol, rows, progress)
 
     def drawn(x):
@@ -176,8 +172,34 @@ def fit_flow(
         memorization_auc=auc,
         engine=p.engine,
         fitted_by=field.engine.name,
+        batch_size=batch_size,
     )
     return fitted, field
+
+
+def _bound_field(field, attracting, n, n_annealing, engine, progress):
+    """The field of rows that stand for so many samples, on an engine."""
+    rows, n_samples = attracting
+    # The draws after it count, as the engine of the fit serves them.
+    n_steps = _FLOWS_EXPECTED * (n_annealing + _STEPS_EXPECTED)
+    work = work_of(field, rows, n, n + len(rows.rows), n_steps)
+    bound = bind(field, rows, get_engine(engine, work), n_samples)
+    name = bound.engine.name
+    reasons = partial(reasons_not_chosen, engine, name, work)
+    progress.engine_chosen(name, work, len(rows.rows), reasons)
+    return bound
+
+
+def _near(start, rows, scaling, neighbors, random_state):
+    """What depends on neighbours: the start, and whether particles are copies."""
+    size = most_near(*rows.rows.shape)
+    near, rest = Batches(rows, size).draw_and_rest(random_state)
+    if rest is None:
+        memorization = Memorization.within(rows, neighbors)
+    else:  # a part of the rows are farther apart than new samples are from them
+        neighbors = NearestRows(near.rows)
+        memorization = Memorization.beside(rest, neighbors)
+    return make_start(start, near, scaling, neighbors), memorization
 
 
 def check_units(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..engines._choice import engine_of_fit
 from ..fields import displacement
 from ..kernels import Kernel
 from . import _map
+from ._batches import Batches
 from ._loop import follow
 from ._map import Origin, Step
 from ._score import residual_score
@@ -37,9 +39,9 @@ def work_of(field, rows, n_queries, n_sources, n_steps):
     return Work(n_queries, n_sources, d, n_steps, field.profiles, dtype)
 
 
-def bind(field, rows, engine):
-    """The field of the data, on an engine."""
-    return field.bind(engine, rows.rows, rows.log_weight, rows.n_samples)
+def bind(field, rows, engine, n_samples):
+    """The field of rows that stand for so many samples, on an engine."""
+    return field.bind(engine, rows.rows, rows.log_weight, n_samples)
 
 
 class FittedFlow(NamedTuple):
@@ -85,6 +87,8 @@ class FittedFlow(NamedTuple):
         Name of the engine for further sums.
     fitted_by : str
         Name of the engine that the fit used.
+    batch_size : int or None
+        Rows that attract an ensemble; None for all.
     """
 
     rows: WeightedRows
@@ -104,6 +108,7 @@ class FittedFlow(NamedTuple):
     memorization_auc: float
     engine: EngineName
     fitted_by: EngineName
+    batch_size: int | None = None
 
     @property
     def n_iter(self) -> int:
@@ -131,9 +136,12 @@ class FittedFlow(NamedTuple):
         BoundField
             Answers in internal units.
         """
-        n_sources = n_particles + len(self.rows.rows)
-        work = work_of(self.field, self.rows, n_queries, n_sources, n_steps)
-        return bind(self.field, self.rows, self._engine_for(work))
+        return self._bound_to(self.rows, n_queries, n_particles, n_steps)
+
+    def _bound_to(self, rows, n_queries, n_particles, n_steps):
+        n_sources = n_particles + len(rows.rows)
+        work = work_of(self.field, rows, n_queries, n_sources, n_steps)
+        return bind(self.field, rows, self._engine_for(work), self.rows.n_samples)
 
     def _engine_for(self, work: Work) -> Engine:
         """Engine of further sums: with ``"auto"`` the one of the fit, if it suits."""
@@ -168,9 +176,9 @@ class FittedFlow(NamedTuple):
         """
         n_ensembles = max(1, round(n / len(self.particles)))
         size = max(len(self.particles), -(-n // n_ensembles))
-        field = self.bound(size, size, n_ensembles * self.n_iter)
         ensembles = []
-        for i in range(1, n_ensembles + 1):
+        fields = self._new_fields(n_ensembles, size, random_state)
+        for i, field in enumerate(fields, 1):
             report = reports and reports(f" ensemble {i} of {n_ensembles},")
             ensembles.append(self._fresh_ensemble(field, size, random_state, report))
         rows = np.concatenate(ensembles)
@@ -210,6 +218,16 @@ class FittedFlow(NamedTuple):
         if unknown.any():
             rows[unknown] = self.draw(int(unknown.sum()), random_state)
         return rows, is_far
+
+    def _new_fields(self, n_ensembles, size, random_state):
+        """The field of every new ensemble."""
+        sizes = size, size, n_ensembles * self.n_iter
+        if self.batch_size is None:
+            yield from repeat(self.bound(*sizes), n_ensembles)
+            return
+        batches = Batches(self.rows, self.batch_size)
+        for _ in range(n_ensembles):
+            yield self._bound_to(batches.draw(random_state), *sizes)
 
     def _fresh_ensemble(self, field, n, random_state, report):
         x = self.start.draw(n, random_state)(self.noise)

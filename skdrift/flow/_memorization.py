@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from .._data._neighbors import NearestRows
+    from .._data._rows import WeightedRows
     from .._typing import Floats
 
 # Rows and particles that are looked at; more would not sharpen the probability.
@@ -32,14 +31,12 @@ class Memorization:
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_features)
-        Distinct data rows.
-    weight : ndarray of shape (n_rows,)
-        Weights of the rows, of sum 1.
-    count : ndarray of shape (n_rows,)
-        How many samples each row stands for: two or more have a twin at distance 0.
+    distance : ndarray of shape (n_probes,)
+        Distances of data from their nearest row.
+    weight : ndarray of shape (n_probes,)
+        Their weights.
     neighbors : NearestRows
-        Of the same rows.
+        Of the rows.
 
     Attributes
     ----------
@@ -48,23 +45,58 @@ class Memorization:
     """
 
     def __init__(
-        self, rows: Floats, weight: Floats, count: NDArray[Any], neighbors: NearestRows
+        self, distance: Floats, weight: Floats, neighbors: NearestRows
     ) -> None:
         self._neighbors = neighbors
-        probes = _every(len(rows))
-        distance = (
-            neighbors.distance(rows[probes], 2)
-            if len(rows) > 1
-            else np.zeros(len(rows))
-        )
-        distance[count[probes] >= 2] = 0
         order = np.argsort(distance)
         self._reference = distance[order]
-        cumulative = np.cumsum(weight[probes][order])
+        cumulative = np.cumsum(weight[order])
         self._below = np.append(0.0, cumulative / cumulative[-1])
         self.is_defined = bool(
             self._reference[np.searchsorted(self._below[1:], 0.5)] > 0
         )
+
+    @classmethod
+    def within(cls, data: WeightedRows, neighbors: NearestRows) -> Memorization:
+        """Distances of rows from one another.
+
+        Parameters
+        ----------
+        data : WeightedRows
+            Distinct rows. A row that stands for two or more samples has a twin at
+            distance 0.
+        neighbors : NearestRows
+            Of the same rows.
+
+        Returns
+        -------
+        Memorization
+        """
+        probes = _every(len(data.rows))
+        distance = np.zeros(len(data.count[probes]))
+        if len(data.rows) > 1:
+            distance = neighbors.distance(data.rows[probes], 2)
+        distance[data.count[probes] >= 2] = 0
+        return cls(distance, data.weight[probes], neighbors)
+
+    @classmethod
+    def beside(cls, data: WeightedRows, neighbors: NearestRows) -> Memorization:
+        """Distances of rows from others.
+
+        Parameters
+        ----------
+        data : WeightedRows
+            Rows that are not among the others.
+        neighbors : NearestRows
+            Of the others.
+
+        Returns
+        -------
+        Memorization
+        """
+        probes = _every(len(data.rows))
+        distance = neighbors.distance(data.rows[probes])
+        return cls(distance, data.weight[probes], neighbors)
 
     def auc(self, particles: Floats) -> float:
         """Probability that a particle is closer to the data than a row is.

@@ -69,17 +69,26 @@ def given_schedule(bandwidths: Floats, final: float, n_steps: int) -> Floats:
     return np.append(bandwidths, np.full(n_steps + 1 - len(bandwidths), float(final)))
 
 
+def n_annealing(annealing: Annealing, start: Start) -> int:
+    """Number of annealing steps that the parameter of an estimator stands for."""
+    if isinstance(annealing, str):  # "auto"
+        return start.annealing
+    if isinstance(annealing, Integral):
+        return int(annealing)
+    return int(np.size(annealing))
+
+
 def schedule_of(
     annealing: Annealing, bandwidth: float, start: Start, max_iter: int
 ) -> Floats:
     """Schedule that the parameter of an estimator stands for, in internal units.
 
-    The parameter is the number of steps, from the bandwidth at which the start begins,
-    or multiples of the final bandwidth.
+    The parameter is the number of steps from the bandwidth at which the start begins,
+    "auto" for as many as the start needs, or multiples of the final bandwidth.
     """
-    if isinstance(annealing, Integral):
-        initial = start.anneals_from(bandwidth)
-        return annealing_schedule(initial, bandwidth, annealing, max_iter)
+    if isinstance(annealing, Integral | str):
+        initial, n = start.anneals_from(bandwidth), n_annealing(annealing, start)
+        return annealing_schedule(initial, bandwidth, n, max_iter)
     try:
         multiples = np.asarray(annealing, dtype=np.float64)
     except (TypeError, ValueError):

@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 
 from skdrift import ConservativeDrifter
 from skdrift._data._neighbors import NearestRows
+from skdrift._data._rows import WeightedRows
 from skdrift.flow import _calibration as calibration
 from skdrift.flow import _fit
 from skdrift.flow._calibration import calibrate, calibrate_by_part
@@ -18,7 +19,8 @@ def memorization(rows, weight=None, count=None):
     n = len(rows)
     weight = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     count = np.ones(n) if count is None else count
-    return Memorization(rows, weight, count, NearestRows(rows))
+    data = WeightedRows(rows, weight, count, rows.std(axis=0))
+    return Memorization.within(data, NearestRows(rows))
 
 
 def leave_one_out_distances(rows):

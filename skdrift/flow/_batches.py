@@ -1,0 +1,95 @@
+"""Parts of the data that ensembles see, where there are many rows."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from .._data._neighbors import TREE_MAX_FEATURES
+from .._starts._choice import choose
+
+if TYPE_CHECKING:
+    from .._data._rows import WeightedRows
+
+# Rows that attract an ensemble by default, and for each of its particles if these are
+# more: with one per particle draws are as good as with all rows.
+_MOST_ROWS, _PER_PARTICLE = 20_000, 2
+# A larger part of the rows is all of them: it would save little.
+_LARGEST_PART = 0.8
+# Rows among which neighbours are looked for, where trees do not find them fast.
+_MOST_NEAR = 100_000
+
+
+class Batches:
+    """Parts of weighted rows, as even as the rows lie.
+
+    Rows are chosen by systematic resampling along the leaves of a tree of medians, in
+    which near rows follow each other, so that means and shares of regions vary less
+    than with independent choices.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        All the data.
+    size : int or None
+        Rows that are chosen, some of them more than once where weights differ; None
+        for all.
+    """
+
+    def __init__(self, rows: WeightedRows, size: int | None) -> None:
+        self._rows, self._size = rows, size
+
+    @cached_property
+    def _order(self):
+        return KDTree(self._rows.rows, leafsize=1).indices
+
+    def draw(self, random_state: np.random.RandomState) -> WeightedRows:
+        """Choose a part; no random number is used where all rows are chosen."""
+        return self.draw_and_rest(random_state)[0]
+
+    def draw_and_rest(
+        self, random_state: np.random.RandomState
+    ) -> tuple[WeightedRows, WeightedRows | None]:
+        """Choose a part, and tell which rows are left over; None for no rows."""
+        rows = self._rows
+        if self._size is None:
+            return rows, None
+        chosen = choose(self._size, rows.weight[self._order], random_state)
+        chosen = self._order[chosen]
+        return rows.part(chosen), rows.without(chosen)
+
+
+def size_of_batch(
+    batch_size: int | Literal["auto"] | None, n_rows: int, n_particles: int
+) -> int | None:
+    """Size of a batch that the parameter of an estimator stands for; None for all.
+
+    Parameters
+    ----------
+    batch_size : int, "auto" or None
+        The parameter.
+    n_rows : int
+        Distinct rows of the data.
+    n_particles : int
+        Size of the ensemble.
+
+    Returns
+    -------
+    int or None
+    """
+    if isinstance(batch_size, str):  # "auto"
+        batch_size = max(_MOST_ROWS, _PER_PARTICLE * n_particles)
+    return _part_of(n_rows, batch_size)
+
+
+def most_near(n_rows: int, n_features: int) -> int | None:
+    """Rows among which neighbours are looked for; None for all."""
+    is_fast = n_features <= TREE_MAX_FEATURES
+    return None if is_fast else _part_of(n_rows, _MOST_NEAR)
+
+
+def _part_of(n_rows, size):
+    return None if size is None or size > _LARGEST_PART * n_rows else size
