@@ -60,6 +60,9 @@ _MAX_KEPT_MODES = 2**22
 _MAX_FACTORS = 2**22
 # Up to this size of a grid, sorting the points does not repay itself.
 _UNSORTED_GRID_POINTS = 2**20
+# Up to so many points one thread does a transform: more would wait for one another,
+# which takes 10 times as long where other programs run.
+_ONE_THREAD_POINTS = 50_000
 # Nanoseconds on two cores: for a point of the grid in all transforms, for a pair of
 # neighbours, and for any pair by the compiled engine.
 _GRID_COST, _NEAR_COST, _PAIR_COST = 60.0, 5.0, 0.4
@@ -279,6 +282,8 @@ class _NufftSources(BoundSources):
         options = {"eps": eps, "upsampfac": fineness, "dtype": "complex128"}
         if grid.n_points <= _UNSORTED_GRID_POINTS:
             options["spread_sort"] = 0
+            if max(len(x), len(self.sources)) <= _ONE_THREAD_POINTS:
+                options["nthreads"] = 1
         else:
             options["maxbatchsize"] = 1  # one grid in memory at a time
         rho = self._modes(grid, options)
