@@ -256,7 +256,9 @@ class LocalMixture:
             out = np.sort(out[:compared])
             X = self.data[out]
             values = _values(self._columns, X[:, self.varying])
-            yield out, kept, NearestRows(self._rows.rows[kept]), X, values
+            neighbors = NearestRows(self._rows.rows[kept])
+            neighbors.look_up(min(len(kept), max(_NEIGHBORS)))
+            yield out, kept, neighbors, X, values
 
     def _best_noise(self, shape, noises, folds):
         """Mean log-likelihood of rows left out, and the shape with the best noise."""
@@ -402,7 +404,7 @@ class LocalMixture:
     def _components_of(self, kept, shape, neighbors):
         """Components of the rows that are kept, of which the neighbours are known."""
         whitening, places = self._units[shape.is_full]
-        rows = self._rows.rows[kept], places[kept], self._rows.weight[kept]
+        rows = places[kept], self._rows.weight[kept]
         return _Components(*rows, neighbors, shape, whitening)
 
     # -- densities ---------------------------------------------------------------------
@@ -485,9 +487,9 @@ class _Components:
     Places are in units in which the covariance of all rows is 1.
     """
 
-    def __init__(self, rows, places, weight, neighbors, shape, whitening):
-        self.n, self.n_neighbors = len(rows), min(shape.n_neighbors, len(rows))
-        self._rows, self._places, self._weight = rows, places, weight / weight.sum()
+    def __init__(self, places, weight, neighbors, shape, whitening):
+        self.n, self.n_neighbors = len(places), min(shape.n_neighbors, len(places))
+        self._places, self._weight = places, weight / weight.sum()
         self.neighbors, self._shape, self._whitening = neighbors, shape, whitening
 
     def moments(self, i):
@@ -504,7 +506,7 @@ class _Components:
 
     def factors(self, i):
         """Means m, and factors F and scales s of the covariances ``F' F + s``."""
-        near = self.neighbors.indices(self._rows[i], self.n_neighbors)
+        near = self.neighbors.among(i, self.n_neighbors)
         share = self._weight[near] / self._weight[near].sum(axis=1, keepdims=True)
         around = self._places[near]
         mean = np.einsum("nk,nkd->nd", share, around)

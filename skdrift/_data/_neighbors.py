@@ -36,6 +36,10 @@ class NearestRows:
         return {}
 
     @cached_property
+    def _known(self):
+        return np.empty((len(self._rows), 0), int)
+
+    @cached_property
     def _tree(self):
         return KDTree(self._rows)
 
@@ -62,9 +66,15 @@ class NearestRows:
         known = self._reach.setdefault(k, np.full(len(self._rows), np.nan))
         new = np.unique(places[np.isnan(known[places])])
         if new.size:
-            rows, every = self._sparse
-            known[new] = rows.distance(self._rows[new], max(2, round(k / every)))
+            known[new] = self._far_away(new, k)
         return known[places]
+
+    def _far_away(self, places, k):
+        x = self._rows[places]
+        if k <= self._known.shape[1]:
+            return np.linalg.norm(x - self._rows[self._known[places, k - 1]], axis=1)
+        rows, every = self._sparse
+        return rows.distance(x, max(2, round(k / every)))
 
     @cached_property
     def _sparse(self):
@@ -78,12 +88,24 @@ class NearestRows:
         """Places of the k nearest rows, ascending, shape (len(x), k)."""
         if k == len(self._rows) or not len(x):
             return np.broadcast_to(np.arange(k), (len(x), k))
-        if self._rows.shape[1] <= TREE_MAX_FEATURES:
-            place = self._tree.query(x, k, workers=_n_workers(x))[1].reshape(len(x), k)
-        else:
-            place = self._products.kneighbors(x, k, return_distance=False)
         # By distance their order would depend on rounding.
-        return np.sort(place, axis=1)
+        return np.sort(self._nearest(x, k), axis=1)
+
+    def among(self, places, k):
+        """:meth:`indices` of some of the rows themselves."""
+        if k <= self._known.shape[1]:
+            return np.sort(self._known[places, :k], axis=1)
+        return self.indices(self._rows[places], k)
+
+    def look_up(self, k):
+        """Find the k nearest of every row at once, for later questions about rows."""
+        self._known = self._nearest(self._rows, k)
+
+    def _nearest(self, x, k):
+        """Places of the k nearest rows, the nearest first."""
+        if self._rows.shape[1] <= TREE_MAX_FEATURES:
+            return self._tree.query(x, k, workers=_n_workers(x))[1].reshape(len(x), k)
+        return self._products.kneighbors(x, k, return_distance=False)
 
     def following(self):
         """``distance(x)`` of points that move little from one call to the next.

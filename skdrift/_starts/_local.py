@@ -69,10 +69,12 @@ class LocalStart(Start):
     def draw(self, n, random_state):
         rows = self.rows.rows
         chosen = choose(n, self.rows.weight, random_state)
+        if n >= len(rows) / 2:
+            self.neighbors.look_up(min(_MUTUAL * _N_NEIGHBORS, len(rows)))
         mean, noise = np.empty((2, n, rows.shape[1]), rows.dtype)
         step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
         for part in (slice(i, i + step) for i in range(0, n, step)):
-            near, w = self.neighborhoods(rows[chosen[part]])
+            near, w = self.neighborhoods(chosen[part])
             mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
             e = np.sqrt(w) * random_state.standard_normal(w.shape)
             noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
@@ -84,13 +86,13 @@ class LocalStart(Start):
 
         return with_noise
 
-    def neighborhoods(self, x):
+    def neighborhoods(self, places):
         """Nearest rows of some of the rows, and their weights.
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_features)
-            Some of the rows.
+        places : ndarray of shape (n,), dtype int
+            Places of the rows.
 
         Returns
         -------
@@ -101,10 +103,10 @@ class LocalStart(Start):
         """
         rows = self.rows.rows
         k = min(_N_NEIGHBORS, len(rows))
-        near = self.neighbors.indices(x, k)
+        near = self.neighbors.among(places, k)
         share = self.rows.weight[near]
         if k < len(rows):  # so few are one neighbourhood
-            distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
+            distance = np.linalg.norm(rows[near] - rows[places, None], axis=2)
             closest = np.sort(distance, axis=1)[:, _FEWEST - 1, None]
             reach = self.neighbors.reach(near, _MUTUAL * k)
             share = np.where(distance <= np.maximum(closest, reach), share, 0)
@@ -130,7 +132,7 @@ class LocalStart(Start):
     def _moments(self, part):
         """Means and covariances of the neighbourhoods of a slice of the rows."""
         rows = self.rows.rows
-        near, share = self.neighborhoods(rows[part])
+        near, share = self.neighborhoods(np.arange(len(rows))[part])
         around = rows[near].astype(np.float64, copy=False)
         mean = np.einsum("nk,nkd->nd", share, around)
         deviation = around - mean[:, None]

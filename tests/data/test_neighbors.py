@@ -24,6 +24,21 @@ def test_distances_and_places_against_all_pairs(d, k, dtype):
 
 
 @each_method
+@pytest.mark.parametrize("k", [60, 20])
+def test_neighbours_that_were_looked_up(d, k):
+    rows = np.random.default_rng(0).standard_normal((60, d))
+    near, known, places = NearestRows(rows), NearestRows(rows), np.array([7, 3, 50])
+    known.look_up(k)
+    for n in (1, 5, 20, 60):  # also more than were looked up
+        expected = near.indices(rows[places], n)
+        assert_array_equal(near.among(places, n), expected)
+        assert_array_equal(known.among(places, n), expected)
+    for n in (2, 20, 30):
+        expected = np.sort(cdist(rows[places], rows))[:, n - 1]
+        assert_allclose(known.reach(places, n), expected)
+
+
+@each_method
 def test_a_row_is_nearest_to_itself_at_no_distance(d):
     # Exactly, as ties with the twins of rows depend on it, in any batch of queries.
     rows = 0.11 + 0.37 * np.random.default_rng(0).standard_normal((200, d))

@@ -134,7 +134,7 @@ def test_small_clusters_keep_their_share(n_small):
 def test_neighbours_are_mutual_or_the_nearest():
     rng = np.random.default_rng(0)
     rows = np.vstack((rng.standard_normal((200, 2)), [[9.0, 9.0]]))
-    near, share = local(rows).neighborhoods(rows)
+    near, share = local(rows).neighborhoods(np.arange(len(rows)))
     distance = cdist(rows, rows)
     reach = np.sort(distance, axis=1)[:, 79]
     for i in range(201):
