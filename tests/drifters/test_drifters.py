@@ -123,10 +123,27 @@ def test_max_iter_warns_and_says_how_far_it_is():
 
 def test_tol_stops_the_flow():
     X = moons(300)
-    drifter = ConservativeDrifter(early_stopping=False, tol=0.02, random_state=0).fit(X)
+    drifter = ConservativeDrifter(
+        annealing=5, early_stopping=False, tol=0.02, random_state=0
+    ).fit(X)
     assert drifter.stopped_by_ == "tol"
     ratio = drifter.history_["residual_velocity"] / drifter.bandwidth_
-    assert ratio[-1] <= 0.02 < ratio[-2] or drifter.n_iter_ == drifter.annealing
+    assert ratio[-1] <= 0.02
+    assert ratio[-2] > 0.02 or drifter.n_iter_ == 5
+
+
+def test_annealing_by_default():
+    for start, n, expected in (
+        ("local", 999, 20),
+        ("local", 1000, 5),
+        ("gaussian", 1000, 20),
+    ):
+        X = np.random.default_rng(0).normal(size=(n, 1))
+        drifter = ConservativeDrifter(
+            start=start, n_particles=64, early_stopping=False, random_state=0
+        )
+        bandwidth = drifter.fit(X).history_["bandwidth"]
+        assert np.count_nonzero(bandwidth > drifter.bandwidth_) == expected
 
 
 def test_early_stopping_prevents_copies():
