@@ -1,9 +1,8 @@
 """Seconds of complete fits and draws, by the default engine.
 
-Five clusters, default parameters. Every line is a process of its own, which first does
-the same on 300 rows, twice, so that imports and compiled code are loaded; their times
-are the lines "first" and "second": what a new process costs when the compiled code is
-on disk. The seconds of the processor, of all threads, tell more than those on the wall
+Five clusters, default parameters. Every case is a process of its own, which first does
+the same on 300 rows, twice: the lines "first" and "second" show what a new process
+costs when the compiled code is on disk. That code is then loaded by a third fit. The seconds of the processor, of all threads, tell more than those on the wall
 where other programs run.
 
 Run ``python benchmarks/fit_times.py``; ``--engine numpy`` for another engine, and
@@ -59,6 +58,7 @@ def measure(n, d, draws, engine):
     warnings.simplefilter("ignore", ConvergenceWarning)
     for what in ("first", "second"):
         print_line(f"300 x {d}, {what}", *fit_and_draw(300, d, 300, engine))
+    fit_and_draw(300, d, 300, "numba")
     print_line(f"{n} x {d}", *fit_and_draw(n, d, draws, engine))
 
 
