@@ -2,8 +2,9 @@
 
 Five clusters, default parameters. Every case is a process of its own, which first does
 the same on 300 rows, twice: the lines "first" and "second" show what a new process
-costs when the compiled code is on disk. That code is then loaded by a third fit. The seconds of the processor, of all threads, tell more than those on the wall
-where other programs run.
+costs when the compiled code is on disk. That code is then loaded by a third fit. The
+seconds of the processor, of all threads, tell more than those on the wall where other
+programs run.
 
 Run ``python benchmarks/fit_times.py``; ``--engine numpy`` for another engine, and
 ``--repeat 3`` for medians.

@@ -9,8 +9,8 @@ from sklearn.utils import gen_batches
 
 # Up to this many columns a tree finds neighbours faster than products do.
 TREE_MAX_FEATURES = 8
-# Rows that are enough to tell how far neighbours are.
-_ENOUGH_ROWS = 20_000
+# Rows, and neighbours among them, that are enough to tell how far neighbours are.
+_ENOUGH_ROWS, _ENOUGH_NEAR = 20_000, 16
 # Queries from which threads repay themselves in a tree.
 _MANY_QUERIES = 5000
 # Rows near a moving point that are looked at instead of all, numbers of coordinates
@@ -33,6 +33,10 @@ class NearestRows:
     @cached_property
     def _reach(self):
         """Distances that are known, by the number of neighbours."""
+        return {}
+
+    @cached_property
+    def _parts(self):
         return {}
 
     @cached_property
@@ -59,8 +63,8 @@ class NearestRows:
         """Distance of rows to their k-th nearest, themselves counted; k half at most.
 
         It is computed once, for the rows that are needed: a small ensemble has few
-        neighbours among many rows. Of many rows without a tree it is an estimate, the
-        distance to a nearer one of a part of them.
+        neighbours among many rows. Of many rows it is an estimate, the distance to a
+        nearer one of a part of them.
         """
         k = min(k, len(self._rows) // 2)
         known = self._reach.setdefault(k, np.full(len(self._rows), np.nan))
@@ -73,16 +77,16 @@ class NearestRows:
         x = self._rows[places]
         if k <= self._known.shape[1]:
             return np.linalg.norm(x - self._rows[self._known[places, k - 1]], axis=1)
-        rows, every = self._sparse
-        return rows.distance(x, max(2, round(k / every)))
+        every = min(len(self._rows) // _ENOUGH_ROWS, k // _ENOUGH_NEAR)
+        if every < 2:
+            return self.distance(x, k)
+        return self._part(every).distance(x, round(k / every))
 
-    @cached_property
-    def _sparse(self):
-        """Every so many of the rows, where neighbours of all take long to find."""
-        every = 1
-        if self._rows.shape[1] > TREE_MAX_FEATURES:
-            every = max(1, len(self._rows) // _ENOUGH_ROWS)
-        return (self if every == 1 else NearestRows(self._rows[::every])), every
+    def _part(self, every):
+        """Every so many of the rows."""
+        if every not in self._parts:
+            self._parts[every] = NearestRows(self._rows[::every])
+        return self._parts[every]
 
     def indices(self, x, k):
         """Places of the k nearest rows, ascending, shape (len(x), k)."""
