@@ -100,13 +100,13 @@ class LocalMixture:
     """
 
     def __init__(self, rows, neighbors, scaling, laws, observed=None):
-        self._rows, self._neighbors = rows, neighbors
+        self._rows, self.neighbors = rows, neighbors
         self._scaling, self.laws = scaling, laws
         self.observed = None if observed is None else observed[:, self.varying]
 
     def __getstate__(self):
         # What is computed from the rows takes longer to read than to compute.
-        kept = "_rows", "_neighbors", "_scaling", "laws", "shape", "observed"
+        kept = "_rows", "neighbors", "_scaling", "laws", "shape", "observed"
         return {name: value for name, value in vars(self).items() if name in kept}
 
     @cached_property
@@ -240,7 +240,7 @@ class LocalMixture:
     @cached_property
     def _all(self):
         rows = np.arange(len(self._rows.rows))
-        return self._components_of(rows, self.shape, self._neighbors)
+        return self._components_of(rows, self.shape, self.neighbors)
 
     # -- selection ---------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 TREE_MAX_FEATURES = 8
 # Rows, and neighbours among them, that are enough to tell how far neighbours are.
 _ENOUGH_ROWS, _ENOUGH_NEAR = 20_000, 16
+_MANY_ROWS = 100_000
 # Queries from which threads repay themselves in a tree.
 _MANY_QUERIES = 5000
 # Rows near a moving point that are looked at instead of all, numbers of coordinates
@@ -45,7 +46,14 @@ class NearestRows:
 
     @cached_property
     def _tree(self):
-        return KDTree(self._rows)
+        # Of many rows a tree of medians takes more than twice as long to build.
+        few = len(self._rows) < _MANY_ROWS
+        return KDTree(self._rows, compact_nodes=few, balanced_tree=few)
+
+    @property
+    def order(self):
+        """Places of all rows such that rows that follow each other are near."""
+        return self._tree.indices
 
     @cached_property
     def _products(self):

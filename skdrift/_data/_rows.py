@@ -30,10 +30,22 @@ def distinct_rows(X, *columns):
         Distinct rows in lexicographic order.
     *sums : ndarray of shape (n_rows,)
     """
-    order = np.lexsort(X.T[::-1])
+    order = _lexicographic(X)
     X = X[order]
     first = np.flatnonzero(np.append(True, np.any(X[1:] != X[:-1], axis=1)))
     return X[first], *(np.add.reduceat(c[order], first) for c in columns)
+
+
+def _lexicographic(X):
+    """Order of rows by their first column, then by the second, and so on."""
+    order = np.argsort(X[:, 0], kind="stable")
+    first = X[order, 0]
+    same = first[1:] == first[:-1]
+    # Only rows with the same first value are sorted by others; often there are none.
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = order[tied]
+    order[tied] = rows[np.lexsort(X[rows].T[::-1])]
+    return order
 
 
 class Scaling(NamedTuple):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from scipy.spatial import KDTree
 
 from .._data._neighbors import TREE_MAX_FEATURES
 from .._starts._choice import choose
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from .._data._neighbors import NearestRows
     from .._data._rows import WeightedRows
 
 # Rows that attract an ensemble by default, and for each of its particles if these are
@@ -26,40 +25,44 @@ _MOST_NEAR = 100_000
 class Batches:
     """Parts of weighted rows, as even as the rows lie.
 
-    Rows are chosen by systematic resampling along the leaves of a tree of medians, in
-    which near rows follow each other, so that means and shares of regions vary less
-    than with independent choices.
+    Rows are chosen by systematic resampling along the leaves of a tree, in which near
+    rows follow each other, so that means and shares of regions vary less than with
+    independent choices.
 
     Parameters
     ----------
     rows : WeightedRows
         All the data.
+    neighbors : NearestRows
+        Of the same rows.
     size : int or None
         Rows that are chosen, some of them more than once where weights differ; None
         for all.
     """
 
-    def __init__(self, rows: WeightedRows, size: int | None) -> None:
-        self._rows, self._size = rows, size
-
-    @cached_property
-    def _order(self):
-        return KDTree(self._rows.rows, leafsize=1).indices
+    def __init__(
+        self, rows: WeightedRows, neighbors: NearestRows, size: int | None
+    ) -> None:
+        self._rows, self._neighbors, self._size = rows, neighbors, size
 
     def draw(self, random_state: np.random.RandomState) -> WeightedRows:
         """Choose a part; no random number is used where all rows are chosen."""
-        return self.draw_and_rest(random_state)[0]
+        if self._size is None:
+            return self._rows
+        return self._rows.part(self._chosen(random_state))
 
     def draw_and_rest(
         self, random_state: np.random.RandomState
     ) -> tuple[WeightedRows, WeightedRows | None]:
         """Choose a part, and tell which rows are left over; None for no rows."""
-        rows = self._rows
         if self._size is None:
-            return rows, None
-        chosen = choose(self._size, rows.weight[self._order], random_state)
-        chosen = self._order[chosen]
-        return rows.part(chosen), rows.without(chosen)
+            return self._rows, None
+        chosen = self._chosen(random_state)
+        return self._rows.part(chosen), self._rows.without(chosen)
+
+    def _chosen(self, random_state):
+        order = self._neighbors.order
+        return order[choose(self._size, self._rows.weight[order], random_state)]
 
 
 def size_of_batch(

@@ -134,7 +134,7 @@ def fit_flow(
     start, memorization = _near(p.start, rows, scaling, neighbors, random_state)
     n = _n_particles(p.n_particles, start, rows, recipe.field.leave_one_out)
     batch_size = size_of_batch(p.batch_size, len(rows.rows), n)
-    batch = Batches(rows, batch_size).draw(random_state)
+    batch = Batches(rows, neighbors, batch_size).draw(random_state)
     ensemble = start.ensemble(n, random_state)
     bandwidth = recipe.bandwidth(rows, ensemble)
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
@@ -193,7 +193,7 @@ def _bound_field(field, attracting, n, n_annealing, engine, progress):
 def _near(start, rows, scaling, neighbors, random_state):
     """What depends on neighbours: the start, and whether particles are copies."""
     size = most_near(*rows.rows.shape)
-    near, rest = Batches(rows, size).draw_and_rest(random_state)
+    near, rest = Batches(rows, neighbors, size).draw_and_rest(random_state)
     if rest is None:
         memorization = Memorization.within(rows, neighbors)
     else:  # a part of the rows are farther apart than new samples are from them

@@ -225,7 +225,7 @@ class FittedFlow(NamedTuple):
         if self.batch_size is None:
             yield from repeat(self.bound(*sizes), n_ensembles)
             return
-        batches = Batches(self.rows, self.batch_size)
+        batches = Batches(self.rows, self.density.neighbors, self.batch_size)
         for _ in range(n_ensembles):
             yield self._bound_to(batches.draw(random_state), *sizes)
 

@@ -1,9 +1,14 @@
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 
 from skdrift._data._neighbors import NearestRows, even_choice
+from skdrift._data._rows import distinct_rows
 
 each_method = pytest.mark.parametrize("d", [2, 20])  # a tree, products of matrices
 
@@ -110,3 +115,15 @@ def test_means_of_even_choices_vary_less(d, gain):
     ]
     independent = rows.var(axis=0, ddof=1) / 500 * (1 - 500 / 2000)
     assert np.all(independent / np.var(means, axis=0, ddof=1) > gain)
+
+
+# -- distinct rows -------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(*3 * [st.sampled_from([-1.5, -0.0, 0.0, 2.0])]), min_size=1))
+def test_distinct_rows_are_in_lexicographic_order(rows):
+    X = np.array(rows)
+    found, count = distinct_rows(X, np.ones(len(X)))
+    expected = Counter(tuple(row + 0.0) for row in X)
+    assert [tuple(row) for row in found] == sorted(expected)
+    assert_array_equal(count, [expected[row] for row in sorted(expected)])
