@@ -6,19 +6,20 @@ many queries as make 2e8 pairs, and extrapolated if these are not all; the diffe
 the largest from NumPy's displacement over some hundred queries, in bandwidths. The
 nufft engine's time includes binding.
 
-A *fit* is of a default drifter to five clusters, with one particle for each sample or
-with the default number. Its peak is the resident memory above the imports: it includes
-the data and whatever the chosen engine loads.
+A *fit* is of a default drifter to five clusters. Its peak is the resident memory above
+the imports: it includes the data and whatever the chosen engine loads.
 
 Every size is measured in a separate process. An exponent of 2 between one n and the
 next means that ten times the data take a hundred times as long.
 
-Run ``python benchmarks/scaling.py``; ``--quick`` uses small n only, to try it. It
-writes ``benchmarks/results/scaling.csv`` and a picture; ``--quick`` writes a picture
-only if ``--picture`` is given.
+Run ``python benchmarks/scaling.py``; ``--quick`` uses small n only, to try it, and
+``--fits`` measures fits anew and keeps the reductions. It writes
+``benchmarks/results/scaling.csv`` and a picture; ``--quick`` writes a picture only if
+``--picture`` is given.
 """
 
 import argparse
+import csv
 import importlib.util
 import math
 import multiprocessing
@@ -43,14 +44,11 @@ from skdrift.kernels import Gaussian
 ENGINES = (NumpyEngine, NumbaEngine, KeopsEngine, NufftEngine)
 COLUMNS = (1, 2, 3, 10)
 SIZES = (1000, 10_000, 100_000, 1_000_000)
-# Columns, rows, and whether there are as many particles or the default number.
+# Columns and rows.
 FITS = (
-    (2, 10_000, "n"),
-    (2, 100_000, "n"),
-    (2, 1_000_000, "n"),
-    (10, 1000, "n"),
-    (10, 10_000, "n"),
-    (10, 100_000, "default"),
+    *((2, n) for n in SIZES),
+    *((10, n) for n in SIZES),
+    *((64, n) for n in SIZES[:3]),
 )
 QUICK_MAX_ROWS = 10_000
 MAX_PAIRS = 2e8
@@ -131,18 +129,18 @@ def peak_mib():
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def fit(d, n, particles):
+def fit(d, n):
     """Time, memory and outcome of one fit."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     before = peak_mib()
     X, _ = make_blobs(n, d, centers=5, random_state=0)
-    n_particles = n if particles == "n" else None
-    drifter = ConservativeDrifter(n_particles=n_particles, random_state=0)
+    drifter = ConservativeDrifter(random_state=0)
     start = time.perf_counter()
     drifter.fit(X)
     return {
         "engine": drifter.engine_,
         "seconds": time.perf_counter() - start,
+        "particles": len(drifter.particles_),
         "peak_mib": peak_mib() - before,
         "steps": drifter.n_iter_,
         "stopped_by": drifter.stopped_by_,
@@ -150,17 +148,28 @@ def fit(d, n, particles):
 
 
 def fits(max_rows):
-    for d, n, particles in FITS:
+    for d, n in FITS:
         if n > max_rows:
             continue
-        row = {"d": d, "n": n, "particles": particles}
+        row = {"d": d, "n": n}
         try:
-            yield row | isolated(fit, d, n, particles, limit=FIT_LIMIT)
+            yield row | isolated(fit, d, n, limit=FIT_LIMIT)
         except multiprocessing.TimeoutError:
             print(f"{row}: stopped after {FIT_LIMIT} s")
 
 
 # -- output --------------------------------------------------------------------------
+
+
+def known_reductions():
+    """Reductions that were measured before."""
+    with TABLE.open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["measurement"] == "reduction"]
+    for row in rows:
+        row |= {"d": int(row["d"]), "n": int(row["n"])}
+        row |= {"seconds": float(row["seconds"])}
+        row |= {"extrapolated": row["extrapolated"] == "True"}
+    return rows
 
 
 def with_exponents(rows, measurement, *series):
@@ -233,12 +242,10 @@ def draw_reductions(axes, rows):
 
 
 def draw_fits(axes, rows):
-    kinds = dict.fromkeys((row["d"], row["particles"]) for row in rows)
-    for (d, particles), marker in zip(kinds, "os^", strict=False):
-        series = [row for row in rows if (row["d"], row["particles"]) == (d, particles)]
+    for d, marker in zip(dict.fromkeys(row["d"] for row in rows), "os^", strict=False):
+        series = [row for row in rows if row["d"] == d]
         draw_series(axes, series, marker, color="0.4")
-        label = f"{d} columns, {particles} particles"
-        axes.plot([], [], marker, color="0.4", label=label)
+        axes.plot([], [], marker, color="0.4", label=f"{d} columns")
     axes.set(title="whole fit", xlabel="rows, n")
     axes.legend(loc="upper left", frameon=False)
     draw_guides(axes, rows)
@@ -271,6 +278,7 @@ def draw(reduction_rows, fit_rows, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small n, no CSV")
+    parser.add_argument("--fits", action="store_true", help="only fits")
     parser.add_argument("--picture", type=Path, help=f"default: {PICTURE}")
     arguments = parser.parse_args()
     max_rows = QUICK_MAX_ROWS if arguments.quick else max(SIZES)
@@ -281,10 +289,12 @@ def main():
             print(f"skipped {engine.name}: {reason}")
 
     # Before the fits, so that no fit waits for compilation.
-    reduction_rows = printed(
-        with_exponents(reductions(max_rows), "reduction", "d", "engine")
-    )
-    fit_rows = printed(with_exponents(fits(max_rows), "fit", "d", "particles"))
+    if arguments.fits:
+        reduction_rows = known_reductions()
+    else:
+        rows = with_exponents(reductions(max_rows), "reduction", "d", "engine")
+        reduction_rows = printed(rows)
+    fit_rows = printed(with_exponents(fits(max_rows), "fit", "d"))
     if not arguments.quick:
         write_csv(TABLE, reduction_rows + fit_rows)
     if picture is not None and importlib.util.find_spec("matplotlib") is not None:
