@@ -7,7 +7,7 @@ import numpy as np
 
 from ..fields import DriftField, conservative, displacement
 from ..kernels import get_kernel
-from .checks import check_data, check_positive, check_rows
+from .checks import check_data, check_positive, check_rows, has_kink
 from .sums import EngineByWork
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
@@ -91,7 +91,7 @@ class Ensemble:
 
     def check_differentiable(self):
         """Raise if the field has no Jacobian at its particles."""
-        if not self.leave_one_out and not np.isfinite(self.kernel.slope_at_zero()):
+        if not self.leave_one_out and has_kink(self.kernel):
             raise ValueError(
                 f"The kernel {self.kernel!r} is not C^2 (it has a kink at 0), so its "
                 "field has no Jacobian at the position of a particle that counts "

@@ -68,8 +68,11 @@ def quadrature_error(
     discrepancy F_N is the mean of kernel averages around the particles, ``F_N = (1/N)
     sum_i E g(x_i + h Z)`` with ``g = s_p . V + div V``, and also with ``g = |V|^2``,
     whose mean over the particles is R_N (here in score units). For an even kernel of
-    second moment ``mu_2`` each differs by at most ``(mu_2 h^2 / 2) sup |Hess g|``
-    (arXiv:2605.22795, Lemma 4.4). Draws come in pairs ``x_i + h z`` and ``x_i - h z``,
+    second moment ``mu_2 = int |z|^2 K(z) dz``
+    (:meth:`~skdrift.kernels.Kernel.second_moment`) each differs by at most
+    ``(mu_2 h^2 / 2) sup |Hess g|`` (arXiv:2605.22795, Lemma 4.4), if the kernel is C^4.
+    For a kernel that is only C^2, such as Matérn 3/2, g has a kink at every point, and
+    the error is of the order of h. Draws come in pairs ``x_i + h z`` and ``x_i - h z``,
     so that the noise has no first-order term.
 
     Parameters
@@ -208,7 +211,9 @@ def rate_constants(
     `slope`. The power law of the quadrature error assumes ``beta < 2``, a field that
     varies on scales larger than h. The field between ensembles of finite size at their
     own bandwidth hardly ever does; with a `field_bandwidth`, the field is smooth on
-    that scale.
+    that scale: beta tends to 0 as h decreases if the kernel is C^4, and to 1 if it is
+    only C^2, such as Matérn 3/2, which is outside Assumption 2.5. For these kernels
+    the quadrature error is still a power of h, but not by Lemma 4.4.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._estimator import warn_user
 from ..bandwidth import conservative_rate
+from .checks import has_kink
 from .jacobian import admissible_step, lipschitz_constant
 from .occupancy import occupied_radius
 from .rates import fit_rates, log_optimum, measure
@@ -36,7 +37,7 @@ def balanced_bandwidth(data, start, kernel, leave_one_out):
     the densities. Constants are measured between half and twice the usual rate, and
     the bandwidth is restricted to that range.
     """
-    if not np.isfinite(kernel.slope_at_zero()):
+    if has_kink(kernel):
         raise ValueError(
             "bandwidth='balance' assumes a C^2 kernel (arXiv:2605.22795, Assumption "
             f"2.1), which {kernel!r} is not: it has a kink at 0. Use a smoother "
@@ -100,7 +101,7 @@ class LipschitzStep:
         kernel, pull = field.profiles.kernel, field.profiles.pull
         # A mean shift is 0 at its source and smooth elsewhere.
         is_lipschitz = field.leave_one_out and pull == "value"
-        if not is_lipschitz and not np.isfinite(kernel.slope_at_zero()):
+        if not is_lipschitz and has_kink(kernel):
             raise ValueError(
                 "step_size='lipschitz' requires a field with a Lipschitz constant. The "
                 f"kernel {kernel!r} has a kink at 0, so its field jumps at the points. "

@@ -8,8 +8,9 @@ Non-Conservative Drifting Models*, arXiv:2605.22795.
 
 Velocities, Jacobians and the residual velocity R_N are in displacement units. The Stein
 drift, the Fisher discrepancy and the self-interaction term of the conservative field
-are in score units, ``V / h^2``. No matrix of particles by data is ever formed; sums of
-more than 1e8 pairs may be computed by the spectral engine, within its precision.
+are in score units, ``V / h^2``; the guide has a table of all units. No matrix of
+particles by data is ever formed; sums of more than 1e8 pairs may be computed by the
+spectral engine, within its precision.
 """
 
 from .._theory.density import (
@@ -20,6 +21,7 @@ from .._theory.density import (
     reciprocal_density_bound,
     self_interaction,
 )
+from .._theory.interaction import interacting_lipschitz_constant
 from .._theory.jacobian import admissible_step, curl, field_jacobian, lipschitz_constant
 from .._theory.occupancy import (
     Occupancy,
@@ -65,6 +67,7 @@ __all__ = [
     "field_jacobian",
     "fisher_discrepancy",
     "fisher_quadrature",
+    "interacting_lipschitz_constant",
     "leave_one_out_denominator",
     "leave_one_out_denominator_bound",
     "lipschitz_constant",
