@@ -104,6 +104,6 @@ def check_c4(kernel, quantity):
         raise ValueError(
             f"{quantity} assumes a C^4 kernel, as it contains fourth derivatives of "
             f"log-densities (arXiv:2605.22795, Remark 2.6), and {kernel!r} has a term "
-            "|r|^3 at 0. Use a smoother kernel, such as Matern(nu=2.5) or the Gaussian, "
+            "|r|^3 at 0. Use a smoother kernel, such as Matern(nu=2.5) or Gaussian(), "
             "or measure the quadrature_error itself."
         )

@@ -85,6 +85,11 @@ class Ensemble:
         """Reductions over data and model, whose difference is the velocity."""
         return self.bound.terms(places.rows, self.x, self.h, places.deleted)
 
+    def log_data(self, places):
+        """Log of the weighted mean of the profile over the data."""
+        profiles = self.bound.profiles
+        return self.data.reduce(places.rows, profiles, self.h).log_z
+
     def moments(self, places):
         """Moments of data and model, from which Jacobians are computed."""
         return self.bound.moments(places.rows, self.x, self.h, places.deleted)

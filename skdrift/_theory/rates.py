@@ -139,19 +139,19 @@ class _Pairs:
 
     def at_particles(self, ensemble):
         """Both integrands g at the particles, shape (2, n_samples)."""
-        return _integrands(ensemble, self._x)
+        return integrands(ensemble, self._x)
 
     def error(self, ensemble, at_particles, h):
         """Quadrature error of averages of scale h."""
         pairs = (self._x + s * self._noise for s in (h, -h))
-        ahead, behind = (_integrands(ensemble, x) for x in pairs)
+        ahead, behind = (integrands(ensemble, x) for x in pairs)
         differences = at_particles - (ahead + behind) / 2
         means = differences.mean(axis=1)
         errors = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
         return QuadratureError(*map(Estimate, means.tolist(), errors.tolist()))
 
 
-def _integrands(ensemble, x):
+def integrands(ensemble, x):
     """``s_p . V + div V`` and ``|V|^2`` in score units, shape (2, n)."""
     moments = ensemble.moments(Places(x))
     velocity = moments.velocity / ensemble.h**2

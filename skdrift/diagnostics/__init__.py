@@ -13,6 +13,14 @@ particles by data is ever formed; sums of more than 1e8 pairs may be computed by
 spectral engine, within its precision.
 """
 
+from .._theory.bounds import (
+    RateBound,
+    euler_bound,
+    least_ball_mass,
+    rate_bound,
+    start_entropy,
+)
+from .._theory.coercivity import Coercivity, coercivity
 from .._theory.density import (
     effective_sample_size,
     leave_one_out_denominator,
@@ -40,6 +48,7 @@ from .._theory.rates import (
 )
 from .._theory.sampling import Estimate
 from .._theory.scales import ScaleDecomposition, scale_decomposition, scale_mismatch
+from .._theory.smoothness import QuadratureConstants, quadrature_constants
 from .._theory.stein import (
     entropy_balance,
     fisher_discrepancy,
@@ -51,23 +60,29 @@ from ._report import Diagnosis, Quantity
 from ._verdicts import diagnose
 
 __all__ = [
+    "Coercivity",
     "Diagnosis",
     "Estimate",
     "Occupancy",
+    "QuadratureConstants",
     "QuadratureError",
     "Quantity",
+    "RateBound",
     "RateConstants",
     "ScaleDecomposition",
     "admissible_step",
     "circulation",
+    "coercivity",
     "curl",
     "diagnose",
     "effective_sample_size",
     "entropy_balance",
+    "euler_bound",
     "field_jacobian",
     "fisher_discrepancy",
     "fisher_quadrature",
     "interacting_lipschitz_constant",
+    "least_ball_mass",
     "leave_one_out_denominator",
     "leave_one_out_denominator_bound",
     "lipschitz_constant",
@@ -78,7 +93,9 @@ __all__ = [
     "optimal_bandwidth",
     "pair_distortion",
     "propagated_occupancy",
+    "quadrature_constants",
     "quadrature_error",
+    "rate_bound",
     "rate_constants",
     "reciprocal_density",
     "reciprocal_density_bound",
@@ -86,5 +103,6 @@ __all__ = [
     "scale_decomposition",
     "scale_mismatch",
     "self_interaction",
+    "start_entropy",
     "stein_drift",
 ]

@@ -289,7 +289,7 @@ CASES = [
     for kernel, field, alone in itertools.product(
         FORMULAS, ("conservative", "displacement"), (False, True)
     )
-    if kernel != LAPLACE or field == "displacement"
+    if kernel is not LAPLACE or field == "displacement"
 ]
 
 
