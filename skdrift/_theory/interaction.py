@@ -63,10 +63,9 @@ class InteractingJacobian:
         if moments is None:
             moments = ensemble.moments(places)
         self.x = places.rows
-        self.own = moments.jacobian
+        self.ensemble, self.moments = ensemble, moments
+        self._own = moments.jacobian
         self._shift = moments.model.displacement
-        self._log_z = moments.model.log_z
-        self._ensemble = ensemble
         self._size = max(1, _BLOCK // len(self.x))
         self._kept = list(self._blocks()) if len(self.x) ** 2 <= _KEPT else None
 
@@ -79,13 +78,13 @@ class InteractingJacobian:
             yield self._block(rows)
 
     def _block(self, rows):
-        e, x = self._ensemble, self.x
+        e, x = self.ensemble, self.x
         r2 = np.zeros((len(x[rows]), len(x)))
         for a, b in zip(x[rows].T, x.T, strict=True):  # exact for close pairs
             r2 += np.square((b - a[:, None]) / e.h)
         profiles = e.bound.profiles
         share = profiles.log_normalizer(r2) - np.log(len(e.x))
-        share = np.exp(share - self._log_z[rows, None])
+        share = np.exp(share - self.moments.model.log_z[rows, None])
         if e.leave_one_out:
             at = np.arange(len(r2))
             share[at, at + rows.start] = 0
@@ -95,7 +94,7 @@ class InteractingJacobian:
     def matvec(self, u):
         """Change of all velocities when the particles move by u, shape (n, d)."""
         x, u = self.x, u.reshape(self.x.shape)
-        result = np.einsum("nij,nj->ni", self.own, u)
+        result = np.einsum("nij,nj->ni", self._own, u)
         c = np.einsum("ij,ij->i", x, u)
         for rows, pull, pull_slope, slope in self.blocks:
             along = c - x[rows] @ u.T  # e . u_j
@@ -108,7 +107,7 @@ class InteractingJacobian:
     def rmatvec(self, w):
         """Transposed product with w, shape (n, d)."""
         x, w = self.x, w.reshape(self.x.shape)
-        result = np.einsum("nij,ni->nj", self.own, w)
+        result = np.einsum("nij,ni->nj", self._own, w)
         shift = np.einsum("ij,ij->i", w, self._shift)
         for rows, pull, pull_slope, slope in self.blocks:
             along = w[rows] @ x.T - np.einsum("ij,ij->i", w[rows], x[rows])[:, None]
@@ -121,7 +120,7 @@ class InteractingJacobian:
         n, d = self.x.shape
         whole = np.zeros((n, d, n, d))
         at = np.arange(n)
-        whole[at, :, at] = self.own
+        whole[at, :, at] = self._own
         for rows, pull, pull_slope, slope in self.blocks:
             e = self.x - self.x[rows, None]
             whole[rows] += np.einsum("ij,ija,ijb->iajb", pull_slope, e, e)
@@ -130,6 +129,19 @@ class InteractingJacobian:
             for a in range(d):
                 whole[rows, a, :, a] -= pull
         return whole.reshape(n * d, n * d)
+
+    def trace(self):
+        """Sum of the diagonal."""
+        own = np.trace(self._own, axis1=1, axis2=2).sum()
+        e = self.ensemble
+        if e.leave_one_out:
+            return float(own)
+        # A particle's own term moves with it.
+        profiles, zero = e.bound.profiles, np.zeros(1)
+        log_own = profiles.log_normalizer(zero) - np.log(len(e.x))
+        share = np.exp(log_own - self.moments.model.log_z)
+        pull = profile_values(profiles, zero)[0]
+        return float(own - self.x.shape[1] * (share * pull).sum())
 
     def norm(self, rtol=_RTOL):
         """Largest singular value, by power iteration from a fixed direction."""

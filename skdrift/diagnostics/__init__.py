@@ -56,20 +56,25 @@ from .._theory.stein import (
     stein_drift,
 )
 from .._theory.velocity import circulation, one_step_bound, residual_velocity
+from ._certificate import RateCertificate, Statement, rate_certificate
+from ._entropy import EntropyLedger, entropy_ledger
 from ._report import Diagnosis, Quantity
 from ._verdicts import diagnose
 
 __all__ = [
     "Coercivity",
     "Diagnosis",
+    "EntropyLedger",
     "Estimate",
     "Occupancy",
     "QuadratureConstants",
     "QuadratureError",
     "Quantity",
     "RateBound",
+    "RateCertificate",
     "RateConstants",
     "ScaleDecomposition",
+    "Statement",
     "admissible_step",
     "circulation",
     "coercivity",
@@ -77,6 +82,7 @@ __all__ = [
     "diagnose",
     "effective_sample_size",
     "entropy_balance",
+    "entropy_ledger",
     "euler_bound",
     "field_jacobian",
     "fisher_discrepancy",
@@ -96,6 +102,7 @@ __all__ = [
     "quadrature_constants",
     "quadrature_error",
     "rate_bound",
+    "rate_certificate",
     "rate_constants",
     "reciprocal_density",
     "reciprocal_density_bound",

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._drifters._kernel_drifters import KernelDrifter
 from .._theory.checks import check_c2, check_lipschitz, has_kink, is_c4
 from .._theory.density import effective_size, own_errors, own_shares
-from .._theory.ensemble import Ensemble, Places
+from .._theory.ensemble import Places
 from .._theory.interaction import InteractingJacobian
 from .._theory.jacobian import admissible_step, curl, lipschitz_constant
 from .._theory.occupancy import local_occupancy
@@ -23,9 +21,11 @@ from .._theory.scales import mismatch_estimate
 from .._theory.stein import check_stein, fisher_estimate, stein_terms
 from .._theory.velocity import one_step_bound
 from ..flow import root_mean_square
+from ._fitted import fitted_run, run_title
 from ._report import Diagnosis, Quantity
 
 if TYPE_CHECKING:
+    from .._drifters._kernel_drifters import KernelDrifter
     from .._typing import ArrayLike
 
 # Largest number of particles at which Jacobians are evaluated, size of that work, and
@@ -180,40 +180,14 @@ def diagnose(drifter: KernelDrifter, X: ArrayLike | None = None) -> Diagnosis:
     >>> report["curl"].state
     'ok'
     """
-    if not isinstance(drifter, KernelDrifter):
-        raise TypeError(
-            "The 'drifter' must be a ConservativeDrifter, SharpDrifter or "
-            f"LaplaceDrifter; got {drifter!r}."
-        )
-    check_is_fitted(drifter)
-    case = _case(drifter, X)
-    title = _title(type(drifter).__name__, case.ensemble)
+    run = fitted_run(drifter, X)
+    ensemble = run.ensemble(run.flow.particles, drifter.history_["bandwidth"][-1])
+    rest = drifter.step_size_, drifter.tol, drifter.stopped_by_
+    case = _Case(ensemble, *rest, drifter.history_)
+    title = run_title("Diagnosis", drifter, ensemble)
     kind = case.ensemble.field, case.ensemble.leave_one_out
     entries = [entry for entry in _ENTRIES if entry.belongs_to(*kind)]
     return Diagnosis(title, [entry.judge(case) for entry in entries])
-
-
-def _case(drifter, X):
-    """Case of a fitted drifter: the only place that reads its attributes."""
-    flow, field = drifter.flow_, drifter.flow_.field
-    rows, weight = flow.rows.rows, flow.rows.weight
-    if X is not None:
-        X = validate_data(drifter, X, dtype=rows.dtype, reset=False)
-        rows, weight = flow.scaling.to_internal(X), None
-    kernel = drifter.kernel_
-    is_displacement = field.profiles.pull == "value" and not kernel.is_own_slope
-    ensemble = Ensemble(
-        flow.particles,
-        rows,
-        drifter.history_["bandwidth"][-1],
-        kernel,
-        "displacement" if is_displacement else "conservative",
-        field.leave_one_out,
-        weight,
-        drifter.engine_,
-    )
-    rest = drifter.step_size_, drifter.tol, drifter.stopped_by_
-    return _Case(ensemble, *rest, drifter.history_)
 
 
 def _probes(ensemble):
@@ -221,15 +195,6 @@ def _probes(ensemble):
     affordable = int(_PROBE_NUMBERS / ((n + len(ensemble.y)) * d**2))
     size = min(n, _PROBES, max(_MIN_PROBES, affordable))
     return np.sort(check_random_state(0).permutation(n)[:size])
-
-
-def _title(name, ensemble):
-    own = "leave-one-out" if ensemble.leave_one_out else "full self-interaction"
-    return (
-        f"Diagnosis of {name}: {len(ensemble.x)} particles, {len(ensemble.y)} distinct "
-        f"rows, {ensemble.x.shape[1]} columns, {ensemble.kernel!r}, {own}, bandwidth "
-        f"h = {ensemble.h:.4g}"
-    )
 
 
 class _Finding(NamedTuple):

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from oracles import Sech
+from oracles import LAPLACE, PROFILES, Sech, jacobian_of_ensemble
 from scipy.integrate import quad
 from sklearn.datasets import load_iris
 
@@ -33,7 +33,6 @@ from skdrift.fields import DriftField, conservative, displacement
 from skdrift.flow import evolve
 from skdrift.kernels import Gaussian, Matern, RationalQuadratic
 
-LAPLACE = Matern(0.5)
 IRIS = load_iris().data
 LOO = {"kernel": "laplace", "leave_one_out": True}
 
@@ -267,66 +266,13 @@ def test_second_moments_in_closed_form_and_infinite_ones():
 
 # -- the ensemble as one system -------------------------------------------------------
 
-# k, its slope and the slope of that.
-FORMULAS = {
-    Gaussian(): 3 * [lambda r2: np.exp(-r2 / 2)],
-    Matern(1.5): [
-        lambda r2: (1 + np.sqrt(r2)) * np.exp(-np.sqrt(r2)),
-        lambda r2: np.exp(-np.sqrt(r2)),
-    ],
-    Matern(2.5): [
-        lambda r2: (3 + 3 * np.sqrt(r2) + r2) * np.exp(-np.sqrt(r2)),
-        lambda r2: (1 + np.sqrt(r2)) * np.exp(-np.sqrt(r2)),
-    ],
-    RationalQuadratic(3.0): [
-        lambda r2: (1 + r2 / 6) ** -3,
-        lambda r2: (1 + r2 / 6) ** -4,
-    ],
-    LAPLACE: [lambda r2: np.exp(-np.sqrt(r2)), None],
-}
 CASES = [
     (kernel, field, alone)
     for kernel, field, alone in itertools.product(
-        FORMULAS, ("conservative", "displacement"), (False, True)
+        PROFILES, ("conservative", "displacement"), (False, True)
     )
     if kernel is not LAPLACE or field == "displacement"
 ]
-
-
-def velocities(z, y, w, h, kernel, field, alone):
-    """Of all particles, from formulas that accept complex positions."""
-    value, slope = FORMULAS[kernel][:2]
-    pull = value if field == "displacement" else slope
-
-    def shift(at, sources, weight):
-        offset = sources - at
-        r2 = (offset**2).sum(axis=1) / h**2
-        # A square root has no derivative at 0, where the offset vanishes anyway.
-        r2 = np.where(r2 == 0, 0, r2)
-        return (weight * pull(r2)) @ offset / (weight @ value(r2))
-
-    rows = []
-    for i, at in enumerate(z):
-        others = np.delete(z, i, axis=0)
-        of_data = shift(at, y, w)
-        if alone:
-            rows.append(of_data - shift(at, others, np.ones(len(others))))
-            continue
-        offset = others - at
-        r2 = (offset**2).sum(axis=1) / h**2
-        own = value(np.zeros(1))[0]
-        rows.append(of_data - pull(r2) @ offset / (value(r2).sum() + own))
-    return np.array(rows)
-
-
-def jacobian_by_complex_steps(x, *arguments):
-    columns = []
-    for k in range(x.size):
-        moved = x.astype(complex).ravel()
-        moved[k] += 1e-30j
-        v = velocities(moved.reshape(x.shape), *arguments)
-        columns.append(v.imag.ravel() / 1e-30)
-    return np.array(columns).T
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -335,7 +281,7 @@ def test_jacobian_of_the_ensemble(case, d):
     rng = np.random.default_rng(d)
     x, y, w = rng.standard_normal((7, d)), rng.standard_normal((6, d)), rng.random(6)
     kernel, field, alone = case
-    expected = jacobian_by_complex_steps(x, y, w, 0.8, *case)
+    expected = jacobian_of_ensemble(x, y, w, 0.8, *case)
     found = InteractingJacobian(Ensemble(x, y, 0.8, kernel, field, alone, w))
     scale = np.abs(expected).max()
     assert_allclose(found.dense(), expected, atol=1e-11 * scale)
