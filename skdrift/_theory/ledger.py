@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .interaction import lanczos
 from .sampling import Estimate, monte_carlo
 from .scales import scale
 
@@ -112,24 +113,10 @@ def log_abs_det(jacobian, step_size, random_state):
 
 def _half_log_form(product, z):
     """``z^T log(A) z / 2`` of a positive definite A, by the Lanczos process."""
-    size = z.size
-    basis, diagonal, beside = [z / np.sqrt(size)], [], []
     value = np.inf
-    for _ in range(_MAX_LANCZOS):
-        w = product(basis[-1])
-        diagonal.append(float(np.vdot(w, basis[-1])))
-        for q in (*basis, *basis):  # twice, to be orthogonal to rounding
-            w = w - np.vdot(w, q) * q
-        nodes, vectors = np.linalg.eigh(_tridiagonal(diagonal, beside))
+    for nodes, vectors in lanczos(product, z, _MAX_LANCZOS):
         nodes = np.maximum(nodes, np.finfo(float).tiny)
-        before, value = value, 0.5 * size * (vectors[0] ** 2 @ np.log(nodes))
-        length = float(np.linalg.norm(w))
-        if abs(value - before) <= _RTOL * abs(value) or length <= 1e-12 * nodes[-1]:
+        before, value = value, 0.5 * z.size * (vectors[0] ** 2 @ np.log(nodes))
+        if abs(value - before) <= _RTOL * abs(value):
             break
-        beside.append(length)
-        basis.append(w / length)
     return float(value)
-
-
-def _tridiagonal(diagonal, beside):
-    return np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)

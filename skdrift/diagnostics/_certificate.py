@@ -84,6 +84,22 @@ class Statement(NamedTuple):
 class RateCertificate:
     """Certificate of :func:`rate_certificate`.
 
+    Parameters
+    ----------
+    title : str
+        Description of the drifter.
+    statements : iterable of Statement
+        Inequalities.
+    ledger : EntropyLedger
+        The entropy, step by step.
+    start_entropy : Estimate
+        ``H_0 / N`` at the first bandwidth; infinite if the start has no density.
+    along : dict of ndarray of shape (n_steps,)
+        ``"time"``, ``"step_size"``, ``"own_share"``, ``"pair_rate"``, ``"lipschitz"``
+        and ``"speed"`` of every step.
+    remarks : list of str
+        Assumptions that this run does not satisfy.
+
     Attributes
     ----------
     title : str
@@ -93,7 +109,7 @@ class RateCertificate:
     ledger : EntropyLedger
         The entropy, step by step.
     start_entropy : Estimate
-        ``H_0 / N`` at the first bandwidth; infinite if the start has no density.
+        The same as the parameter.
     times : ndarray of shape (n_steps,)
         Times of the steps in the units of the theory, 0 for the first.
     reciprocal_share : ndarray of shape (n_steps,)
