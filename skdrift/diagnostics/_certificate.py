@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state, check_scalar
 
 from .._theory.bounds import euler_bound, log_target
-from .._theory.checks import check_c2
+from .._theory.checks import check_c2, is_c4
 from .._theory.coercivity import coercivity_of
 from .._theory.density import own_shares
 from .._theory.occupancy import pair_distortion
@@ -286,6 +286,11 @@ def rate_certificate(
         rows.append({**_common(moment), **measure(moment, rng)})
     along = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     entropy, remarks = _start_entropy(run, first)
+    if run.field == "conservative" and not is_c4(run.kernel):
+        remarks.append(
+            f"The kernel {run.kernel!r} is not C^4, so that Assumption 2.5 does not "
+            "hold; the measured quadrature error does not need it."
+        )
     ledger = ledger_of(changes)
     state = _statements_conservative, _statements_displacement
     statements = state[run.field == "displacement"](along, ledger, entropy.value)
