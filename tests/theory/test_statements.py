@@ -360,20 +360,59 @@ def test_report_of_the_full_displacement_field():
 # -- tracers --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize("profiles", [conservative, displacement])
-def test_tracers_where_the_field_vanishes(profiles):
-    # Particles on the data: V is 0 everywhere, and a tracer moves by what its two own
-    # shares differ by, which is less the more particles there are.
+def test_tracers_rest_where_the_field_vanishes(profiles, alone):
+    # Twice the same rows, with their own share or without: V is 0 everywhere.
     rng = np.random.default_rng(0)
     x, h = rng.standard_normal((40, 2)), 0.7
-    at = x[:5] + 0.3
-    field = DriftField(profiles(Matern(1.5))).bind(NumpyEngine(), x)
+    at = x + 0.3
+    field = DriftField(profiles(Matern(1.5)), alone).bind(NumpyEngine(), x)
     assert np.abs(field.at(at, x, h)).max() < 1e-14
-    data, _ = field.terms(at, x, h)
-    own = 1 / (40 * np.exp(data.log_z))
-    factor = 1 / (1 + own / 4) - 1 / (1 + own / 2)
-    expected = factor[:, None] * data.displacement
-    assert_allclose(field.of_tracers(at, x, h), expected, atol=1e-14)
-    many = np.repeat(x, 50, axis=0)
-    field = DriftField(profiles(Matern(1.5))).bind(NumpyEngine(), many)
-    assert_allclose(field.of_tracers(at, many, h), expected / 50, rtol=0.1)
+    assert np.abs(field.of_tracers(at, x, h)).max() < 1e-14
+    v, jacobian = field.linearized(at, x, h)
+    assert max(np.abs(v).max(), np.abs(jacobian).max()) < 1e-13
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("shift", [1e-3, 0.3])
+def test_velocity_and_jacobian_of_tracers(alone, shift):
+    rng = np.random.default_rng(0)
+    x, y, h = rng.standard_normal((30, 2)), rng.standard_normal((25, 2)), 0.7
+    y = np.where(np.arange(25)[:, None] < 20, x[:25] + shift, y)
+    at = rng.standard_normal((6, 2))
+    field = DriftField(displacement(Matern(2.5)), alone).bind(NumpyEngine(), y)
+
+    def mean_shift(sources, points, own):
+        offset = sources - points[:, None]
+        r = np.linalg.norm(offset, axis=2) / h
+        k = (3 + 3 * r + r**2) * np.exp(-r) / len(sources)
+        shift = np.einsum("qs,qsd->qd", k, offset)
+        return shift / (k.sum(axis=1) + own * 3 / 30)[:, None]
+
+    def velocity(points):
+        equal, unequal = (
+            mean_shift(y, points, own[0]) - mean_shift(x, points, own[1])
+            for own in ((0.25, 0.25), (0.5, 0.25) if alone else (0.25, 0.5))
+        )
+        c = unequal - equal
+        n, m = (np.square(w).sum(axis=1) for w in (equal, c))
+        return equal + (n / (n + 0.03 * m))[:, None] * c
+
+    assert_allclose(field.of_tracers(at, x, h), velocity(at), atol=1e-13)
+    v, jacobian = field.linearized(at, x, h)
+    assert_allclose(v, velocity(at), atol=1e-13)
+    steps = 1e-5 * np.eye(2)
+    numerical = [(velocity(at + e) - velocity(at - e)) / 2e-5 for e in steps]
+    assert_allclose(jacobian, np.stack(numerical, axis=2), atol=1e-8)
+
+
+def test_transform_is_the_identity_for_a_start_on_the_data():
+    drifter = ConservativeDrifter(
+        start=IRIS, early_stopping=False, columns="free", random_state=0
+    ).fit(IRIS)
+    assert drifter.n_iter_ > 5
+    noise = np.random.default_rng(0).standard_normal(IRIS.shape)
+    moved = IRIS + 0.3 * drifter.scale_ * noise
+    assert_allclose(drifter.transform(moved), moved, atol=1e-10)
+    assert_allclose(drifter.inverse_transform(moved), moved, atol=1e-8)
