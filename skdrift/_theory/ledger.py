@@ -18,7 +18,7 @@ from .sampling import Estimate, monte_carlo
 from .scales import scale
 
 # Rows of the largest matrix whose determinant is computed.
-_MAX_DENSE = 1200
+_MAX_DENSE = 2500
 # Random directions of the estimate beyond, and products that each may take.
 _N_PROBES = 8
 _MAX_LANCZOS = 40

@@ -236,8 +236,8 @@ def rate_certificate(
     (:func:`entropy_ledger`), and is added to the bound, so that it applies to any run;
     terms that are not negligible are named. The theorems bound expectations over
     independent starts, and the certificate has the values for one ensemble. The work
-    of a step grows with the square of the number of particles: it is a matter of
-    seconds for a whole flow of some hundred particles.
+    of a step grows with the square of the number of particles: a whole flow takes
+    seconds with some hundred particles, and a minute or so with a thousand.
 
     Parameters
     ----------

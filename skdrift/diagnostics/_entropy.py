@@ -75,7 +75,7 @@ def entropy_ledger(drifter: KernelDrifter, *, random_state: Seed = 0) -> Entropy
     has these numbers for the ensemble of the fit. No step is assumed to be short. For
     short steps they agree with :func:`entropy_balance`, the derivative in the theory.
 
-    The determinant is computed for up to 1,200 coordinates, and estimated from random
+    The determinant is computed for up to 2,500 coordinates, and estimated from random
     directions beyond.
 
     Parameters

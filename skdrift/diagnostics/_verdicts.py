@@ -624,7 +624,7 @@ def _own_error(case):
 def _range(case):
     h = case.history["bandwidth"][:-1]
     share = float(np.mean(h == case.h)) if len(h) else 1.0
-    flow, ensemble = _STATEMENTS[case.ensemble.field]
+    flow, ensemble = _statements(case.ensemble)
     broken = _broken_assumptions(case)
     if not broken:
         return _Finding(
@@ -633,6 +633,12 @@ def _range(case):
             "in expectation over starts and up to the error of the steps.",
             is_good=True,
         )
+    if broken == [_NOT_C4]:
+        return _Finding(
+            share,
+            "The bandwidth was fixed and steps were short: Theorems 3.1 and 4.1 apply "
+            f"to this run, but not Theorem 4.5, because {_NOT_C4}.",
+        )
     return _Finding(
         share,
         f"In this run {', '.join(broken)}: {flow} do not apply to it. {ensemble} and "
@@ -640,6 +646,9 @@ def _range(case):
         "annealing and long steps add to the bounds.",
         threshold="1, with short steps",
     )
+
+
+_NOT_C4 = "the kernel is not C^4 (Assumption 2.5)"
 
 
 def _broken_assumptions(case):
@@ -654,24 +663,21 @@ def _broken_assumptions(case):
     if e.field == "conservative" and has_kink(e.kernel):
         return [*broken, "the kernel has a kink (Assumption 2.1)"]
     if e.field == "conservative" and not is_c4(e.kernel):
-        broken.append("the kernel is not C^4 (Assumption 2.5)")
+        broken.append(_NOT_C4)
     longest = float(np.max(steps, initial=0.0)) * case.interaction
     if longest > _SHORT:
         broken.append(f"steps were long (up to {longest:.2g} / L)")
     return broken
 
 
-# Theorems about a flow in time, and about an ensemble at one moment.
-_STATEMENTS = {
-    "conservative": (
-        "Theorems 3.1, 4.1 and 4.5",
-        "Lemmas 4.3 and 4.4, Proposition 5.2",
-    ),
-    "displacement": (
-        "Theorems 6.3 and 6.9",
-        "Lemmas 6.1, 6.4, 6.6 and 6.14",
-    ),
-}
+def _statements(ensemble):
+    """Theorems about a flow in time, and what holds for an ensemble at one moment."""
+    if ensemble.field == "displacement":
+        return "Theorems 6.3 and 6.9", "Lemmas 6.1, 6.4, 6.6 and 6.14"
+    lemmas = "" if has_kink(ensemble.kernel) else "Lemma 4.3, "
+    if is_c4(ensemble.kernel):
+        lemmas = "Lemmas 4.3 and 4.4, "
+    return "Theorems 3.1, 4.1 and 4.5", f"{lemmas}Proposition 5.2"
 
 
 @_quantity(

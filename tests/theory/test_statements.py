@@ -119,18 +119,26 @@ def test_range_of_the_theorems():
         short = ConservativeDrifter(
             annealing=0, step_size=0.02, max_iter=20, **options
         ).fit(IRIS)
+        matern = ConservativeDrifter(
+            kernel="matern32", annealing=0, step_size=0.02, max_iter=20, **options
+        ).fit(IRIS)
         usual = ConservativeDrifter(**options).fit(IRIS)
         kinked = ConservativeDrifter(kernel="matern32", **options).fit(IRIS)
     found = diagnose(short)["range of the theorems"]
     assert found.state == "ok"
     assert found.value == 1
     assert "apply to this run" in found.verdict
+    found = diagnose(matern)["range of the theorems"]
+    assert found.state == "note"
+    assert "3.1 and 4.1 apply to this run, but not Theorem 4.5" in found.verdict
     found = diagnose(usual)["range of the theorems"]
     assert found.state == "note"
     for words in ("bandwidth changed", "steps were long", "do not apply"):
         assert words in found.verdict
+    assert "Lemmas 4.3 and 4.4, Proposition 5.2 and" in found.verdict
     verdict = diagnose(kinked)["range of the theorems"].verdict
     assert "not C^4 (Assumption 2.5)" in verdict
+    assert "Lemma 4.3, Proposition 5.2 and" in verdict
 
 
 # -- the scale mismatch is no floor ---------------------------------------------------
