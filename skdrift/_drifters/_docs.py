@@ -184,7 +184,7 @@ bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
     ``"silverman"`` are the usual rules, all times the standard deviation. ``"balance"``
     estimates from the data and the start where the two errors of the theory add up to
     the least, between half and twice the rate
-    (:func:`skdrift.diagnostics.rate_constants`); it requires a C^2 density kernel and
-    full self-interaction.
+    (:func:`skdrift.diagnostics.rate_constants`); it requires a C^2 density kernel (the
+    theorem a C^4 one) and full self-interaction.
 """,
 }
