@@ -412,7 +412,8 @@ def batch_residuals(state, learner, batch_size, n_batches, random_state):
     for k, c in enumerate(state.classes):
         rows = _in_single_precision(c.rows)
         work = work_of(field, rows, n, n + len(rows.rows), n_batches)
-        bound = bind(field, rows, get_engine(engine, work))
+        data = rows.rows, rows.log_weight, rows.n_samples
+        bound = field.bind(get_engine(engine, work), *data)
         for i in range(n_batches):
             x = state.internal_rows(learner, k, n)
             residual = root_mean_square(bound.on_particles(x, c.bandwidths[-1]))

@@ -401,3 +401,23 @@ def test_no_theorem_is_about_the_full_displacement_field():
     assert np.isfinite(entropy_ledger(full).change).all()
     with pytest.raises(ValueError, match=r"eq\. 55"):
         rate_certificate(full)
+
+
+class _OfPart:
+    """A flow whose particles were attracted by a part of the rows."""
+
+    batch_size = 100
+
+    def __init__(self, flow):
+        self._flow = flow
+
+    def __getattr__(self, name):
+        return getattr(self._flow, name)
+
+
+@pytest.mark.parametrize("function", [entropy_ledger, rate_certificate])
+def test_no_ledger_of_a_flow_to_a_part_of_the_rows(function):
+    drifter = fitted(ConservativeDrifter, **SHORT)
+    drifter.flow_ = _OfPart(drifter.flow_)
+    with pytest.raises(ValueError, match="a part of the rows, 100 of"):
+        function(drifter)
