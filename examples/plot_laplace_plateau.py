@@ -5,9 +5,10 @@ The scale mismatch of Laplace drifting
 The displacement field of the Laplace kernel is a mismatch of scores, multiplied by a
 local scale, plus a residual. The residual vanishes where data and particles have the
 same local radius, the mean distance to nearby points: where their shells are aligned.
-Its mean square is the scale mismatch :math:`\\Gamma^2`, a term of the rate of Laplace
-drifting that does not decrease with the number of particles, unlike others. It depends
-on the two distributions, not on how many points are drawn from them. After section 6 of
+Its mean square is the scale mismatch :math:`\\Gamma^2`, a term of the upper bound of
+Laplace drifting. For two given distributions it does not decrease with the number of
+points that are drawn from them, unlike other terms. It is not a lower bound of the
+residual velocity: at the end of a flow both vanish. After section 6 of
 Balasubramanian, *Finite-Particle Convergence Rates for Conservative and
 Non-Conservative Drifting Models*, arXiv:2605.22795 (Remark 6.10, Corollary 6.12).
 """
@@ -146,8 +147,8 @@ print(f"slope {slope(flow_sizes, along[:, -1, 0]):+.2f}")
 # none, and the flow brings them as close to that as the particles allow: after 19 units
 # of time Gamma is 0.053 bandwidths with 128 particles and 0.005 with 1,024, less than
 # for independent draws, and with slope -1.17. The plateau on the left therefore applies
-# to the path. It limits what the theory guarantees for a given time, not where a flow
-# ends.
+# to the path. It limits what the theory guarantees on average over a given time, not
+# where a flow ends, nor how fast the particles move there.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(12.5, 5.2), layout="constrained")
 colours = dict(zip(laws, ("tab:red", "tab:blue"), strict=True))

@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["decay_rate", "mode_amplitudes", "resolution_time"]
 
+FieldName = Literal["conservative", "displacement", "sharp", "sinkhorn"]
 # Nodes of the quadrature over the logarithms of the bandwidths of an annealing.
 _N_NODES = 256
 _PARAMETERS = {
     "kernel_and_field": """
         kernel : str or Kernel, default="gaussian"
             Kernel k: a name of :func:`skdrift.kernels.get_kernel` or a kernel.
-        field : {"conservative", "displacement", "sharp"}, default="conservative"
-            Field of the kernel, as in ConservativeDrifter, LaplaceDrifter and
-            SharpDrifter.
+        field : str, default="conservative"
+            ``"conservative"``, ``"displacement"`` or ``"sharp"``, the field of the
+            kernel as in ConservativeDrifter, LaplaceDrifter and SharpDrifter; or
+            ``"sinkhorn"``, the field of SinkhornDrifter, with the Gaussian kernel.
         n_features : int, default=1
             The dimension d.
     """,
@@ -46,15 +48,17 @@ def decay_rate(
     bandwidth: ArrayLike,
     *,
     kernel: KernelName | Kernel = "gaussian",
-    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    field: FieldName = "conservative",
     n_features: int = 1,
 ) -> NDArray[np.float64]:
     """Rate lambda at which a wave in the density of the particles decays.
 
     ``lambda = c u^2 Khat(u)``, ``u = bandwidth * frequency``, where Khat is the
     spectrum of the kernel itself for the conservative field, and of its sharp companion
-    k# for the other two. The factor c is 1, except for the displacement field, which
-    divides by the density of k instead of k#: there it is ``int k# / int k``.
+    k# for the displacement and the sharp field. The factor c is 1, except for the
+    displacement field, which divides by the density of k instead of k#: there it is
+    ``int k# / int k``. For the Sinkhorn field ``lambda = (u^2 / 2) / sinh(u^2 / 2)``:
+    plans see the mass at all distances, so that long waves decay at the rate 1.
 
     Parameters
     ----------
@@ -96,7 +100,10 @@ def decay_rate(
     frequency = _check("frequency", frequency, zero=True)
     u = frequency * _check("bandwidth", bandwidth)
     check_scalar(n_features, "n_features", Integral, min_val=1)
-    kernel, gain = _density_kernel(get_kernel(kernel), field, n_features)
+    kernel = get_kernel(kernel)
+    if field == "sinkhorn":
+        return _sinkhorn_rate(u, kernel)
+    kernel, gain = _density_kernel(kernel, field, n_features)
     with np.errstate(over="ignore", invalid="ignore"):
         rate = gain * u**2 * kernel.spectrum(u, n_features)
     if not np.all(np.isfinite(rate)):
@@ -114,7 +121,7 @@ def mode_amplitudes(
     step_size: ArrayLike = 1.0,
     *,
     kernel: KernelName | Kernel = "gaussian",
-    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    field: FieldName = "conservative",
     n_features: int = 1,
 ) -> NDArray[np.float64]:
     """Amplitudes of waves along a flow, relative to their start.
@@ -185,7 +192,7 @@ def resolution_time(
     factor: float = 0.01,
     initial_bandwidth: float | None = None,
     kernel: KernelName | Kernel = "gaussian",
-    field: Literal["conservative", "displacement", "sharp"] = "conservative",
+    field: FieldName = "conservative",
     n_features: int = 1,
 ) -> NDArray[np.float64]:
     """Time until a wave has decayed to a fraction of its amplitude.
@@ -266,6 +273,20 @@ def _mean_rate(frequency, bandwidth, initial, options):
     return decay_rate(frequency[..., None], h, **options) @ (0.5 * weights)
 
 
+def _sinkhorn_rate(u, kernel):
+    """Rate of the Sinkhorn field: linear response of both plans to a wave."""
+    if not kernel.is_own_slope:
+        raise ValueError(
+            "The field 'sinkhorn' has the Gaussian kernel, because its cost is the "
+            f"squared distance; got kernel={kernel!r}. Use kernel='gaussian'."
+        )
+    with np.errstate(over="ignore"):
+        t = 0.5 * np.square(u)
+    # t / sinh(t), without overflow, and 1 at t = 0.
+    far = np.exp(-t) / np.where(t > 0, -np.expm1(-2 * t), 1.0)
+    return np.where(t > 0, 2 * np.minimum(t, np.finfo(float).max / 4) * far, 1.0)
+
+
 def _density_kernel(kernel, field, d):
     """Kernel of the densities that the linearised field compares, and the factor c."""
     if field == "conservative":
@@ -276,7 +297,7 @@ def _density_kernel(kernel, field, d):
         sharp = kernel.sharp()
         return sharp, np.exp(kernel.log_normalizer(d) - sharp.log_normalizer(d))
     raise ValueError(
-        "The 'field' must be 'conservative', 'displacement' or 'sharp'; "
+        "The 'field' must be 'conservative', 'displacement', 'sharp' or 'sinkhorn'; "
         f"got {field!r} instead."
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdrift.kernels import Kernel
+from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
 
 
 class Sech(Kernel):
@@ -51,3 +51,60 @@ def jacobian(field, x, step=1e-5):
     """Central differences of a vector field at one point, rows by component."""
     steps = step * np.eye(len(x))
     return np.array([(field(x + e) - field(x - e)) / (2 * step) for e in steps]).T
+
+
+LAPLACE = Matern(0.5)
+# Profile and slope of kernels; r2 may be complex.
+PROFILES = {
+    Gaussian(): 2 * [lambda r2: np.exp(-r2 / 2)],
+    Matern(1.5): [
+        lambda r2: (1 + np.sqrt(r2)) * np.exp(-np.sqrt(r2)),
+        lambda r2: np.exp(-np.sqrt(r2)),
+    ],
+    Matern(2.5): [
+        lambda r2: (3 + 3 * np.sqrt(r2) + r2) * np.exp(-np.sqrt(r2)),
+        lambda r2: (1 + np.sqrt(r2)) * np.exp(-np.sqrt(r2)),
+    ],
+    RationalQuadratic(3.0): [
+        lambda r2: (1 + r2 / 6) ** -3,
+        lambda r2: (1 + r2 / 6) ** -4,
+    ],
+    LAPLACE: [lambda r2: np.exp(-np.sqrt(r2)), None],
+}
+
+
+def velocities_of_ensemble(z, y, w, h, kernel, field, alone):
+    """Displacements of particles z, which may be complex, by the definitions."""
+    value, slope = PROFILES[kernel]
+    pull = value if field == "displacement" else slope
+
+    def shift(at, sources, weight):
+        offset = sources - at
+        r2 = (offset**2).sum(axis=1) / h**2
+        # A square root has no derivative at 0, where the offset vanishes anyway.
+        r2 = np.where(r2 == 0, 0, r2)
+        return (weight * pull(r2)) @ offset / (weight @ value(r2))
+
+    rows = []
+    for i, at in enumerate(z):
+        others = np.delete(z, i, axis=0)
+        of_data = shift(at, y, w)
+        if alone:
+            rows.append(of_data - shift(at, others, np.ones(len(others))))
+            continue
+        offset = others - at
+        r2 = (offset**2).sum(axis=1) / h**2
+        own = value(np.zeros(1))[0]
+        rows.append(of_data - pull(r2) @ offset / (value(r2).sum() + own))
+    return np.array(rows)
+
+
+def jacobian_of_ensemble(x, *arguments):
+    """Derivative of all velocities by all particles, by complex steps."""
+    columns = []
+    for k in range(x.size):
+        moved = x.astype(complex).ravel()
+        moved[k] += 1e-30j
+        v = velocities_of_ensemble(moved.reshape(x.shape), *arguments)
+        columns.append(v.imag.ravel() / 1e-30)
+    return np.array(columns).T

@@ -62,9 +62,10 @@ annealing : "auto", int or array-like, default="auto"
     "step_size": """
 step_size : float or "lipschitz", default=1.0
     Fraction of the velocity, a displacement, that one step moves by. ``"lipschitz"``
-    is ``min(1, 1 / L)`` with the Lipschitz constant L of the field, measured where
-    every step of `fit` starts, at no more than 250 particles; :meth:`sample` uses the
-    same steps. It requires a density kernel without a kink at 0.
+    is ``min(1, 1 / L)`` with the Lipschitz constant L of the field and of the
+    particles that move one another, measured where every step of `fit` starts, at no
+    more than 250 particles; :meth:`sample` uses the same steps. It requires a density
+    kernel without a kink at 0.
 """,
     "max_iter": """
 max_iter : int, default=200
@@ -192,7 +193,7 @@ bandwidth : float or {"rate", "scott", "silverman", "balance"}, default="rate"
     ``"silverman"`` are the usual rules, all times the standard deviation. ``"balance"``
     estimates from the data and the start where the two errors of the theory add up to
     the least, between half and twice the rate
-    (:func:`skdrift.diagnostics.rate_constants`); it requires a C^2 density kernel and
-    full self-interaction.
+    (:func:`skdrift.diagnostics.rate_constants`); it requires a C^2 density kernel (the
+    theorem a C^4 one) and full self-interaction.
 """,
 }

@@ -394,10 +394,10 @@ class LaplaceDrifter(KernelDrifter):
     {annealing}
     step_size : float or "lipschitz", default=1.0
         Fraction of the velocity, a displacement, that one step moves by.
-        ``"lipschitz"`` is ``min(1, 1 / L)`` with the Lipschitz constant L of the field,
-        measured where every step of `fit` starts, at no more than 250 particles;
-        :meth:`sample` uses the same steps. It requires leave-one-out, or a kernel
-        without a kink at 0.
+        ``"lipschitz"`` is ``min(1, 1 / L)`` with the Lipschitz constant L of the field
+        and of the particles that move one another, measured where every step of `fit`
+        starts, at no more than 250 particles; :meth:`sample` uses the same steps. It
+        requires leave-one-out, or a kernel without a kink at 0.
     {max_iter}
     {tol}
     {early_stopping}

@@ -16,10 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._data._checks import check_weight
 from .._drifters._base import BaseDrifter
 from .._estimator import VersionedStateMixin, fit_context, forget, sampling_rng
+from .._theory.sampling import Estimate, monte_carlo
 from ..engines import get_engine
 from ..flow._score import residual_score
 from ._training import (
     TrainingParameters,
+    batch_residuals,
     new_state,
     residual_velocity,
     targets_of,
@@ -447,6 +449,51 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
                 score = residual_score(rows, drawn, c.rows, engine_for)
                 total += np.mean(y == label) * score
         return float(total)
+
+    def one_step_bound(self, n_batches: int = 8, random_state: Seed = None) -> Estimate:
+        """Bound of how far one more drift step moves the generated distribution.
+
+        ``step_size * sqrt(R_N)``, with the mean square velocity R_N of the rows of
+        fresh batches at ``bandwidth_``, towards all rows of the data. The distribution
+        of a batch that learns its targets exactly moves by no more than this in the
+        2-Wasserstein distance (Balasubramanian, arXiv:2605.22795, Remark 4.6); the root
+        mean square error of the regression adds to it.
+
+        Parameters
+        ----------
+        n_batches : int, default=8
+            Number of batches of ``batch_size`` rows, at least 2.
+        random_state : int, RandomState instance or None, default=None
+            Source of the noise, as in :meth:`sample`.
+
+        Returns
+        -------
+        Estimate
+            The bound, for the mean of R_N over the batches (over classes by their
+            shares), and its standard error, in the units of ``bandwidth_``.
+
+        Raises
+        ------
+        ValueError
+            If `n_batches` is less than 2.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skdrift import DriftGenerator
+        >>> generator = DriftGenerator(max_iter=50, random_state=0)
+        >>> generator = generator.fit(load_iris().data)
+        >>> generator.one_step_bound(random_state=0).value < 0.5
+        True
+        """
+        check_is_fitted(self)
+        n = check_scalar(n_batches, "n_batches", Integral, min_val=2)
+        rng = sampling_rng(random_state, self.random_state)
+        batches = self._fitted, self.generator_, self.batch_size
+        square, error = monte_carlo(batch_residuals(*batches, n, rng))
+        root = np.sqrt(square)
+        spread = error / (2 * root) if root > 0 else 0.0
+        return Estimate(float(self.step_size * root), float(self.step_size * spread))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_fitted")

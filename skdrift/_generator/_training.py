@@ -403,6 +403,24 @@ def _evaluation(state, targets):
     return evaluate
 
 
+def batch_residuals(state, learner, batch_size, n_batches, random_state):
+    """Mean square velocities of fresh batches at the final bandwidths."""
+    state = state._replace(random_state=random_state)
+    field, engine = state.drifter.recipe().field, state.drifter.engine
+    n = batch_size // len(state.classes)
+    squares = np.zeros(n_batches)
+    for k, c in enumerate(state.classes):
+        rows = _in_single_precision(c.rows)
+        work = work_of(field, rows, n, n + len(rows.rows), n_batches)
+        data = rows.rows, rows.log_weight, rows.n_samples
+        bound = field.bind(get_engine(engine, work), *data)
+        for i in range(n_batches):
+            x = state.internal_rows(learner, k, n)
+            residual = root_mean_square(bound.on_particles(x, c.bandwidths[-1]))
+            squares[i] += c.share * residual**2
+    return squares
+
+
 def residual_velocity(trained):
     """Root mean square velocity of fresh rows at the final bandwidths."""
     state, evaluation = trained.state, trained.evaluations[-1]

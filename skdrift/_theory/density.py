@@ -114,6 +114,28 @@ def _finite_exp(log_value):
     return np.exp(log_value)
 
 
+def own_shares(ensemble, model):
+    """Share of every particle in the model density at its position, shape (N,).
+
+    `model` is the reduction over the particles, with or without the particle itself.
+    """
+    log_own = float(ensemble.kernel.log_profile(np.zeros(1))[0])
+    log_own -= np.log(len(ensemble.x))
+    log_z = model.log_z
+    if ensemble.leave_one_out:
+        log_z = np.logaddexp(log_z, log_own)
+    return np.exp(log_own - log_z)
+
+
+def own_errors(ensemble, model):
+    """Leave-one-out model terms minus the terms of all particles, shape (N, d).
+
+    A particle does not pull itself, so that counting it only adds to the normaliser:
+    ``m_q = (1 - o) m_-i``, with the own share o.
+    """
+    return own_shares(ensemble, model)[:, None] * model.displacement
+
+
 @documented(PARAMETERS)
 def reciprocal_density_bound(
     counts: ArrayLike,

@@ -25,6 +25,12 @@ PARAMETERS = {
         kernel : str or Kernel, default="gaussian"
             Kernel k. It must be C^2, except with leave-one-out.
     """,
+    "stein_kernel": """
+        kernel : str or Kernel, default="gaussian"
+            Kernel k. It must be C^2, except with leave-one-out: then a kink is allowed
+            in the displacement field, and in the conservative field from two columns
+            on.
+    """,
     "density_kernel": """
         kernel : str or Kernel, default="gaussian"
             Kernel k. It must be a density in this dimension.

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..fields import DriftField, conservative, displacement
 from ..kernels import get_kernel
-from .checks import check_data, check_positive, check_rows
+from .checks import check_data, check_positive, check_rows, has_kink
 from .sums import EngineByWork
 
 _FIELDS = {"conservative": conservative, "displacement": displacement}
@@ -85,13 +85,18 @@ class Ensemble:
         """Reductions over data and model, whose difference is the velocity."""
         return self.bound.terms(places.rows, self.x, self.h, places.deleted)
 
+    def log_data(self, places):
+        """Log of the weighted mean of the profile over the data."""
+        profiles = self.bound.profiles
+        return self.data.reduce(places.rows, profiles, self.h).log_z
+
     def moments(self, places):
         """Moments of data and model, from which Jacobians are computed."""
         return self.bound.moments(places.rows, self.x, self.h, places.deleted)
 
     def check_differentiable(self):
         """Raise if the field has no Jacobian at its particles."""
-        if not self.leave_one_out and not np.isfinite(self.kernel.slope_at_zero()):
+        if not self.leave_one_out and has_kink(self.kernel):
             raise ValueError(
                 f"The kernel {self.kernel!r} is not C^2 (it has a kink at 0), so its "
                 "field has no Jacobian at the position of a particle that counts "

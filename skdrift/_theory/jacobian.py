@@ -78,7 +78,9 @@ def lipschitz_constant(jacobian: ArrayLike) -> float:
     """Largest singular value of the Jacobians of a field.
 
     It estimates the Lipschitz constant L of the field from below, at the points of the
-    Jacobians.
+    Jacobians. This is the field that a passive point sees, with all particles held in
+    place; Euler steps of the particles themselves follow their ODE if they are short
+    against the :func:`interacting_lipschitz_constant`, which may be larger.
 
     Parameters
     ----------
@@ -102,12 +104,13 @@ def admissible_step(lipschitz: float) -> float:
     """Largest step size for which an explicit step is one-to-one.
 
     ``eta L <= 1`` (arXiv:2605.22795, section 4.3, with the constant 1): below it the
-    map ``x + eta V(x)`` neither folds space nor overshoots.
+    map ``x + eta V(x)`` neither folds space nor overshoots. With the constant of the
+    interacting system, the same holds for the map of the whole ensemble.
 
     Parameters
     ----------
     lipschitz : float
-        L, from :func:`lipschitz_constant`.
+        L, from :func:`lipschitz_constant` or :func:`interacting_lipschitz_constant`.
 
     Returns
     -------

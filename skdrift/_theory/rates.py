@@ -68,8 +68,11 @@ def quadrature_error(
     discrepancy F_N is the mean of kernel averages around the particles, ``F_N = (1/N)
     sum_i E g(x_i + h Z)`` with ``g = s_p . V + div V``, and also with ``g = |V|^2``,
     whose mean over the particles is R_N (here in score units). For an even kernel of
-    second moment ``mu_2`` each differs by at most ``(mu_2 h^2 / 2) sup |Hess g|``
-    (arXiv:2605.22795, Lemma 4.4). Draws come in pairs ``x_i + h z`` and ``x_i - h z``,
+    second moment ``mu_2 = int |z|^2 K(z) dz``
+    (:meth:`~skdrift.kernels.Kernel.second_moment`) each differs by at most
+    ``(mu_2 h^2 / 2) sup |Hess g|`` (arXiv:2605.22795, Lemma 4.4), if the kernel is C^4.
+    For a kernel that is only C^2, such as Matérn 3/2, g has a kink at every point, and
+    the error is of the order of h. Draws come in pairs ``x_i + h z`` and ``x_i - h z``,
     so that the noise has no first-order term.
 
     Parameters
@@ -136,19 +139,19 @@ class _Pairs:
 
     def at_particles(self, ensemble):
         """Both integrands g at the particles, shape (2, n_samples)."""
-        return _integrands(ensemble, self._x)
+        return integrands(ensemble, self._x)
 
     def error(self, ensemble, at_particles, h):
         """Quadrature error of averages of scale h."""
         pairs = (self._x + s * self._noise for s in (h, -h))
-        ahead, behind = (_integrands(ensemble, x) for x in pairs)
+        ahead, behind = (integrands(ensemble, x) for x in pairs)
         differences = at_particles - (ahead + behind) / 2
         means = differences.mean(axis=1)
         errors = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
         return QuadratureError(*map(Estimate, means.tolist(), errors.tolist()))
 
 
-def _integrands(ensemble, x):
+def integrands(ensemble, x):
     """``s_p . V + div V`` and ``|V|^2`` in score units, shape (2, n)."""
     moments = ensemble.moments(Places(x))
     velocity = moments.velocity / ensemble.h**2
@@ -208,7 +211,9 @@ def rate_constants(
     `slope`. The power law of the quadrature error assumes ``beta < 2``, a field that
     varies on scales larger than h. The field between ensembles of finite size at their
     own bandwidth hardly ever does; with a `field_bandwidth`, the field is smooth on
-    that scale.
+    that scale: beta tends to 0 as h decreases if the kernel is C^4, and to 1 if it is
+    only C^2, such as Matérn 3/2, which is outside Assumption 2.5. For these kernels
+    the quadrature error is still a power of h, but not by Lemma 4.4.
 
     Parameters
     ----------

@@ -4,10 +4,16 @@ Rules are estimated from the data and from the ensemble at the start of the flow
 internal units. They do not use the random numbers of the estimator.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._estimator import warn_user
 from ..bandwidth import conservative_rate
+from ..fields import BoundField
+from .checks import has_kink
+from .ensemble import Places
+from .interaction import InteractingJacobian
 from .jacobian import admissible_step, lipschitz_constant
 from .occupancy import occupied_radius
 from .rates import fit_rates, log_optimum, measure
@@ -24,6 +30,8 @@ _SCALES = np.geomspace(0.5, 2.0, 5)
 _MAX_PROBES = 250
 _MIN_PROBES = 16
 _PROBE_NUMBERS = 5e7
+# Precision of the norm of a Jacobian of all probes.
+_NORM_RTOL = 1e-6
 # Share of the rows that have neighbours within the bandwidth.
 _OCCUPIED = 0.95
 
@@ -36,7 +44,7 @@ def balanced_bandwidth(data, start, kernel, leave_one_out):
     the densities. Constants are measured between half and twice the usual rate, and
     the bandwidth is restricted to that range.
     """
-    if not np.isfinite(kernel.slope_at_zero()):
+    if has_kink(kernel):
         raise ValueError(
             "bandwidth='balance' assumes a C^2 kernel (arXiv:2605.22795, Assumption "
             f"2.1), which {kernel!r} is not: it has a kink at 0. Use a smoother "
@@ -88,19 +96,21 @@ def occupied_bandwidth(data):
 class LipschitzStep:
     """Largest step that neither folds space nor overshoots at the particles.
 
-    ``min(1, 1 / L)`` with L the largest singular value of the Jacobians of the field
-    at some of the particles of the current step. The step depends on the particles and
-    not only on the bandwidth: the field of particles that represent the data is much
-    smoother than the field of their start, and the field of particles that run away is
-    less smooth. The field may stretch more between the particles, and at particles
-    where no Jacobian was evaluated.
+    ``min(1, 1 / L)`` with L the larger of two constants at some of the particles of
+    the current step: the largest singular value of the Jacobians of the field, which a
+    passive point sees, and that of the Jacobian of these particles as one system, in
+    which they move one another. The step depends on the particles and not only on the
+    bandwidth: the field of particles that represent the data is much smoother than the
+    field of their start, and the field of particles that run away is less smooth. The
+    field may stretch more between the particles, and at particles where no Jacobian
+    was evaluated.
     """
 
     def __init__(self, field):
         kernel, pull = field.profiles.kernel, field.profiles.pull
         # A mean shift is 0 at its source and smooth elsewhere.
         is_lipschitz = field.leave_one_out and pull == "value"
-        if not is_lipschitz and not np.isfinite(kernel.slope_at_zero()):
+        if not is_lipschitz and has_kink(kernel):
             raise ValueError(
                 "step_size='lipschitz' requires a field with a Lipschitz constant. The "
                 f"kernel {kernel!r} has a kink at 0, so its field jumps at the points. "
@@ -115,7 +125,25 @@ class LipschitzStep:
         probes = np.sort(np.random.RandomState(0).permutation(n)[:size])
         own = self.field.own(n, probes)
         terms = self.field.moments(particles[probes], particles, bandwidth, own)
-        return min(1.0, admissible_step(lipschitz_constant(terms.jacobian)))
+        system = _System(particles.astype(np.float64), bandwidth, self.field)
+        interacting = InteractingJacobian(system, probes, terms).norm(_NORM_RTOL)
+        lipschitz = max(lipschitz_constant(terms.jacobian), interacting)
+        return min(1.0, admissible_step(lipschitz))
+
+
+class _System(NamedTuple):
+    """Particles in a bound field, as :class:`InteractingJacobian` expects them."""
+
+    x: np.ndarray
+    h: float
+    bound: BoundField
+
+    @property
+    def leave_one_out(self):
+        return self.bound.leave_one_out
+
+    def particles(self, index):
+        return Places(self.x[index], self.bound.own(len(self.x), index))
 
 
 def _some(rng, rows, *columns):

@@ -58,7 +58,13 @@ class ScaleDecomposition(NamedTuple):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Smallest and largest ``a_q``: a_min and a_max."""
+        """Smallest and largest ``a_q`` over the queries: a_min and a_max.
+
+        On all of space only a lower bound exists, ``h^2`` for the Laplace kernel:
+        far from the particles ``a_q`` grows like h times the distance. The uniform
+        bounds of arXiv:2605.22795, eq. 60, can hold on a bounded region;
+        :func:`coercivity` does without them.
+        """
         return float(self.scale_model.min()), float(self.scale_model.max())
 
 
@@ -145,10 +151,14 @@ def scale_mismatch(
     n_samples: int = 2000,
     random_state: Seed = None,
 ) -> Estimate:
-    """Residual of the displacement field that no number of particles removes.
+    """Mean square of the part of the displacement field that is no score mismatch.
 
     ``Gamma^2 = int q#_h |(a_p - a_q) s#_p|^2`` (arXiv:2605.22795, eq. 61), by draws
-    of the particles smoothed by the sharp companion.
+    of the particles smoothed by the sharp companion. For two fixed distributions it
+    does not fall as more particles are drawn from them. It is a term of an upper bound
+    of the residual velocity (Theorem 6.9), not a lower bound: where the particles come
+    to represent the data, it vanishes as the residual velocity does, and faster with
+    more particles.
 
     Parameters
     ----------

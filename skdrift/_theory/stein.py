@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .._docstrings import documented
+from .checks import has_kink
 from .density import self_interaction
 from .docs import PARAMETERS
 from .ensemble import Ensemble, Places
@@ -29,20 +30,24 @@ def stein_drift(
     leave_one_out: bool = False,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Empirical Stein drift: the rate at which the flow lowers the joint entropy.
+    """Empirical Stein drift: the part of the change of entropy that the field makes.
 
     ``S_N = (1/N) sum_i [ s_p(x_i) . V(x_i) + div V(x_i) ]`` with the model density
-    frozen (arXiv:2605.22795, Theorem 4.1). For the conservative field, V and the score
-    ``s_p = grad log p_h`` are in score units. For the displacement field (eq. 55), V is
-    a displacement and ``s_p`` the score of the sharp companion; it must be
-    leave-one-out, as in the theory.
+    frozen (arXiv:2605.22795, Theorem 4.1). With leave-one-out its expectation is the
+    rate at which the flow lowers the joint entropy per particle; with full
+    self-interaction that rate is ``S_N - I_N``, see :func:`entropy_balance`. The theory
+    bounds the mean of S_N over time and over the starts, not a single value.
+
+    For the conservative field, V and the score ``s_p = grad log p_h`` are in score
+    units. For the displacement field (eq. 55), V is a displacement and ``s_p`` the
+    score of the sharp companion; it must be leave-one-out, as in the theory.
 
     Parameters
     ----------
     {X}
     {Y}
     {bandwidth}
-    {smooth_kernel}
+    {stein_kernel}
     {stein_field}
     {leave_one_out}
     {sample_weight}
@@ -56,8 +61,18 @@ def stein_drift(
     Raises
     ------
     ValueError
-        If the kernel has a kink at the position of the particle itself, if the
-        displacement field is not leave-one-out, or see :func:`residual_velocity`.
+        If the kernel has a kink at the position of the particle itself, or, in one
+        column, anywhere in a conservative field; if the displacement field is not
+        leave-one-out; or see :func:`residual_velocity`.
+
+    Notes
+    -----
+    The conservative field of a kernel with a kink, such as the Laplace kernel, jumps at
+    every point. In one column its divergence has mass there, which no particle sees:
+    the sum over the particles is not an estimate of the integral, and is refused. In
+    two columns the divergence grows like ``1 / r`` near a point: the mean exists, but
+    the variance over draws is infinite, so that a single value says little. From three
+    columns on the variance is finite.
 
     Examples
     --------
@@ -84,6 +99,14 @@ def check_stein(ensemble):
             "field."
         )
     ensemble.check_differentiable()
+    kernel, d = ensemble.kernel, ensemble.x.shape[1]
+    if ensemble.field == "conservative" and d == 1 and has_kink(kernel):
+        raise ValueError(
+            f"In one column the conservative field of {kernel!r}, which has a kink at "
+            "0, jumps at every point, and its Stein drift has terms there that no sum "
+            "over particles sees (arXiv:2605.22795, Assumption 2.1 requires C^2). Use "
+            "a smoother kernel, such as its sharp() one, or the displacement field."
+        )
 
 
 def stein_terms(ensemble, x, moments):
@@ -232,14 +255,16 @@ def entropy_balance(
 
     ``-S_N + I_N`` for the conservative field; ``-S_N`` with leave-one-out, where the
     velocity of a particle does not depend on its own position in the model
-    (arXiv:2605.22795, eq. 11; eq. 56).
+    (arXiv:2605.22795, eq. 11; eq. 56). Its expectation over the starts is the
+    derivative of H / N, for a fixed bandwidth and infinitesimal steps;
+    :func:`entropy_ledger` has the change over the steps that a drifter made.
 
     Parameters
     ----------
     {X}
     {Y}
     {bandwidth}
-    {smooth_density_kernel}
+    {stein_kernel}
     {stein_field}
     {leave_one_out}
     {sample_weight}
@@ -248,7 +273,9 @@ def entropy_balance(
     -------
     float
         In the units of :func:`stein_drift`. If it is negative, the flow brings the
-        distribution of the particles closer to the distribution of the data.
+        distribution of the particles closer to independent draws of the smoothed data.
+        It may be positive: with full self-interaction, particles that have come to
+        rest are more regular than independent draws, and the entropy rises again.
 
     Raises
     ------

@@ -85,8 +85,7 @@ def sum_moments(queries, sources, log_weights, profiles, bandwidth, deleted=None
     scikit-learn's ``working_memory``.
     """
     x, y = (points.astype(np.float64, copy=False) for points in (queries, sources))
-    functions = (profiles.ratio, *profiles.slopes)
-    at_zero = [_at_zero(function) for function in functions]
+    values_at = _profile_functions(profiles)
     n, d = x.shape
     rows, columns = _tile_shape(len(y), d)
     result = Moments(*(np.empty((n,) + (d,) * k) for k in (0, 1, 0, 1, 2)))
@@ -100,8 +99,7 @@ def sum_moments(queries, sources, log_weights, profiles, bandwidth, deleted=None
             if gone is not None:
                 here = np.flatnonzero((s.start <= gone) & (gone < s.stop))
                 log_n[here, gone[here] - s.start] = -np.inf
-            values = _values(functions, at_zero, r2)
-            tile = _tile(difference, log_n, values, bandwidth)
+            tile = _tile(difference, log_n, values_at(r2), bandwidth)
             part = tile if part is None else merge_moments(part, tile)
         for whole, piece in zip(result, part, strict=True):
             whole[q] = piece
@@ -113,6 +111,20 @@ def _tile_shape(n_sources, d):
     pairs = max(1, int(min(budget, _TILE_NUMBERS) // d))
     columns = min(n_sources, pairs)
     return pairs // columns, columns
+
+
+def profile_values(profiles, r2):
+    """Pull, slope of the normaliser and slope of the pull, over the normaliser.
+
+    At coincident points they are 0 where there is no limit.
+    """
+    return _profile_functions(profiles)(r2)
+
+
+def _profile_functions(profiles):
+    functions = (profiles.ratio, *profiles.slopes)
+    at_zero = [_at_zero(function) for function in functions]
+    return lambda r2: _values(functions, at_zero, r2)
 
 
 def _at_zero(function):

@@ -361,6 +361,33 @@ class Kernel(BaseEstimator):
         amplitude = np.exp(self.log_normalizer(n_features))
         return -n_features * amplitude * self.slope_at_zero()
 
+    def second_moment(self, n_features: int) -> float:
+        """Second moment of the normalised unit-scale kernel in R^d.
+
+        ``mu_2 = int |z|^2 c_d k(|z|) dz``, the mean square length of its
+        :meth:`noise`. For bandwidth h multiply by ``h ** 2``.
+
+        Parameters
+        ----------
+        n_features : int
+            The dimension d.
+
+        Returns
+        -------
+        float
+            ``mu_2``: d for the Gaussian.
+
+        Raises
+        ------
+        ValueError
+            If the second moment is infinite.
+        """
+        # The integral of r^2 k over R^d is that of k over R^(d+2), up to the areas.
+        log_ratio = self.log_normalizer(n_features) - self.log_normalizer(
+            n_features + 2
+        )
+        return float(n_features / (2 * np.pi) * np.exp(log_ratio))
+
     def noise(
         self, n: int, n_features: int, random_state: np.random.RandomState
     ) -> Floats:

@@ -209,9 +209,16 @@ def test_tracers_count_in_their_own_place(leave_one_out, in_data, in_model):
     profiles = displacement(Gaussian())
     field = DriftField(profiles, leave_one_out).bind(NumpyEngine(), data)
     k1, k3 = np.exp(-0.5), np.exp(-4.5)
-    pull = k1 / (k1 + in_data / 2)
-    push = (-k1 + 3 * k3) / 2 / ((k1 + k3) / 2 + in_model / 2)
-    assert_allclose(field.of_tracers(z, particles, 1.0), pull - push, rtol=1e-14)
+
+    def velocity(in_data, in_model):
+        pull = k1 / (k1 + in_data / 2)
+        push = (-k1 + 3 * k3) / 2 / ((k1 + k3) / 2 + in_model / 2)
+        return pull - push
+
+    equal = velocity(0.25, 0.25)
+    more = velocity(in_data, in_model) - equal
+    expected = equal + equal**2 / (equal**2 + 0.03 * more**2) * more
+    assert_allclose(field.of_tracers(z, particles, 1.0), [[expected]], rtol=1e-14)
 
 
 def test_far_tracers_stay_where_they_are():

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_iris, load_wine
 from sklearn.ensemble import GradientBoostingRegressor
@@ -17,6 +19,7 @@ from sklearn.neural_network import MLPRegressor
 
 from skdrift import ConservativeDrifter, DriftGenerator, LaplaceDrifter, SharpDrifter
 from skdrift._data._rows import weighted_rows
+from skdrift._estimator import sampling_rng
 from skdrift._generator import _training
 from skdrift._generator._learner import Average
 from skdrift.metrics import energy_distance
@@ -540,3 +543,49 @@ def test_fields_with_their_defaults(field):
     assert generator.residual_velocity_ > 0
     n_ladder = np.unique(generator.history_["bandwidth"]).size
     assert n_ladder == (10 if field.annealing else 1)
+
+
+# -- one more step ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_one_step_bound(labelled):
+    generator = DriftGenerator(
+        generator=Recorder(),
+        field=ConservativeDrifter(bandwidth=0.8, annealing=0),
+        batch_size=60,
+        max_iter=2,
+        step_size=0.5,
+        early_stopping=False,
+        random_state=0,
+    )
+    columns = IRIS[:, :2]
+    generator.fit(columns, SPECIES if labelled else None)
+    found = generator.one_step_bound(n_batches=3, random_state=7)
+    state = generator._fitted._replace(random_state=sampling_rng(7, None))
+    squares, distances = np.zeros(3), []
+    for k, c in enumerate(state.classes):
+        n = 60 // len(state.classes)
+        data, weight = c.rows.rows, c.rows.weight
+        for i in range(3):
+            x = state.internal_rows(generator.generator_, k, n).astype(float)
+
+            def mean_of(sources, w, x=x):
+                share = w * np.exp(-cdist(x, sources, "sqeuclidean") / (2 * 0.8**2))
+                return share @ sources / share.sum(axis=1, keepdims=True)
+
+            v = mean_of(data, weight) - mean_of(x, np.ones(n))
+            squares[i] += c.share * np.square(v).sum(axis=1).mean()
+            # The exact transport distance of the batch, before and after the step.
+            cost = cdist(x, x + 0.5 * v, "sqeuclidean")
+            distances.append(cost[linear_sum_assignment(cost)].mean())
+    # In single precision.
+    assert_allclose(found.value, 0.5 * np.sqrt(squares.mean()), rtol=1e-4)
+    error = squares.std(ddof=1) / np.sqrt(3)
+    assert_allclose(found.error, 0.5 * error / (2 * np.sqrt(squares.mean())), rtol=1e-2)
+    if not labelled:
+        assert 0.3 * found.value < np.sqrt(np.mean(distances)) <= found.value * 1.001
+    again = generator.one_step_bound(n_batches=3, random_state=7)
+    assert again == found
+    with pytest.raises(ValueError, match="n_batches"):
+        generator.one_step_bound(n_batches=1)

@@ -11,7 +11,7 @@ from scipy.special import gammaln, j0
 
 from skdrift import ConservativeDrifter
 from skdrift.engines import NumpyEngine
-from skdrift.fields import DriftField, conservative, displacement
+from skdrift.fields import DriftField, SinkhornField, conservative, displacement
 from skdrift.flow import annealing_schedule
 from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic, get_kernel
 from skdrift.spectral import decay_rate, mode_amplitudes, resolution_time
@@ -349,3 +349,57 @@ def test_kernels_without_a_companion_have_no_rate_of_its_field():
     assert_allclose(decay_rate(1.0, 1.0, kernel=Sech()), 1 / np.cosh(np.pi / 2))
     with pytest.raises(NotImplementedError, match=r"define sharp\(\)"):
         decay_rate(1.0, 1.0, kernel=Sech(), field="sharp")
+
+
+# -- plans ----------------------------------------------------------------------------
+
+
+def rate_on_a_circle(h, m, n=128):
+    """Decay of ``cos(m x)``, by plans between densities on a grid of the circle."""
+    x = np.arange(n) * 2 * np.pi / n
+    offset = x - x[:, None] + 2 * np.pi * np.arange(-6, 7)[:, None, None]
+    k = np.exp(-(offset**2) / (2 * h**2))
+    shift, kernel = (k * offset).sum(axis=0), k.sum(axis=0)
+    small, even = 1e-6, np.full(n, 1 / n)
+    q = even * (1 + small * np.cos(m * x))
+    there, back, own = np.ones(n), np.ones(n), np.ones(n)
+    for _ in range(2000):
+        there = 1 / (kernel @ (back * even))
+        back = 1 / (kernel @ (there * q))
+        own = np.sqrt(own / (kernel @ (own * q)))
+    maps = (shift @ w / (kernel @ w) for w in (back * even, own * q))
+    flux = np.fft.fft(n * q * np.subtract(*maps))
+    divergence = np.fft.ifft(1j * np.fft.fftfreq(n, 1 / n) * flux).real
+    return 2 * np.mean(divergence * np.cos(m * x)) / small
+
+
+@pytest.mark.parametrize(("h", "m"), [(0.5, 1), (0.5, 2), (0.5, 4), (0.3, 5)])
+def test_rate_of_plans_on_a_circle(h, m):
+    # Measured: within 2e-9.
+    assert_allclose(decay_rate(m, h, field="sinkhorn"), rate_on_a_circle(h, m), 1e-7)
+
+
+def test_rate_of_the_sinkhorn_field():
+    # Particles that are displaced by a wave, far from the ends of their row.
+    x = np.arange(-96, 97)[:, None] * 0.125
+    wave = np.sin(2.5 * x)
+    field = SinkhornField(tol=1e-11, max_iter=5000).bind(NumpyEngine(), x)
+    middle = np.abs(x[:, 0]) < 4
+    v = field.on_particles(x + 1e-4 * wave * np.exp(-((x / 8) ** 8)), 0.6)[middle]
+    found = -(v * wave[middle]).sum() / (1e-4 * np.square(wave[middle]).sum())
+    # Measured: 2e-4, from the ends.
+    assert_allclose(found, decay_rate(2.5, 0.6, field="sinkhorn"), rtol=2e-3)
+
+
+def test_rates_of_plans_in_the_limits():
+    u = np.array([0.0, 1e-8, 1e-3, 3.0, 50.0, 1e5, 1e200])
+    rate = decay_rate(u, 1.0, field="sinkhorn", n_features=3)
+    assert_allclose(rate[:3], 1, rtol=1e-6)
+    assert_allclose(rate[3], 4.5 / np.sinh(4.5), rtol=1e-14)
+    assert np.all(rate[4:] < 1e-300)
+    assert np.all(np.diff(rate[1:5]) <= 0)
+    factors = mode_amplitudes([0.1], [1.0, 1.0], field="sinkhorn")
+    assert_allclose(factors[:, 0], [1, 0, 0], atol=1e-4)
+    assert resolution_time([0.1], 1.0, field="sinkhorn") < 5
+    with pytest.raises(ValueError, match="Use kernel='gaussian'"):
+        decay_rate(1.0, 1.0, kernel="laplace", field="sinkhorn")
