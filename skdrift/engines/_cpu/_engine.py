@@ -8,17 +8,19 @@ themselves are in :mod:`._loops`.
 from __future__ import annotations
 
 import importlib.util
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from joblib import cpu_count
 
 from .._costs import COUNTED_OF_COMPILATION, NUMBA
 from .._interface import BoundSources, Engine, Reduction, Work
 from .._numpy import NumpyEngine
 from . import _loops
 from ._cache import is_on_disk
-from ._loops import ABSENT, GROUP, LOG2_E, in_threads
+from ._loops import ABSENT, GROUP, LOG2_E, THREADING_MIN_PAIRS, in_threads
 from ._profiles import compile_profiles
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class NumbaEngine(Engine):
         What has to be compiled counts in part, because later processes load it.
         """
         seconds = NUMBA.seconds(work)
+        if work.n_pairs >= THREADING_MIN_PAIRS:
+            seconds /= _n_threads()
         if not starts or _loops.is_compiled(work.dtype):
             return seconds
         if is_on_disk():
@@ -171,6 +175,11 @@ class _NumbaSources(BoundSources):
 
         in_threads(task, rows, len(self.sources))
         return log2_z[:n], displacement[:n, :d]
+
+
+def _n_threads():
+    """Threads that the sums will have; Numba need not be imported for it."""
+    return int(os.environ.get("NUMBA_NUM_THREADS") or cpu_count())
 
 
 def _reach(points):

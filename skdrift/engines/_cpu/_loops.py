@@ -29,7 +29,7 @@ SAME, POLYNOMIAL, RECIPROCAL = range(3)
 ABSENT = {np.dtype(np.float32): (-1e37, -1e35), np.dtype(np.float64): (-1e300, -1e290)}
 # Queries of one task, at most. Fewer pairs than below do not repay a thread.
 _TASK_ROWS = 128
-_THREADING_MIN_PAIRS = 2**20
+THREADING_MIN_PAIRS = 2**20
 
 # Sums may be reordered, and there are no NaNs; infinities are not ruled out.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
@@ -540,7 +540,7 @@ def in_threads(task, rows, n_sources, task_rows=_TASK_ROWS):
     import numba
 
     n_threads = numba.get_num_threads()
-    if rows * n_sources < _THREADING_MIN_PAIRS:
+    if rows * n_sources < THREADING_MIN_PAIRS:
         n_threads = 1
     # A few tasks for each thread even out the other load of the machine.
     size = min(task_rows, GROUP * (1 + rows // (4 * GROUP * n_threads)))
