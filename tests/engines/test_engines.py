@@ -186,8 +186,20 @@ def test_auto_chooses_by_the_work(monkeypatch, work, gpus, missing, expected):
             engine, "unavailable_reason", staticmethod(lambda reason=reason: reason)
         )
     monkeypatch.setattr(_numba, "is_on_disk", lambda: True)
+    monkeypatch.setattr(_numba, "_n_threads", lambda: 1)
     monkeypatch.setattr(_loops, "is_compiled", lambda dtype: False)
     assert get_engine("auto", work).name == expected
+
+
+def test_compiled_sums_share_the_threads(monkeypatch):
+    large, small = (Work(n, n, 9, 10, GAUSSIAN) for n in (10**4, 10**3))
+    seconds = {}
+    for n in (1, 4):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", str(n))
+        seconds[n] = [
+            NumbaEngine.estimated_seconds(work, starts=False) for work in (large, small)
+        ]
+    assert seconds[4] == [seconds[1][0] / 4, seconds[1][1]]
 
 
 @pytest.mark.parametrize(
