@@ -355,11 +355,16 @@ def test_importing_is_lazy():
     assert (result.stdout, result.stderr) == ("False\n", "")
 
 
-def test_the_compilation_is_kept(tmp_path):
-    first = run(REDUCE, NUMBA_CACHE_DIR=str(tmp_path))
-    second = run(REDUCE, NUMBA_CACHE_DIR=str(tmp_path))
-    assert [first.stderr, second.stderr] == ["", ""]
-    assert [first.stdout, second.stdout] == ["0\n", "1\n"]
+def test_the_compilation_is_kept_and_processes_may_compile_at_once(tmp_path):
+    def reduce_once(_):
+        return run(REDUCE, NUMBA_CACHE_DIR=str(tmp_path))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(reduce_once, range(2))
+    third = reduce_once(2)
+    assert [p.stderr for p in (first, second, third)] == ["", "", ""]
+    assert third.stdout == "1\n"
+    assert {first.stdout, second.stdout} <= {"0\n", "1\n"}
 
 
 def test_without_a_place_for_the_cache():
