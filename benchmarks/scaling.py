@@ -147,7 +147,16 @@ def fit(d, n):
     }
 
 
+def compile_for_fits():
+    """So that no fit waits for compilation."""
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    for engine in (NumbaEngine, NufftEngine):
+        if not engine.unavailable_reason():
+            ConservativeDrifter(engine=engine.name).fit(X)
+
+
 def fits(max_rows):
+    isolated(compile_for_fits)
     for d, n in FITS:
         if n > max_rows:
             continue
@@ -288,7 +297,6 @@ def main():
         if reason is not None:
             print(f"skipped {engine.name}: {reason}")
 
-    # Before the fits, so that no fit waits for compilation.
     if arguments.fits:
         reduction_rows = known_reductions()
     else:
