@@ -48,6 +48,10 @@ def _lexicographic(X):
     return order
 
 
+# Coordinates up to this share of the largest number that has a square.
+_REACH = 1e-4
+
+
 class Scaling(NamedTuple):
     """Increasing map between data units and internal units, column by column.
 
@@ -65,6 +69,27 @@ class Scaling(NamedTuple):
 
     def to_internal(self, X):
         return ((self._warped(X) - self.mean) / self.scale).astype(X.dtype, copy=False)
+
+    def within_reach(self, X, name="X"):
+        """Internal units of rows whose distances from the data have squares.
+
+        Rows so far away that these would overflow are an error. Unknown entries, NaN,
+        may be anywhere.
+        """
+        reach = _REACH * np.finfo(X.dtype).max ** 0.5
+        with np.errstate(over="ignore"):
+            Z = self.to_internal(X)
+        far = np.abs(Z) > reach
+        if far.any():
+            i, j = np.argwhere(far)[0]
+            double = ", or use float64" if X.dtype == np.float32 else ""
+            raise ValueError(
+                f"Row {i} of '{name}' has {X[i, j]:.3g} in column {j}, which is more "
+                f"than {reach:.1g} times the scale of that column ({self.scale[j]:.3g})"
+                f" from the data: squares of distances would overflow in {X.dtype}. "
+                f"Correct or drop such rows{double}."
+            )
+        return Z
 
     def to_data(self, Z):
         X = (self.mean + self.scale * Z).astype(Z.dtype, copy=False)

@@ -376,6 +376,13 @@ class BaseDrifter(
         ndarray of shape (n_samples, n_features)
             The rows at the end of the flow.
 
+        Raises
+        ------
+        ValueError
+            If a row is so far from the data that squares of distances overflow.
+        FloatingPointError
+            If a result is not finite.
+
         Warns
         -----
         UserWarning
@@ -422,6 +429,10 @@ class BaseDrifter(
         ------
         TypeError
             If the field states no Jacobian.
+        ValueError
+            If a row is so far from the data that squares of distances overflow.
+        FloatingPointError
+            If a result is not finite.
 
         Warns
         -----
@@ -454,6 +465,13 @@ class BaseDrifter(
             Displacement per unit step, in data units, between the data and the
             fitted particles at ``bandwidth_``. All particles count, also with
             leave-one-out and at a particle's own place.
+
+        Raises
+        ------
+        ValueError
+            If a row is so far from the data that squares of distances overflow.
+        FloatingPointError
+            If a result is not finite.
         """
         X = self._checked_rows(X)
         return self._flow().velocity(X)
@@ -501,9 +519,11 @@ class BaseDrifter(
         ValueError
             If `method` is none of these; if `given` has another method or names a
             column that does not exist, or an entry in such a column is impossible under
-            its law; with ``"kde"``, if the kernel has no finite
-            integral in this dimension; or with ``"flow"``, if the start distribution
-            has no density that is known, or all rows of the data are equal.
+            its law; with ``"kde"``, if the kernel has no finite integral in this
+            dimension; with ``"kde"`` or ``"flow"``, if a row is so far from the
+            data that squares of distances overflow; or with ``"flow"``, if the start
+            distribution has no density that is known, or all rows of the data are
+            equal.
         TypeError
             With ``"flow"``, if the field states no Jacobian.
 

@@ -434,7 +434,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         X = validate_data(self, X, dtype=data.rows.dtype, reset=False)
         engine_for = partial(get_engine, state.drifter.engine)
         if y is None or self.classes_ is None:
-            rows = scaling.to_internal(X)
+            rows = scaling.within_reach(X)
             drawn = scaling.to_internal(np.concatenate(state.ensembles))
             return residual_score(rows, drawn, data, engine_for)
         y = self._check_y(y, X)
@@ -443,7 +443,8 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         classes = zip(self.classes_, state.classes, state.ensembles, strict=True)
         for label, c, drawn in classes:
             if np.any(y == label):
-                rows, drawn = map(c.scaling.to_internal, (X[y == label], drawn))
+                rows = c.scaling.within_reach(X[y == label])
+                drawn = c.scaling.to_internal(drawn)
                 score = residual_score(rows, drawn, c.rows, engine_for)
                 total += np.mean(y == label) * score
         return float(total)

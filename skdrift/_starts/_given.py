@@ -32,7 +32,8 @@ class GivenRows(WideStart):
 
     def __init__(self, given: Any, rows: WeightedRows, scaling: Scaling) -> None:
         super().__init__(rows)
-        self.given = scaling.to_internal(_checked(given, "array", rows))
+        given = _checked(given, "array", rows)
+        self.given = scaling.within_reach(given, "start")
         self.size = len(self.given)
 
     def ensemble(self, n, random_state):
@@ -74,7 +75,7 @@ class CallableStart(WideStart):
                 f"The 'start' callable returned {len(given)} rows for n_samples={n}; "
                 "it must return n_samples rows."
             )
-        drawn = self.scaling.to_internal(given)
+        drawn = self.scaling.within_reach(given, "start")
         return lambda _: drawn
 
     def log_density(self, z, noise):

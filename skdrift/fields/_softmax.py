@@ -159,11 +159,11 @@ class SoftmaxField(Field):
     of the ensemble, and points do not act on one another. At the position of a particle
     the result differs, because that particle is a target of the point.
 
-    For a particle ``K_ij <= c_j``, which bounds the gain by ``sqrt(N M) / 2``. For other
-    points it need not hold: where no particle is near, c_j is next to nothing. There P
-    and Q are divided by the root of the mean of ``K_ij / c_j``, with weights A, wherever
-    that mean is above 1. Then the bound holds for all points, and those that no particle
-    sees stay where they are.
+    For a particle ``K_ij <= c_j``, which bounds the gain by ``sqrt(N M) / 2``. For
+    other points it need not hold: where no particle is near, c_j is next to nothing.
+    There P and Q are divided by the root of the mean of ``K_ij / c_j``, with weights A,
+    wherever that mean is above 1. Then the bound holds for all points, and those that
+    no particle sees stay where they are.
 
     Parameters
     ----------
