@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._data._checks import check_same_names, check_weight, columns_mask
+from .._data._checks import check_counts, check_same_names, columns_mask
 from .._data._frames import naming_columns
 from .._estimator import (
     VersionedStateMixin,
@@ -150,9 +150,11 @@ class BaseDrifter(
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights. If all are integers they count: weight 2 is the row
-            twice, weight 0 is no row. Otherwise only their ratios matter, and the
-            data are as many samples as there are rows.
+            Nonnegative weights. If all are integers and the smallest but 0 is
+            1, they count: weight 2 is the row twice, weight 0 is no row. Otherwise only
+            their ratios matter, and the data are as many samples as there are rows. A
+            warning tells if the integers are all above 1, which would repeat every row,
+            or count more than ten repetitions on average.
 
         Returns
         -------
@@ -181,7 +183,7 @@ class BaseDrifter(
         random_state = check_random_state(self.random_state)
         flow, field = fit_flow(
             X,
-            check_weight(sample_weight, X),
+            check_counts(sample_weight, X),
             self.recipe(),
             parameters,
             random_state,

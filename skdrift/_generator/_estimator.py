@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._data._checks import check_weight
+from .._data._checks import check_counts
 from .._drifters._base import BaseDrifter
 from .._estimator import VersionedStateMixin, fit_context, forget, sampling_rng
 from ..engines import get_engine
@@ -195,8 +195,9 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
             Class labels. With them the generator is told which class to draw, and
             each class drifts to its own rows, of which it needs two.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights. If all are integers they count: weight 2 is the row
-            twice, weight 0 is no row. Otherwise only their ratios matter.
+            Nonnegative weights. If all are integers and the smallest but 0 is 1, they
+            count: weight 2 is the row twice, weight 0 is no row. Otherwise only their
+            ratios matter. Warnings are those of :meth:`ConservativeDrifter.fit`.
 
         Returns
         -------
@@ -283,7 +284,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         X = validate_data(
             self, X, dtype=(np.float64, np.float32), ensure_min_samples=2, reset=reset
         )
-        weight = check_weight(sample_weight, X)
+        weight = check_counts(sample_weight, X)
         return X, None if y is None else self._check_y(y, X), weight
 
     def _check_y(self, y, X):
