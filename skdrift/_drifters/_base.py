@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
 
 from .._data._checks import check_counts, check_same_names, columns_mask
 from .._data._frames import naming_columns
+from .._data._numbers import check_numbers
 from .._estimator import (
     VersionedStateMixin,
     fit_context,
@@ -164,8 +165,11 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If the input or a parameter is invalid, or the engine asked for is not
-            available. The estimator is then not fitted.
+            If the input or a parameter is invalid, such as masked entries of a masked
+            array, or the engine asked for is not available. The estimator is then not
+            fitted.
+        TypeError
+            If `X` is an array of strings, dates or times.
         RuntimeError
             If the engine asked for is installed but does not work.
         FloatingPointError
@@ -219,6 +223,7 @@ class BaseDrifter(
             "and missing values. ({error})"
         )
         with naming_columns(X, message):
+            check_numbers(X)
             return validate_data(
                 self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
             )
@@ -329,6 +334,7 @@ class BaseDrifter(
         velocity of the unknown entries only, which was measured and is less accurate.
         """
         flow = self._flow()
+        check_numbers(X)
         X = validate_data(
             self,
             X,
@@ -446,6 +452,7 @@ class BaseDrifter(
         """
         flow = self._flow()
         # Without names of columns: the result of transform may have none.
+        check_numbers(X)
         X = check_array(X, dtype=flow.rows.rows.dtype, input_name="X")
         _check_n_features(self, X, reset=False)
         rows, origin = flow.carry_back(X)
@@ -594,6 +601,7 @@ class BaseDrifter(
         """Rows like those of `fit`, in data units."""
         check_is_fitted(self)
         dtype = self.flow_.rows.rows.dtype
+        check_numbers(X)
         return validate_data(self, X, dtype=dtype, reset=False)
 
     def __sklearn_is_fitted__(self):

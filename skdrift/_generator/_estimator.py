@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._data._checks import check_counts
+from .._data._numbers import check_numbers
 from .._drifters._base import BaseDrifter
 from .._estimator import VersionedStateMixin, fit_context, forget, sampling_rng
 from ..engines import get_engine
@@ -281,6 +282,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         return self
 
     def _check_data(self, X, y, sample_weight, reset):
+        check_numbers(X)
         X = validate_data(
             self, X, dtype=(np.float64, np.float32), ensure_min_samples=2, reset=reset
         )
@@ -432,6 +434,7 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         check_is_fitted(self)
         state = self._fitted
         data, scaling = state.pooled
+        check_numbers(X)
         X = validate_data(self, X, dtype=data.rows.dtype, reset=False)
         engine_for = partial(get_engine, state.drifter.engine)
         if y is None or self.classes_ is None:

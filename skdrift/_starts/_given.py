@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
+from .._data._numbers import check_numbers
 from ..bandwidth import scott
 from ._choice import resampled
 from ._gaussian import WideStart
@@ -85,6 +86,7 @@ class CallableStart(WideStart):
 def _checked(given, kind, rows):
     """Finite rows of as many columns as the data, in their precision."""
     try:
+        check_numbers(given, "start")
         checked = check_array(given, dtype=rows.rows.dtype, input_name="start")
     except (TypeError, ValueError) as error:
         raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._data._numbers import check_numbers
 from .._drifters._kernel_drifters import KernelDrifter
 from .._theory.checks import check_c2
 from .._theory.density import effective_size
@@ -177,6 +178,7 @@ def _case(drifter, X):
     flow, field = drifter.flow_, drifter.flow_.field
     rows, weight = flow.rows.rows, flow.rows.weight
     if X is not None:
+        check_numbers(X)
         X = validate_data(drifter, X, dtype=rows.dtype, reset=False)
         rows, weight = flow.scaling.to_internal(X), None
     kernel = drifter.kernel_
