@@ -321,6 +321,8 @@ class BaseDrifter(
         ------
         ValueError
             If a known entry is infinite, or impossible under the law of its column.
+        FloatingPointError
+            If a drawn entry is not finite.
 
         Warns
         -----

@@ -180,7 +180,7 @@ def _case(drifter, X):
     if X is not None:
         check_numbers(X)
         X = validate_data(drifter, X, dtype=rows.dtype, reset=False)
-        rows, weight = flow.scaling.to_internal(X), None
+        rows, weight = flow.scaling.within_reach(X), None
     kernel = drifter.kernel_
     is_displacement = field.profiles.pull == "value" and not kernel.is_own_slope
     ensemble = Ensemble(

@@ -217,7 +217,7 @@ class FittedFlow(NamedTuple):
             rows[~unknown], is_far[~unknown] = given
         if unknown.any():
             rows[unknown] = self.draw(int(unknown.sum()), random_state)
-        return rows, is_far
+        return _finite(rows, "drawn rows"), is_far
 
     def _new_fields(self, n_ensembles, size, random_state):
         """The field of every new ensemble."""
@@ -344,9 +344,13 @@ class FittedFlow(NamedTuple):
         rows = after[particle]
         others = np.flatnonzero(particle < 0)
         if others.size:
-            z = move(self.scaling.within_reach(X)[others])
-            rows[others] = self.scaling.to_data(z)
+            z = move(self._within_reach(X)[others])
+            with np.errstate(over="ignore"):
+                rows[others] = self.scaling.to_data(z)
         return _finite(rows, "carried rows")
+
+    def _within_reach(self, X):
+        return self.scaling.within_reach(X, bandwidth=self.bandwidth)
 
     def velocity(self, X: Floats) -> Floats:
         """Final drifting field between the data and the particles.
@@ -361,7 +365,7 @@ class FittedFlow(NamedTuple):
         ndarray of shape (n_samples, n_features)
             Displacement per unit step, in data units.
         """
-        z = self.scaling.within_reach(X)
+        z = self._within_reach(X)
         field = self.bound(len(z), len(self.particles))
         v = field.at(z, self.particles, self.bandwidth)
         v = (v / self.scaling.slope(X)).astype(v.dtype, copy=False)
@@ -380,7 +384,7 @@ class FittedFlow(NamedTuple):
         ndarray of shape (n_samples,)
             See :meth:`skdrift.ConservativeDrifter.potential`.
         """
-        z = self.scaling.within_reach(X)
+        z = self._within_reach(X)
         field: Any = self.bound(len(z), len(self.particles))
         log_ratio = field.log_ratio(z, self.particles, self.bandwidth)
         return _finite(self.bandwidth**2 * log_ratio, "potential")
@@ -403,7 +407,7 @@ class FittedFlow(NamedTuple):
         ValueError
             If the kernel has no finite integral in this dimension.
         """
-        z = self.scaling.within_reach(X)
+        z = self._within_reach(X)
         d, profiles = z.shape[1], displacement(self.kernel)
         log_constant = self.kernel.log_normalizer(d) - d * np.log(self.bandwidth)
         log_constant = log_constant + self._log_slope(X)
@@ -434,7 +438,7 @@ class FittedFlow(NamedTuple):
         TypeError
             If the field states no Jacobian.
         """
-        z = self.scaling.within_reach(X)
+        z = self._within_reach(X)
         # A start without a density is found out before the flow is reversed.
         self.start.log_density(z[:1].astype(np.float64), self.noise)
         origin = self.origin(z)
@@ -460,7 +464,7 @@ class FittedFlow(NamedTuple):
         float
             See :meth:`skdrift.ConservativeDrifter.score`.
         """
-        z = self.scaling.within_reach(X)
+        z = self._within_reach(X)
         drawn = self.draws.internal(self.particles)
         score = residual_score(z, drawn, self.rows, self._engine_for)
         return float(_finite(np.array([score]), "score")[0])
