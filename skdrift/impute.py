@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 from ._data._checks import check_weight
 from ._data._frames import Arrays, library_of
 from ._data._imputation import mixture_of_incomplete
+from ._data._numbers import check_numbers
 from ._estimator import (
     VersionedStateMixin,
     fit_context,
@@ -316,6 +317,7 @@ class DriftImputer(
         library = library_of(X)
         if library is not Arrays:
             return validated(self, X, reset)
+        check_numbers(X)
         return library, validate_data(
             self,
             X,

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from ._data._frames import naming_columns
+from ._data._numbers import check_numbers
 from ._docstrings import documented
 from ._drifters import ConservativeDrifter
 from ._estimator import VersionedStateMixin, fit_context, forget, seeded
@@ -180,6 +181,7 @@ class DriftOutlierDetector(OutlierMixin, VersionedStateMixin, BaseEstimator):
             "({error})"
         )
         with naming_columns(X, message):
+            check_numbers(X)
             rows = validate_data(self, X, **checks)
         return rows, rows if _get_feature_names(X) is None else X
 

@@ -18,6 +18,7 @@ from sklearn.utils._tags import InputTags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from ._data._numbers import check_mask
 from ._docstrings import documented
 from ._drifters import ConservativeDrifter
 from ._estimator import VersionedStateMixin, forget, seeded
@@ -263,6 +264,7 @@ class DriftOversampler(OneToOneFeatureMixin, VersionedStateMixin, BaseEstimator)
 
     def _table(self, X):
         """`X` as a frame or an array that a generator can be fitted to."""
+        check_mask(X)
         if _library(X) is None:
             table = _framed(validate_data(self, _array(X), dtype=None, **_FINITE))
         else:

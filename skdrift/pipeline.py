@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._data._numbers import check_mask, check_numbers
 from ._docstrings import documented
 from ._estimator import VersionedStateMixin
 
@@ -145,8 +146,11 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         TypeError
             If a step has no ``inverse_transform`` or the last one no ``sample``. This
             is checked before anything is fitted.
+        ValueError
+            If `X` is a masked array with masked entries, which most steps would ignore.
         """
         self._check_steps()
+        check_mask(X)
         return super().fit(X, y, **params)
 
     @available_if(_final_transforms)
@@ -172,6 +176,7 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
             As in :meth:`fit`.
         """
         self._check_steps()
+        check_mask(X)
         return super().fit_transform(X, y, **params)
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
@@ -224,6 +229,7 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         """
         check_is_fitted(self)
         self._check_steps()
+        check_numbers(X)
         given = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
         Z = X
         for name, step in self.steps[:-1]:

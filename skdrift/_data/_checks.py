@@ -5,6 +5,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
+from .._estimator import warn_user
+
+# Repetitions of a row, on average, beyond which counts may be meant as shares.
+_MANY_REPETITIONS = 10
+
 
 def check_weight(sample_weight, X):
     """Weights of the rows as float64: nonnegative, and not all zero."""
@@ -14,6 +19,41 @@ def check_weight(sample_weight, X):
     if not weight.any():
         raise ValueError(
             "The 'sample_weight' are all zero; at least one must be positive."
+        )
+    return weight
+
+
+def check_counts(sample_weight, X):
+    """Weights as :func:`check_weight`, of which those that do not count have mean 1.
+
+    Integers count repetitions if the smallest is 1. In a table that was counted some
+    row nearly always occurs once; weights that are all larger, such as those of a
+    survey, would make every sample a copy of another. They are relative, like weights
+    that are not all integers.
+    """
+    weight = check_weight(sample_weight, X)
+    positive = weight[weight > 0]
+    # Floats beyond the bound are all integers, and count nothing.
+    if positive.max() >= 2**53 or not np.all(positive % 1 == 0):
+        return weight
+    least, mean = positive.min(), positive.mean()
+    if least > 1:
+        warn_user(
+            f"The 'sample_weight' are integers of at least {least:.0f}. As counts they "
+            "would repeat every row, so they are read as relative weights, and X as "
+            f"{len(positive)} samples. Divide them by their mean to say so, or, if "
+            "they are counts, repeat the rows: numpy.repeat(X, sample_weight, axis=0).",
+            UserWarning,
+        )
+        return weight / mean
+    if mean > _MANY_REPETITIONS:
+        warn_user(
+            "The 'sample_weight' are integers, which count repetitions: "
+            f"{len(positive)} rows of X as {positive.sum():.0f} samples, most of which "
+            "are copies of another, so that copies among the particles are no fault. "
+            "If they are relative weights, such as those of a survey, divide them by "
+            "their mean.",
+            UserWarning,
         )
     return weight
 

@@ -158,7 +158,11 @@ def naming_columns(X, message):
 def _is_finite(column):
     try:
         values = np.asarray(column)
-        return values.dtype.kind not in "Mm" and np.isfinite(values.astype(float)).all()
+        if values.dtype.kind == "O" and any(isinstance(v, str) for v in values):
+            return False  # digits as well
+        return (
+            values.dtype.kind not in "MmUS" and np.isfinite(values.astype(float)).all()
+        )
     except (TypeError, ValueError):
         return False
 

@@ -14,6 +14,7 @@ from sklearn.utils import gen_batches
 from ._cells import HALF_LOG_2_PI, Column
 from ._conditionals import Conditionals
 from ._neighbors import NearestRows
+from ._rows import reach_of
 
 # Candidates: neighbours of a row, shares of the shrinking, and noise.
 _NEIGHBORS = (40, 10, 20, 80, 160, 320)
@@ -443,7 +444,8 @@ class LocalMixture:
             return np.zeros((len(noises), len(X)))
         z = np.column_stack([column.z for column in values])
         internal = np.zeros((len(X), len(self._rows.std)), self._rows.rows.dtype)
-        internal[:, self.varying] = z
+        reach = reach_of(internal.dtype)
+        internal[:, self.varying] = np.clip(z, -reach, reach)
         near = components.neighbors.indices(internal, n_near)
         return components.log_p(z, near, values, noises)
 
@@ -469,7 +471,9 @@ class LocalMixture:
             else:
                 atoms, shares = column[:1], np.ones(1)
             mean = weight @ column
-            scale = np.sqrt(weight @ np.square(column - mean)) or 1.0
+            deviation = column - mean
+            peak = np.abs(deviation).max() or 1.0  # squares must not overflow
+            scale = peak * np.sqrt(weight @ np.square(deviation / peak)) or 1.0
             shares = _ATOMS_IN_BACKGROUND * shares
             with np.errstate(over="ignore"):
                 far = np.minimum(np.abs(X[:, j] - mean) / scale, _LARGEST)

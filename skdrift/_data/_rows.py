@@ -48,6 +48,15 @@ def _lexicographic(X):
     return order
 
 
+# Coordinates up to this share of the largest number that has a square.
+_REACH = 1e-4
+
+
+def reach_of(dtype):
+    """Largest coordinate in internal units, so that distances have squares."""
+    return float(_REACH * np.finfo(dtype).max ** 0.5)
+
+
 class Scaling(NamedTuple):
     """Increasing map between data units and internal units, column by column.
 
@@ -66,8 +75,29 @@ class Scaling(NamedTuple):
     def to_internal(self, X):
         return ((self._warped(X) - self.mean) / self.scale).astype(X.dtype, copy=False)
 
+    def within_reach(self, X, name="X", bandwidth=1.0):
+        """Internal units of rows whose distances, in bandwidths, have squares.
+
+        Rows so far from the data that these would overflow are an error.
+        """
+        reach = reach_of(X.dtype) * min(bandwidth, 1.0)
+        with np.errstate(over="ignore"):
+            Z = self.to_internal(X)
+        far = np.abs(Z) > reach
+        if far.any():
+            i, j = np.argwhere(far)[0]
+            double = ", or use float64" if X.dtype == np.float32 else ""
+            raise ValueError(
+                f"Row {i} of '{name}' has {X[i, j]:.3g} in column {j}, which is more "
+                f"than {reach:.1g} times the scale of that column ({self.scale[j]:.3g})"
+                f" from the data: squares of distances would overflow in {X.dtype}. "
+                f"Correct or drop such rows{double}."
+            )
+        return Z
+
     def to_data(self, Z):
-        X = (self.mean + self.scale * Z).astype(Z.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            X = (self.mean + self.scale * Z).astype(Z.dtype, copy=False)
         for j, warp in self.warps.items():
             X[:, j] = warp.backward(X[:, j])
         return X
@@ -81,7 +111,8 @@ class Scaling(NamedTuple):
     def column_to_data(self, j, z):
         """Data units of places in column j, in double precision."""
         warp = self.warps.get(j)
-        y = self.mean[j] + self.scale[j] * z
+        with np.errstate(over="ignore"):
+            y = self.mean[j] + self.scale[j] * z
         return y if warp is None else warp.backward(y)
 
     def column_slope(self, j, x):

@@ -45,7 +45,7 @@ class IncreasingSpline:
             s, d0, d1 = self.secants[k], self.slopes[k], self.slopes[k + 1]
             top = s * t**2 + d0 * t * (1 - t)
             bottom = s + (d0 + d1 - 2 * s) * t * (1 - t)
-            y[inside] = self.y[k] + (self.y[k + 1] - self.y[k]) * top / bottom
+            y[inside] = self.y[k] + (self.y[k + 1] - self.y[k]) * (top / bottom)
         return y
 
     def slope(self, x):

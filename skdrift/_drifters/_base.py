@@ -23,8 +23,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._data._checks import check_same_names, check_weight, columns_mask
+from .._data._checks import check_counts, check_same_names, columns_mask
 from .._data._frames import naming_columns
+from .._data._numbers import check_numbers
 from .._estimator import (
     VersionedStateMixin,
     fit_context,
@@ -150,9 +151,11 @@ class BaseDrifter(
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights. If all are integers they count: weight 2 is the row
-            twice, weight 0 is no row. Otherwise only their ratios matter, and the
-            data are as many samples as there are rows.
+            Nonnegative weights. If all are integers and the smallest but 0 is
+            1, they count: weight 2 is the row twice, weight 0 is no row. Otherwise only
+            their ratios matter, and the data are as many samples as there are rows. A
+            warning tells if the integers are all above 1, which would repeat every row,
+            or count more than ten repetitions on average.
 
         Returns
         -------
@@ -162,8 +165,11 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If the input or a parameter is invalid, or the engine asked for is not
-            available. The estimator is then not fitted.
+            If the input or a parameter is invalid, such as masked entries of a masked
+            array, or the engine asked for is not available. The estimator is then not
+            fitted.
+        TypeError
+            If `X` is an array of strings, dates or times.
         RuntimeError
             If the engine asked for is installed but does not work.
         FloatingPointError
@@ -181,7 +187,7 @@ class BaseDrifter(
         random_state = check_random_state(self.random_state)
         flow, field = fit_flow(
             X,
-            check_weight(sample_weight, X),
+            check_counts(sample_weight, X),
             self.recipe(),
             parameters,
             random_state,
@@ -217,6 +223,7 @@ class BaseDrifter(
             "and missing values. ({error})"
         )
         with naming_columns(X, message):
+            check_numbers(X)
             return validate_data(
                 self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
             )
@@ -314,6 +321,8 @@ class BaseDrifter(
         ------
         ValueError
             If a known entry is infinite, or impossible under the law of its column.
+        FloatingPointError
+            If a drawn entry is not finite.
 
         Warns
         -----
@@ -327,6 +336,7 @@ class BaseDrifter(
         velocity of the unknown entries only, which was measured and is less accurate.
         """
         flow = self._flow()
+        check_numbers(X)
         X = validate_data(
             self,
             X,
@@ -376,6 +386,13 @@ class BaseDrifter(
         ndarray of shape (n_samples, n_features)
             The rows at the end of the flow.
 
+        Raises
+        ------
+        ValueError
+            If a row is so far from the data that squares of distances overflow.
+        FloatingPointError
+            If a result is not finite.
+
         Warns
         -----
         UserWarning
@@ -422,6 +439,10 @@ class BaseDrifter(
         ------
         TypeError
             If the field states no Jacobian.
+        ValueError
+            If a row is so far from the data that squares of distances overflow.
+        FloatingPointError
+            If a result is not finite.
 
         Warns
         -----
@@ -433,6 +454,7 @@ class BaseDrifter(
         """
         flow = self._flow()
         # Without names of columns: the result of transform may have none.
+        check_numbers(X)
         X = check_array(X, dtype=flow.rows.rows.dtype, input_name="X")
         _check_n_features(self, X, reset=False)
         rows, origin = flow.carry_back(X)
@@ -454,6 +476,13 @@ class BaseDrifter(
             Displacement per unit step, in data units, between the data and the
             fitted particles at ``bandwidth_``. All particles count, also with
             leave-one-out and at a particle's own place.
+
+        Raises
+        ------
+        ValueError
+            If a row is so far from the data that squares of distances overflow.
+        FloatingPointError
+            If a result is not finite.
         """
         X = self._checked_rows(X)
         return self._flow().velocity(X)
@@ -501,9 +530,11 @@ class BaseDrifter(
         ValueError
             If `method` is none of these; if `given` has another method or names a
             column that does not exist, or an entry in such a column is impossible under
-            its law; with ``"kde"``, if the kernel has no finite
-            integral in this dimension; or with ``"flow"``, if the start distribution
-            has no density that is known, or all rows of the data are equal.
+            its law; with ``"kde"``, if the kernel has no finite integral in this
+            dimension; with ``"kde"`` or ``"flow"``, if a row is so far from the
+            data that squares of distances overflow; or with ``"flow"``, if the start
+            distribution has no density that is known, or all rows of the data are
+            equal.
         TypeError
             With ``"flow"``, if the field states no Jacobian.
 
@@ -572,6 +603,7 @@ class BaseDrifter(
         """Rows like those of `fit`, in data units."""
         check_is_fitted(self)
         dtype = self.flow_.rows.rows.dtype
+        check_numbers(X)
         return validate_data(self, X, dtype=dtype, reset=False)
 
     def __sklearn_is_fitted__(self):

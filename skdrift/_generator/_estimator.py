@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._data._checks import check_weight
+from .._data._checks import check_counts
+from .._data._numbers import check_numbers
 from .._drifters._base import BaseDrifter
 from .._estimator import VersionedStateMixin, fit_context, forget, sampling_rng
 from .._theory.sampling import Estimate, monte_carlo
@@ -197,8 +198,9 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
             Class labels. With them the generator is told which class to draw, and
             each class drifts to its own rows, of which it needs two.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights. If all are integers they count: weight 2 is the row
-            twice, weight 0 is no row. Otherwise only their ratios matter.
+            Nonnegative weights. If all are integers and the smallest but 0 is 1, they
+            count: weight 2 is the row twice, weight 0 is no row. Otherwise only their
+            ratios matter. Warnings are those of :meth:`ConservativeDrifter.fit`.
 
         Returns
         -------
@@ -282,10 +284,11 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         return self
 
     def _check_data(self, X, y, sample_weight, reset):
+        check_numbers(X)
         X = validate_data(
             self, X, dtype=(np.float64, np.float32), ensure_min_samples=2, reset=reset
         )
-        weight = check_weight(sample_weight, X)
+        weight = check_counts(sample_weight, X)
         return X, None if y is None else self._check_y(y, X), weight
 
     def _check_y(self, y, X):
@@ -433,10 +436,11 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         check_is_fitted(self)
         state = self._fitted
         data, scaling = state.pooled
+        check_numbers(X)
         X = validate_data(self, X, dtype=data.rows.dtype, reset=False)
         engine_for = partial(get_engine, state.drifter.engine)
         if y is None or self.classes_ is None:
-            rows = scaling.to_internal(X)
+            rows = scaling.within_reach(X)
             drawn = scaling.to_internal(np.concatenate(state.ensembles))
             return residual_score(rows, drawn, data, engine_for)
         y = self._check_y(y, X)
@@ -445,7 +449,8 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         classes = zip(self.classes_, state.classes, state.ensembles, strict=True)
         for label, c, drawn in classes:
             if np.any(y == label):
-                rows, drawn = map(c.scaling.to_internal, (X[y == label], drawn))
+                rows = c.scaling.within_reach(X[y == label])
+                drawn = c.scaling.to_internal(drawn)
                 score = residual_score(rows, drawn, c.rows, engine_for)
                 total += np.mean(y == label) * score
         return float(total)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
+from .._data._numbers import check_numbers
 from ..bandwidth import scott
 from ._choice import resampled
 from ._gaussian import WideStart
@@ -32,7 +33,8 @@ class GivenRows(WideStart):
 
     def __init__(self, given: Any, rows: WeightedRows, scaling: Scaling) -> None:
         super().__init__(rows)
-        self.given = scaling.to_internal(_checked(given, "array", rows))
+        given = _checked(given, "array", rows)
+        self.given = scaling.within_reach(given, "start")
         self.size = len(self.given)
 
     def ensemble(self, n, random_state):
@@ -74,7 +76,7 @@ class CallableStart(WideStart):
                 f"The 'start' callable returned {len(given)} rows for n_samples={n}; "
                 "it must return n_samples rows."
             )
-        drawn = self.scaling.to_internal(given)
+        drawn = self.scaling.within_reach(given, "start")
         return lambda _: drawn
 
     def log_density(self, z, noise):
@@ -84,6 +86,7 @@ class CallableStart(WideStart):
 def _checked(given, kind, rows):
     """Finite rows of as many columns as the data, in their precision."""
     try:
+        check_numbers(given, "start")
         checked = check_array(given, dtype=rows.rows.dtype, input_name="start")
     except (TypeError, ValueError) as error:
         raise ValueError(

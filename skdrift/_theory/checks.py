@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar
 
 from .._data._checks import check_weight
+from .._data._numbers import check_numbers
 
 
 def check_rows(X, name):
     """Points in float64, shape (n, n_features)."""
+    check_numbers(X, name)
     return check_array(X, dtype=np.float64, input_name=name)
 
 

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, check_scalar
 
-from .._data._checks import check_weight
+from .._data._checks import check_counts
 from .._data._neighbors import TREE_MAX_FEATURES
 from .._data._rows import weighted_rows
 from .._docstrings import documented
@@ -259,7 +259,8 @@ def occupancy_bandwidth(
         Rows, at least 2. With more than 2,000 rows, neighbours are counted for 2,000
         of them.
     sample_weight : array-like of shape (n_samples,), default=None
-        Nonnegative weights. An integer weight of 2 is equivalent to the row twice.
+        Nonnegative weights. If all are integers and the smallest but 0 is 1, a 2 is
+        equivalent to the row twice.
     share : float, default=0.95
         Share of the rows that have enough neighbours, in (0, 1].
 
@@ -283,7 +284,7 @@ def occupancy_bandwidth(
     check_scalar(share, "share", Real)
     if not 0 < share <= 1:
         raise ValueError(f"The 'share' must be in (0, 1]; got {share!r}.")
-    data, *_ = weighted_rows(x, check_weight(sample_weight, x), False)
+    data, *_ = weighted_rows(x, check_counts(sample_weight, x), False)
     with np.errstate(over="ignore"):
         radius = occupied_radius(data, share)
     if not 0 < radius < np.inf:

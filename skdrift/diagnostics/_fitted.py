@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._data._numbers import check_numbers
 from .._drifters._kernel_drifters import KernelDrifter
 from .._theory.ensemble import Ensemble
 
@@ -57,8 +58,9 @@ def fitted_run(drifter, X=None):
     flow, kernel = drifter.flow_, drifter.kernel_
     rows, weight = flow.rows.rows, flow.rows.weight
     if X is not None:
+        check_numbers(X)
         X = validate_data(drifter, X, dtype=rows.dtype, reset=False)
-        rows, weight = flow.scaling.to_internal(X), None
+        rows, weight = flow.scaling.within_reach(X), None
     pull = flow.field.profiles.pull
     is_displacement = pull == "value" and not kernel.is_own_slope
     field = "displacement" if is_displacement else "conservative"

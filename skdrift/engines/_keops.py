@@ -12,7 +12,6 @@ import importlib.util
 import operator
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +21,7 @@ import numpy as np
 from . import _gpu
 from ._costs import KEOPS_ON_GPU, NUMPY
 from ._interface import BoundSources, Engine, Reduction, Work
+from ._lock import one_at_a_time
 
 if TYPE_CHECKING:
     from .._typing import Floats
@@ -207,22 +207,9 @@ def _lock_unless_compiled(profiles, dtype, n_features):
     if key in _compiled:
         yield
         return
-    with _file_lock():
+    with one_at_a_time():
         yield
     _compiled.add(key)
-
-
-@contextmanager
-def _file_lock():
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system
-        yield
-        return
-    path = os.path.join(tempfile.gettempdir(), f"skdrift-keops-{os.getuid()}.lock")
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # -- NumPy functions on KeOps symbols ------------------------------------------------

@@ -26,6 +26,7 @@ class _BoundSoftmaxField(BoundField):
         equal = np.full(len(data), -np.log(len(data)))
         self.log_counts = (equal if log_weights is None else log_weights) + log_n
         self.data = engine.bind(data, self.log_counts)
+        self.log_samples = log_n
 
     def on_particles(self, particles, bandwidth):
         columns = [_Columns(self, particles, r * bandwidth) for r in self.ratios]
@@ -57,24 +58,56 @@ class _Columns:
         log_seen_data = self._reduce(self.counted, field.rows).log_z
         self.model = bind(particles, -0.5 * self.log_seen)
         self.data = bind(field.rows, field.log_counts - 0.5 * log_seen_data)
+        self.log_columns = self.log_seen, log_seen_data
 
     def on_particles(self):
-        return self._velocity(self.particles, self.log_seen, self.own)
+        terms, log_gain = self._terms(self.particles, self.log_seen, self.own)
+        return self._velocity(terms, log_gain)
 
     def velocity(self, queries):
         log_model = self._reduce(self.counted, queries).log_z
-        return self._velocity(queries, log_model, None)
+        terms, log_gain = self._terms(queries, log_model, None)
+        return self._velocity(terms, log_gain + self._log_excess(queries, terms))
 
-    def _velocity(self, x, log_model, deleted):
-        log_data = self._reduce(self.field.data, x).log_z
+    def _terms(self, x, log_model, deleted):
+        """Sums over the data and the particles, and the log of the gain."""
+        log_data = self._reduce(self.field.data, x).log_z.astype(np.float64)
         log_row = np.logaddexp(log_data, log_model)
         terms = Terms(self._reduce(self.data, x), self._reduce(self.model, x, deleted))
         # Each sum is divided by the root of its row as well.
-        gain = np.exp(terms.data.log_z + terms.model.log_z - log_row)
-        return gain[:, None] * terms.velocity
+        log_gain = terms.data.log_z.astype(np.float64) + terms.model.log_z - log_row
+        return terms, log_gain
 
-    def _reduce(self, sources, queries, deleted=None):
-        return sources.reduce(queries, self.field.profiles, self.bandwidth, deleted)
+    def _velocity(self, terms, log_gain):
+        # The largest gain that a particle can have: (sum_j A_ij)^2 is at most the row
+        # sum of K_ij / c_j <= 1. Only rounding at huge distances exceeds it.
+        log_most = 0.5 * (np.log(len(self.particles)) + self.field.log_samples)
+        gain = np.exp(np.minimum(log_gain, log_most - np.log(2)))
+        return gain.astype(terms.velocity.dtype)[:, None] * terms.velocity
+
+    def _log_excess(self, queries, terms):
+        """Log of a factor at most 1, for points whose K_ij exceed the sums of columns.
+
+        The column sum of a target contains every particle that sees it, but not a
+        query. Where no particle is near, a query would be divided by next to nothing.
+        """
+        seen_model, seen_data = self.log_columns
+        log_excess = np.zeros(len(queries))
+        for rows, log_w, term in (
+            (self.field.rows, self.field.log_counts - 1.5 * seen_data, terms.data),
+            (self.particles, -1.5 * seen_model, terms.model),
+        ):
+            # K^2 is the Laplace kernel of half the bandwidth.
+            squares = self._reduce(
+                self.field.engine.bind(rows, log_w), queries, None, 0.5
+            )
+            mean = squares.log_z.astype(np.float64) - term.log_z
+            log_excess -= 0.5 * np.maximum(mean, 0.0)
+        return log_excess
+
+    def _reduce(self, sources, queries, deleted=None, share=1.0):
+        bandwidth = share * self.bandwidth
+        return sources.reduce(queries, self.field.profiles, bandwidth, deleted)
 
 
 def _combined(velocities, of_ensemble):
@@ -125,6 +158,12 @@ class SoftmaxField(Field):
     sum is over all particles and data, column sums and root mean squares are the ones
     of the ensemble, and points do not act on one another. At the position of a particle
     the result differs, because that particle is a target of the point.
+
+    For a particle ``K_ij <= c_j``, which bounds the gain by ``sqrt(N M) / 2``. For
+    other points it need not hold: where no particle is near, c_j is next to nothing.
+    There P and Q are divided by the root of the mean of ``K_ij / c_j``, with weights A,
+    wherever that mean is above 1. Then the bound holds for all points, and those that
+    no particle sees stay where they are.
 
     Parameters
     ----------

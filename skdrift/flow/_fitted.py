@@ -181,7 +181,7 @@ class FittedFlow(NamedTuple):
         for i, field in enumerate(fields, 1):
             report = reports and reports(f" ensemble {i} of {n_ensembles},")
             ensembles.append(self._fresh_ensemble(field, size, random_state, report))
-        rows = np.concatenate(ensembles)
+        rows = _finite(np.concatenate(ensembles), "drawn rows")
         places = self.scaling.to_internal(rows)
         return rows[even_choice(places, n, random_state)]
 
@@ -217,7 +217,7 @@ class FittedFlow(NamedTuple):
             rows[~unknown], is_far[~unknown] = given
         if unknown.any():
             rows[unknown] = self.draw(int(unknown.sum()), random_state)
-        return rows, is_far
+        return _finite(rows, "drawn rows"), is_far
 
     def _new_fields(self, n_ensembles, size, random_state):
         """The field of every new ensemble."""
@@ -344,9 +344,13 @@ class FittedFlow(NamedTuple):
         rows = after[particle]
         others = np.flatnonzero(particle < 0)
         if others.size:
-            z = move(self.scaling.to_internal(X[others]))
-            rows[others] = self.scaling.to_data(z)
-        return rows
+            z = move(self._within_reach(X)[others])
+            with np.errstate(over="ignore"):
+                rows[others] = self.scaling.to_data(z)
+        return _finite(rows, "carried rows")
+
+    def _within_reach(self, X):
+        return self.scaling.within_reach(X, bandwidth=self.bandwidth)
 
     def velocity(self, X: Floats) -> Floats:
         """Final drifting field between the data and the particles.
@@ -361,10 +365,11 @@ class FittedFlow(NamedTuple):
         ndarray of shape (n_samples, n_features)
             Displacement per unit step, in data units.
         """
-        z = self.scaling.to_internal(X)
+        z = self._within_reach(X)
         field = self.bound(len(z), len(self.particles))
         v = field.at(z, self.particles, self.bandwidth)
-        return (v / self.scaling.slope(X)).astype(v.dtype, copy=False)
+        v = (v / self.scaling.slope(X)).astype(v.dtype, copy=False)
+        return _finite(v, "velocity")
 
     def potential(self, X: Floats) -> Floats:
         """Scalar potential of the final field, if it is a gradient.
@@ -379,9 +384,10 @@ class FittedFlow(NamedTuple):
         ndarray of shape (n_samples,)
             See :meth:`skdrift.ConservativeDrifter.potential`.
         """
-        z = self.scaling.to_internal(X)
+        z = self._within_reach(X)
         field: Any = self.bound(len(z), len(self.particles))
-        return self.bandwidth**2 * field.log_ratio(z, self.particles, self.bandwidth)
+        log_ratio = field.log_ratio(z, self.particles, self.bandwidth)
+        return _finite(self.bandwidth**2 * log_ratio, "potential")
 
     def log_density(self, X: Floats) -> Floats:
         """Log of the kernel density of the particles at the final bandwidth.
@@ -401,14 +407,14 @@ class FittedFlow(NamedTuple):
         ValueError
             If the kernel has no finite integral in this dimension.
         """
-        z = self.scaling.to_internal(X)
+        z = self._within_reach(X)
         d, profiles = z.shape[1], displacement(self.kernel)
         log_constant = self.kernel.log_normalizer(d) - d * np.log(self.bandwidth)
         log_constant = log_constant + self._log_slope(X)
         work = Work(len(z), len(self.particles), d, 1, profiles, z.dtype)
         sources = self._engine_for(work).bind(self.particles)
         log_p = sources.reduce(z, profiles, self.bandwidth).log_z + log_constant
-        return log_p.astype(z.dtype, copy=False)
+        return _finite(log_p.astype(z.dtype, copy=False), "log-density")
 
     def log_density_of_map(self, X: Floats) -> tuple[Floats, Origin]:
         """Log-density that the flow carries from its start, by change of variables.
@@ -432,12 +438,13 @@ class FittedFlow(NamedTuple):
         TypeError
             If the field states no Jacobian.
         """
-        z = self.scaling.to_internal(X)
+        z = self._within_reach(X)
         # A start without a density is found out before the flow is reversed.
         self.start.log_density(z[:1].astype(np.float64), self.noise)
         origin = self.origin(z)
         log_p = self.start.log_density(origin.rows, self.noise)
         log_p = log_p - origin.log_det + self._log_slope(X)
+        _finite(log_p[origin.is_found], "log-density")
         log_p[~origin.is_found] = -np.inf
         return log_p.astype(z.dtype, copy=False), origin
 
@@ -457,6 +464,18 @@ class FittedFlow(NamedTuple):
         float
             See :meth:`skdrift.ConservativeDrifter.score`.
         """
-        z = self.scaling.to_internal(X)
+        z = self._within_reach(X)
         drawn = self.draws.internal(self.particles)
-        return residual_score(z, drawn, self.rows, self._engine_for)
+        score = residual_score(z, drawn, self.rows, self._engine_for)
+        return float(_finite(np.array([score]), "score")[0])
+
+
+def _finite(values, what):
+    """The values, unless some are not finite."""
+    lost = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if lost.any():
+        raise FloatingPointError(
+            f"Of {len(values)} results ({what}), {lost.sum()} are not finite. Drop "
+            f"rows that are very far from the data. {CALMER}"
+        )
+    return values

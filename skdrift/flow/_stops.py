@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # spread out.
 _RUNAWAY_SPREAD = 1.5
 CALMER = (
-    "Use a larger bandwidth, more particles, a smaller step_size or, where there is a "
-    "choice, self_interaction='full'."
+    "Use a larger bandwidth (or temperature), more particles, a smaller step_size or, "
+    "where there is a choice, self_interaction='full'."
 )
 
 

@@ -8,6 +8,7 @@ from sklearn.utils import check_array, gen_batches
 from .._data._checks import check_same_names
 from .._data._frames import naming_columns
 from .._data._neighbors import TREE_MAX_FEATURES, NearestRows
+from .._data._numbers import check_numbers
 
 # Sums over tiles that fit in the cache are up to twice as fast.
 _TILE_MEBIBYTES = 1
@@ -38,6 +39,7 @@ def _numbers(name, rows):
         "transform returns them."
     )
     with naming_columns(rows, message):
+        check_numbers(rows, name)
         return check_array(
             rows, dtype=np.float64, input_name=name, ensure_min_samples=0
         )

@@ -10,6 +10,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from .._data._frames import unusable_columns
+from .._data._numbers import check_numbers
 from ..metrics._draw import draw
 from ..tables import TabularDrifter
 
@@ -126,6 +127,7 @@ def column_indices(features, names, n_chosen=None):
 
 def check_data(X, n_features):
     """X as float64 with as many columns as the drifter was fitted to."""
+    check_numbers(X)
     X = check_array(X, dtype=np.float64, input_name="X")
     if X.shape[1] != n_features:
         raise ValueError(
@@ -169,5 +171,6 @@ def draw_for(cls, estimator, X, n_samples, random_state):
         names = [name for name in names if name not in lost]
         drawn = draw(estimator, n_samples or len(X), seed)[names]
         return drawn, check_array(X[names], dtype=np.float64, input_name="X"), names
+    check_numbers(X)
     X = check_array(X, dtype=np.float64, input_name="X")
     return draw(estimator, n_samples or len(X), seed), X, names

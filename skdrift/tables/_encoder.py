@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 
 from .._data._columns import checked_columns
 from .._data._frames import Arrays, Columns, library_of
+from .._data._numbers import check_numbers
 from .._estimator import VersionedStateMixin, fit_context, forget
 from ._advice import warn_about
 from ._codes import NUMBERS, check_given, check_kind
@@ -304,6 +305,7 @@ def validated(estimator, X, reset):
     """Library of a table, and the table, with its columns checked."""
     library = library_of(X)
     if library is Arrays:
+        check_numbers(X)
         return library, validate_data(
             estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
         )

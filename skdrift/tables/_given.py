@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 
 from .._data._checks import ImpossibleEntry
 from .._data._frames import Arrays, library_of
+from .._data._numbers import check_numbers
 from .._estimator import warn_user
 from ._codes import check_kind
 from ._many import NO_CATEGORY, DonorCode
@@ -116,6 +117,7 @@ def read_given(X, names, library):
             f"X is {_form(found)}, but fit was called with {_form(library)}. Convert X."
         )
     if library is Arrays:
+        check_numbers(X)
         X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
         if X.shape[1] != len(names):
             raise ValueError(

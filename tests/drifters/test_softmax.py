@@ -96,24 +96,63 @@ def test_engines_agree(engine, dtype, ratios):
 # -- points that are no particles ----------------------------------------------------
 
 
-def test_a_further_point_is_a_row_that_no_column_counts():
-    data, particles, queries = clouds(2)
-    v = make_field(data).at(queries, particles, TAU)
+def of_further_points(data, particles, queries, tau):
+    """Velocity of points by whole matrices, and the largest mean of K over c."""
+    n = len(particles)
     x = np.concatenate([particles, data])
 
     def kernel(a, b):
-        return np.exp(-np.linalg.norm(a[:, None] - b, axis=2) / TAU)
+        return np.exp(-np.linalg.norm(a[:, None] - b, axis=2) / tau)
 
     seen = kernel(particles, x)
-    seen[np.arange(len(particles)), np.arange(len(particles))] = 0
-    k = kernel(queries, x)
-    a = k / np.sqrt(k.sum(axis=1, keepdims=True) * seen.sum(axis=0))
-    q, p = a[:, : len(particles)], a[:, len(particles) :]
-    offset = x - queries[:, None]
-    to_model = np.einsum("ij,ijk->ik", q, offset[:, : len(particles)])
-    to_data = np.einsum("ij,ijk->ik", p, offset[:, len(particles) :])
-    expected = to_data * q.sum(axis=1)[:, None] - to_model * p.sum(axis=1)[:, None]
-    assert_allclose(v, expected, atol=1e-14)
+    seen[np.arange(n), np.arange(n)] = 0
+    k, columns = kernel(queries, x), seen.sum(axis=0)
+    a = k / np.sqrt(k.sum(axis=1, keepdims=True) * columns)
+    offset, sums, means, largest = x - queries[:, None], [], [], 0
+    for part in (slice(n, None), slice(n)):
+        total = a[:, part].sum(axis=1)
+        mean = (a * k / columns)[:, part].sum(axis=1) / total
+        sums.append(total / np.sqrt(np.maximum(mean, 1)))
+        to_part = np.einsum("ij,ijk->ik", a[:, part], offset[:, part])
+        means.append(to_part / total[:, None])
+        largest = max(largest, mean.max())
+    gain = sums[0] * sums[1]
+    return gain[:, None] * (means[0] - means[1]), largest
+
+
+@pytest.mark.parametrize(("tau", "exceeds"), [(0.2, True), (TAU, True), (3.0, False)])
+def test_a_further_point_is_a_row_beside_those_of_the_particles(tau, exceeds):
+    data, particles, queries = clouds(2)
+    v = make_field(data).at(queries, particles, tau)
+    expected, largest = of_further_points(data, particles, queries, tau)
+    assert (largest > 1) == exceeds
+    assert_allclose(v, expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("tau", [1e-3, 0.03, 0.2])
+def test_no_further_point_has_a_larger_gain_than_a_particle_can(tau):
+    data, particles, queries = clouds(9, n=17, m=60)
+    x = np.concatenate([data, particles + 1e-6, queries])
+    v = make_field(data).at(x, particles, tau)
+    largest_offset = 2 * np.abs(np.concatenate([data, particles, queries])).max()
+    assert np.isfinite(v).all()
+    assert np.abs(v).max() <= np.sqrt(17 * 60) / 2 * largest_offset
+    # Rows that no particle sees stay where they are.
+    if tau < 0.01:
+        assert np.abs(v[:60]).max() < 1e-12
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [2, 9])
+@pytest.mark.parametrize("tau", [1e-3, 1e-2, 0.1])
+def test_rows_far_from_all_particles_stay_near_the_data(tau, d, dtype):
+    X = np.random.default_rng(0).standard_normal((60, d)).astype(dtype)
+    drifter = SoftmaxDrifter(
+        temperature=tau, n_particles=17, random_state=0, max_iter=25
+    ).fit(X)
+    # Without the bound they went to 1e149, or were NaN.
+    assert np.abs(drifter.velocity(X)).max() < 10
+    assert np.abs(drifter.transform(X)).max() < 10
 
 
 @pytest.mark.parametrize("ratios", [(1.0,), (1.0, 3.0)])

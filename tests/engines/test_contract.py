@@ -55,6 +55,23 @@ def test_a_deleted_source_counts_as_if_it_were_not_there(engine):
                 assert_equal_up_to(2 * engine.rounding[one.dtype], of_query, alone)
 
 
+def test_a_source_is_deleted_in_every_block(engine):
+    # Blocks, tiles and shards have 512 to 2048 sources: their ends and others.
+    m = 5000
+    deleted = np.concatenate([np.arange(0, m, 499), [511, 512, 1023, 1024, 2047, 2048]])
+    for one in engine.sums:
+        for d in engine.few:
+            _, y, log_w = problem(d, one.dtype, m=m)
+            x, h = y[deleted], 0.3 * np.sqrt(d)
+            result = engine.bind(y, log_w).reduce(x, one.profiles, h, deleted)
+            log_z, pulled = brute_force(
+                x, y, one.kernel, h, one.field, log_w.astype(float), deleted
+            )
+            of_log_z, of_d = engine.tolerance(one.dtype, h, d)
+            assert_allclose(result.log_z, log_z, *of_log_z)
+            assert_allclose(result.displacement, pulled, *of_d)
+
+
 def test_minus_one_deletes_nothing(engine):
     for one in engine.sums:
         for d in engine.few:
@@ -158,6 +175,19 @@ def test_coincident_points_pull_nowhere(engine):
             assert_allclose(same.displacement, 0)
             peak = float(one.kernel.log_profile(np.float64(0.0)))
             assert_allclose(same.log_z, peak, rtol=rounding, atol=rounding)
+
+
+def test_the_origin_does_not_matter(engine):
+    for one in engine.sums:
+        if one.dtype == np.float32:
+            continue
+        for d in engine.few:
+            # Multiples of 2^-10 below 2^21: the shift does not round.
+            x, y, log_w = problem(d, np.float64)
+            x, y = (np.round(a * 2**10) / 2**10 for a in (x, y))
+            here = engine.bind(y, log_w).reduce(x, one.profiles, 0.5)
+            there = engine.bind(y + 2**20, log_w).reduce(x + 2**20, one.profiles, 0.5)
+            assert_equal_up_to(10 * engine.rounding[np.float64], there, here)
 
 
 def test_log_domain_far_from_all_sources(engine):

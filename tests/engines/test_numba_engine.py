@@ -2,13 +2,15 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Sech, brute_force
 from problems import weighted_sources
@@ -424,3 +426,69 @@ def test_says_what_to_install(monkeypatch):
     assert NumbaEngine.unavailable_reason() is None
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     assert "pip install numba" in NumbaEngine.unavailable_reason()
+
+
+# -- jobs beside one another ---------------------------------------------------------
+
+
+def test_callers_share_the_threads(monkeypatch):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 4)
+    shares = _compiled._Shares()
+    with shares.share(2) as first, shares.share(4) as second, shares.share(4) as third:
+        assert (first, second, third) == (2, 2, 1)
+    assert shares.in_use == 0
+    with pytest.raises(KeyboardInterrupt), shares.share(4):
+        raise KeyboardInterrupt
+    with shares.share(4) as all_of_them:
+        assert all_of_them == 4
+
+
+def test_jobs_in_threads_do_not_multiply_threads(monkeypatch):
+    n_cores, n_jobs = 4, 3
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", n_cores)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: n_cores)
+    lock, running, most = threading.Lock(), [], []
+
+    def task(q):
+        with lock:
+            running.append(q)
+            most.append(len(running))
+        time.sleep(0.001)
+        with lock:
+            running.remove(q)
+
+    def job(_):
+        for _ in range(5):
+            _compiled.in_threads(task, 2048, 2048)
+
+    Parallel(n_jobs, backend="threading")(delayed(job)(i) for i in range(n_jobs))
+    # The first one takes all cores until its sum is done. It was 12 before.
+    assert max(most) <= n_cores + n_jobs - 1
+    assert _compiled._shares.in_use == 0
+
+
+def test_jobs_in_threads_have_the_same_sums():
+    x, y, log_w = make_problem(3, n=1200, m=1500)
+    bound = NumbaEngine().bind(y, log_w)
+    profiles = displacement(Gaussian())
+    alone = bound.reduce(x, profiles, 0.5)
+    jobs = [delayed(bound.reduce)(x, profiles, 0.5) for _ in range(6)]
+    for result in Parallel(3, backend="threading")(jobs):
+        assert_array_equal(result.log_z, alone.log_z)
+        assert_array_equal(result.displacement, alone.displacement)
+
+
+def test_jobs_in_processes_do_not_multiply_threads():
+    n_threads = Parallel(2, backend="loky")(
+        delayed(numba.get_num_threads)() for _ in "ab"
+    )
+    assert sum(n_threads) <= max(2, cpu_count())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_does_not_inherit_threads_in_use():
+    with _compiled._shares.share(1):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_compiled._shares.in_use)
+        assert os.waitpid(pid, 0)[1] == 0

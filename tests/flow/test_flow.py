@@ -65,6 +65,13 @@ def test_evolve_stops_by_residual_velocity_but_not_before_the_last_bandwidth():
     assert (still.stopped_by, len(still.trajectory)) == ("tol", 0)
 
 
+@pytest.mark.parametrize(("h", "n_steps"), [(10.0, 3), (1.0, 6), (0.1, 9)])
+def test_evolve_rests_at_a_residual_velocity_in_bandwidths(h, n_steps):
+    # Residuals 2^-(t + 1): the first at most 0.01 h.
+    flow = evolve(np.ones((3, 1)), contraction, np.full(30, h), 1.0, tol=0.01)
+    assert (flow.stopped_by, len(flow.trajectory)) == ("tol", n_steps)
+
+
 @pytest.mark.parametrize(
     "copies",
     [

@@ -5,8 +5,9 @@ from scipy.spatial.distance import cdist
 
 from skdrift import ConservativeDrifter
 from skdrift._data._neighbors import NearestRows
-from skdrift._data._rows import WeightedRows
+from skdrift._data._rows import Scaling, WeightedRows
 from skdrift._starts import GaussianStart, LocalStart
+from skdrift._starts._given import GivenRows
 
 
 def weighted(rows, weight=None):
@@ -144,3 +145,23 @@ def test_neighbours_are_mutual_or_the_nearest():
         assert set(near[i, share[i] > 0]) == set(nearest[counts])
     assert_allclose(share.sum(axis=1), 1)
     assert np.count_nonzero(share[200]) == 6  # the outlier is a stranger to all
+
+
+# -- given rows ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_given", [40, 600])
+def test_draws_of_given_rows_are_a_smoothed_bootstrap(n_given):
+    given = np.random.default_rng(0).standard_normal((n_given, 2)) * [1, 100] + [0, 7]
+    given[:, 1] += given[:, 0]
+    scaling = Scaling(np.zeros(2), np.ones(2), {})
+    start = GivenRows(given, weighted(given), scaling)
+    assert_array_equal(start.ensemble(n_given, None)(0.3), given)
+    drawn = start.draw(40 * n_given, np.random.RandomState(0))(0.3)
+    # Each row 40 times, with independent noise of n^(-1/6) standard deviations.
+    noise = given.std(axis=0) * n_given ** (-1 / 6)
+    expected = np.cov(given.T, bias=True) + np.diag(noise**2)
+    gap = drawn.mean(axis=0) - given.mean(axis=0)
+    assert np.all(np.abs(gap) < 5 * noise / np.sqrt(len(drawn)))
+    error = 6 * np.diag(expected) / np.sqrt(len(drawn))
+    assert np.all(np.abs(np.cov(drawn.T) - expected) < np.sqrt(np.outer(error, error)))

@@ -40,9 +40,10 @@ _LN_2 = 0.6931471805599453
 class NumbaEngine(Engine):
     """Exact sums in vectorised loops, compiled once and kept on disk.
 
-    The number of threads is ``numba.get_num_threads()``; the result does not depend on
-    it. In float32, queries far from all sources are summed in float64, because their
-    weights are not accurate otherwise.
+    The number of threads is ``numba.get_num_threads()``, less those that other sums of
+    the process use at the time; the result does not depend on it. In float32, queries
+    far from all sources are summed in float64, because their weights are not accurate
+    otherwise.
     """
 
     name = "numba"

@@ -10,9 +10,10 @@ Numba is imported at first use: the functions below are plain Python until
 the library, so that there is one compilation for each precision, kept on disk.
 """
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import numpy as np
@@ -539,9 +540,42 @@ def in_threads(task, rows, n_sources, task_rows=_TASK_ROWS):
     """
     import numba
 
-    n_threads = numba.get_num_threads()
-    if rows * n_sources < THREADING_MIN_PAIRS:
-        n_threads = 1
+    is_small = rows * n_sources < THREADING_MIN_PAIRS
+    with _shares.share(1 if is_small else numba.get_num_threads()) as n_threads:
+        _run(task, rows, task_rows, n_threads)
+
+
+class _Shares:
+    """Threads of the sums of a process, shared by callers in threads of their own.
+
+    Jobs of joblib in threads would otherwise start as many each as there are cores.
+    """
+
+    def __init__(self):
+        self.in_use, self._lock = 0, threading.Lock()
+
+    @contextmanager
+    def share(self, n_wanted):
+        """As many threads as are wanted and free, or the caller's own."""
+        import numba
+
+        with self._lock:
+            free = numba.config.NUMBA_NUM_THREADS - self.in_use
+            n_threads = max(1, min(n_wanted, free))
+            self.in_use += n_threads
+        try:
+            yield n_threads
+        finally:
+            with self._lock:
+                self.in_use -= n_threads
+
+
+_shares = _Shares()
+if hasattr(os, "register_at_fork"):  # none of the threads is in the child
+    os.register_at_fork(after_in_child=lambda: _shares.__init__())  # type: ignore[misc]
+
+
+def _run(task, rows, task_rows, n_threads):
     # A few tasks for each thread even out the other load of the machine.
     size = min(task_rows, GROUP * (1 + rows // (4 * GROUP * n_threads)))
     slices = [slice(i, min(i + size, rows)) for i in range(0, rows, size)]

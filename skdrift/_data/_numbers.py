@@ -1,0 +1,83 @@
+"""Checks of what NumPy would turn into numbers without a word."""
+
+import datetime
+
+import numpy as np
+
+from ._frames import Arrays, Columns, Polars, library_of
+
+_TIMES = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+)
+
+
+def check_mask(X, name="X"):
+    """No entry of a masked array may be masked: the numbers below would count.
+
+    Raises
+    ------
+    ValueError
+        With the number of masked entries.
+    """
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"'{name}' is a masked array with {np.ma.count_masked(X)} masked entries, "
+            f"whose mask would be ignored. Drop these rows, or pass {name}.filled(nan) "
+            "to an estimator that accepts missing values, such as "
+            "skdrift.impute.DriftImputer or skdrift.tables.TabularDrifter."
+        )
+
+
+def check_numbers(X, name="X"):
+    """Values must be numbers, and not masked, times, or strings of digits.
+
+    Raises
+    ------
+    TypeError
+        With the kind of the values, and the name of a frame's column.
+    ValueError
+        If entries are masked.
+    """
+    check_mask(X, name)
+    library = library_of(X)
+    if library is Columns:
+        return
+    if library is not Arrays:
+        for column in X.columns:
+            values = X[column]
+            if library is Polars:  # whose types have no kind
+                values = np.asarray(values)
+            _check(values, f"Column {column!r} of '{name}'")
+    elif isinstance(X, (list, tuple)):
+        _check(np.asarray(X), f"'{name}'")
+    else:
+        _check(X, f"'{name}'")
+
+
+def _check(values, what):
+    kind = _kind(values)
+    if kind is not None:
+        raise TypeError(
+            f"{what} has {kind} where numbers are required. Convert them to numbers, "
+            "or use skdrift.tables.TabularDrifter, which accepts columns of any type."
+        )
+
+
+def _kind(values):
+    """What values are if they are no numbers, in words; None for all others."""
+    code = getattr(getattr(values, "dtype", None), "kind", None)
+    if code in ("U", "S"):
+        return "strings"
+    if code in ("M", "m"):
+        return "dates or times"
+    if code == "O":
+        for value in np.asarray(values, dtype=object).ravel():
+            if isinstance(value, (str, bytes)):
+                return "strings"
+            if isinstance(value, _TIMES):
+                return "dates or times"
+    return None
