@@ -23,6 +23,10 @@ arXiv:2602.04770, Algorithm 2) on the four data sets in two columns: a network i
 trained with PyTorch for 2000 steps or this many CPU seconds. The script reports how
 long it took until the samples were as good as those of the conservative drifter,
 relative to the time of the drifter.
+
+``python benchmarks/fields.py --transport`` measures nothing but the transport fields of
+``transport.py``, which are not part of the library, beside two that are: with 500
+samples from the local and the Gaussian start, and with 800 from a distant start.
 """
 
 import argparse
@@ -32,6 +36,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import transport
 from datasets import SYNTHETIC, split_of, standardised
 from quality import classifier_test
 from report import csv_table, write_csv
@@ -80,11 +85,11 @@ PLANE = {
 PROBLEMS = (*PLANE, "wine", "breast_cancer")
 
 
-def problem(name, seed):
+def problem(name, seed, n_rows=N_ROWS):
     """Standardised training data, test data and draws of fresh data."""
     if name in PLANE:
         train, test, *fresh = np.split(
-            PLANE[name]((2 + N_FRESH) * N_ROWS, seed), 2 + N_FRESH
+            PLANE[name]((2 + N_FRESH) * n_rows, seed), 2 + N_FRESH
         )
     else:
         train, test, fresh = split_of(name, seed)
@@ -93,9 +98,9 @@ def problem(name, seed):
     return train, test, fresh
 
 
-def measure(name, estimator, seed):
+def measure(name, estimator, seed, n_rows=N_ROWS):
     """The line of one estimator, problem and seed."""
-    train, test, fresh = problem(name, seed)
+    train, test, fresh = problem(name, seed, n_rows)
     estimator = clone(estimator).set_params(random_state=seed)
     start = time.process_time()
     rows = estimator.fit(train).sample(len(test), random_state=seed)
@@ -232,12 +237,35 @@ def compare_with_released(lines, limit):
             )
 
 
+# -- transport fields ------------------------------------------------------------------
+
+
+def measure_transport(names, engine, n_seeds, n_rows=500, columns=(2, 10, 30)):
+    """Print the means over seeds of all transport fields, from three starts."""
+    for label, estimator in transport.FIELDS.items():
+        estimator = clone(estimator).set_params(engine=engine)
+        clone(estimator).fit(problem(names[0], n_seeds)[0][:100]).sample()  # compiles
+        for name, start in itertools.product(names, ("local", "gaussian")):
+            estimator.set_params(start=start)
+            lines = [measure(name, estimator, seed, n_rows) for seed in range(n_seeds)]
+            _print_means(f"{name}, {start}", label, lines)
+        for d in columns:
+            lines = [transport.from_afar(estimator, d, seed) for seed in range(n_seeds)]
+            _print_means(f"{d} columns, afar", label, lines)
+
+
+def _print_means(where, label, lines):
+    means = (f"{key} {np.mean([line[key] for line in lines]):.3g}" for key in lines[0])
+    print(f"{where:<24}{label:<22}{'  '.join(means)}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=PROBLEMS)
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--transport", action="store_true")
     parser.add_argument("--released", type=float, metavar="SECONDS")
     parser.add_argument(
         "--csv", type=Path, help=f"default: {TABLE}, if all is measured"
@@ -245,6 +273,8 @@ def main():
     parser.add_argument("--table", type=Path, help="file to write reStructuredText to")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    if arguments.transport:
+        return measure_transport(arguments.problems, arguments.engine, arguments.seeds)
     print(f"{'problem':<14}{'estimator':<28}{''.join(f'{key:>10}' for key in KEYS)}")
     lines = [
         *measured(
