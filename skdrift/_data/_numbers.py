@@ -37,10 +37,9 @@ def check_numbers(X, name="X"):
 
     Raises
     ------
-    TypeError
-        With the kind of the values, and the name of a frame's column.
     ValueError
-        If entries are masked.
+        With the number of masked entries, or with the kind of the values and the name
+        of a frame's column.
     """
     check_mask(X, name)
     library = library_of(X)
@@ -61,7 +60,7 @@ def check_numbers(X, name="X"):
 def _check(values, what):
     kind = _kind(values)
     if kind is not None:
-        raise TypeError(
+        raise ValueError(
             f"{what} has {kind} where numbers are required. Convert them to numbers, "
             "or use skdrift.tables.TabularDrifter, which accepts columns of any type."
         )

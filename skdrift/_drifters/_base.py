@@ -165,11 +165,9 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If the input or a parameter is invalid, such as masked entries of a masked
-            array, or the engine asked for is not available. The estimator is then not
-            fitted.
-        TypeError
-            If `X` is an array of strings, dates or times.
+            If the input or a parameter is invalid, such as strings, dates, or masked
+            entries of a masked array, or the engine asked for is not available. The
+            estimator is then not fitted.
         RuntimeError
             If the engine asked for is installed but does not work.
         FloatingPointError

@@ -69,7 +69,7 @@ def test_a_mask_is_never_ignored(estimator):
 @pytest.mark.parametrize("estimator", [*OF_NUMBERS, DriftImputer()], ids=name)
 def test_arrays_of_other_values_are_refused(estimator, kind):
     word = "dates or times" if kind[0] == "d" else "strings"
-    with pytest.raises(TypeError, match=f"'X' has {word} where numbers are required"):
+    with pytest.raises(ValueError, match=f"'X' has {word} where numbers are required"):
         estimator.fit(NO_NUMBERS[kind])
 
 
@@ -79,10 +79,10 @@ def test_arrays_of_other_values_are_refused(estimator, kind):
 def test_columns_of_other_values_are_named(estimator, library, kind):
     frame = library.DataFrame({"a": X[:, 0], "b": NO_NUMBERS[kind][:, 1]})
     word = "strings" if kind == "strings" else "dates or times"
-    with pytest.raises((TypeError, ValueError), match=rf"Column 'b' of .*{word}"):
+    with pytest.raises(ValueError, match=rf"Column 'b' of .*{word}"):
         estimator.fit(frame)
     both = library.DataFrame({name: NO_NUMBERS[kind][:, 1] for name in "ab"})
-    with pytest.raises((TypeError, ValueError), match=rf"Column 'a' of .*{word}"):
+    with pytest.raises(ValueError, match=rf"Column 'a' of .*{word}"):
         estimator.fit(both)
 
 
@@ -103,7 +103,7 @@ def test_verbs_refuse_what_fit_refuses(verb):
     with pytest.raises(ValueError, match="masked entries"):
         getattr(drifter, verb)(MASKED)
     for values in NO_NUMBERS.values():
-        with pytest.raises(TypeError, match="where numbers are required"):
+        with pytest.raises(ValueError, match="where numbers are required"):
             getattr(drifter, verb)(values)
 
 
@@ -114,7 +114,7 @@ def test_starts_pipelines_and_metrics():
         ConservativeDrifter(start=X.astype(str)).fit(X)
     with pytest.raises(ValueError, match="masked entries"):
         energy_distance(X, MASKED)
-    with pytest.raises(TypeError, match="'X' has dates"):
+    with pytest.raises(ValueError, match="'X' has dates"):
         make_drift_pipeline(ConservativeDrifter()).fit(TIMES)
     pipeline = make_drift_pipeline(StandardScaler(), LaplaceDrifter())
     for fit in (pipeline.fit, pipeline.fit_transform):

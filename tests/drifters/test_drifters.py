@@ -727,7 +727,7 @@ NAN[3, 2], INF[0, 0] = np.nan, np.inf
         (WINE[:, 0], "Reshape your data"),
         (NAN, "contains NaN"),
         (INF, "contains infinity"),
-        ([["a", "b"], ["c", "d"]], "could not convert string"),
+        ([["a", "b"], ["c", "d"]], "has strings where numbers are required"),
         (WINE[:1], "1 sample"),
         (WINE[None, :3], "dim 3"),
     ],
