@@ -48,13 +48,14 @@ def _lexicographic(X):
     return order
 
 
-# Coordinates up to this share of the largest number that has a square.
-_REACH = 1e-4
+# Coordinates reach up to this power of the largest number, so that sums of squares are
+# far from the ends of the range (compiled sums treat exponents below -1e290 as absent).
+_REACH = 0.4
 
 
 def reach_of(dtype):
     """Largest coordinate in internal units, so that distances have squares."""
-    return float(_REACH * np.finfo(dtype).max ** 0.5)
+    return float(np.finfo(dtype).max) ** _REACH
 
 
 class Scaling(NamedTuple):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 
 from skdrift import (
     ConservativeDrifter,
@@ -35,11 +36,13 @@ def answer(drifter, verb, rows):
 
 @pytest.mark.parametrize("drifter", DRIFTERS, ids=repr)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rows_at_any_distance_have_a_finite_answer_or_are_named(drifter, dtype):
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_rows_at_any_distance_have_a_finite_answer_or_are_named(drifter, dtype, engine):
     X = np.random.default_rng(0).standard_normal((50, 3)).astype(dtype)
-    drifter.set_params(random_state=0, max_iter=3).fit(X)
-    # Squares overflow beyond 1.8e19 and 1.3e154.
-    last, first = {np.float32: (14, 17), np.float64: (149, 152)}[dtype]
+    drifter = clone(drifter).set_params(random_state=0, max_iter=3, engine=engine)
+    drifter.fit(X)
+    # Beyond 2.5e15 and 3.5e123 bandwidths.
+    last, first = {np.float32: (14, 17), np.float64: (122, 126)}[dtype]
     far = {np.float32: (3, 8, last, first, 30, 38), np.float64: (3, 100, last, first)}
     for exponent in (*far[dtype], *((160, 300) if dtype == np.float64 else ())):
         rows = np.vstack([X[:1], np.full((1, 3), float(f"1e{exponent}"), dtype)])
@@ -84,10 +87,9 @@ def test_a_start_out_of_reach_is_named(drifter, form):
     only = np.zeros(7)
     only[0] = 1
     start = far if form == "array" else lambda n, random_state: np.resize(far, (n, 3))
-    drifter = drifter.set_params(start=start, random_state=0)
+    drifter = clone(drifter).set_params(start=start, random_state=0)
     with pytest.raises(ValueError, match=r"of 'start' has .* in column 0"):
         drifter.fit(X, sample_weight=only)
-    drifter.set_params(start="local")
 
 
 # -- results that are not finite -----------------------------------------------------
