@@ -9,11 +9,9 @@ from ._mixture import LocalMixture, Shape
 from ._neighbors import NearestRows
 from ._rows import distinct_rows, weighted_rows
 
-# In the first rounds the mixture is the Gaussian of all rows: where hardly a row has a
-# known entry, local Gaussians would only confirm what was drawn before. What the first
-# values have in it falls in every round to at most the share of information that is
-# missing; the rounds end when this is left, but are at least and at most so many.
-_LEFT, _FEWEST_ROUNDS, _MOST_ROUNDS = 1e-4, 4, 20
+# Rounds in which the mixture is the Gaussian of all rows. Where hardly a row has a
+# known entry, local Gaussians would only confirm what was drawn before.
+_GAUSSIAN_ROUNDS = 10
 # Components that are proposed for a row: fewer than for rows that are given out.
 _PROPOSED = PROPOSED // 2
 _GAUSSIAN = Shape(40, 0.4, 0.9, False, gaussian=1.0)
@@ -49,8 +47,8 @@ def mixture_of_incomplete(
     -------
     LocalMixture
     """
-    rows, n_gaussian = settle(_filled(X, random_state)), _n_gaussian_rounds(X)
-    for i in range(n_gaussian + n_rounds + 1):
+    rows = settle(_filled(X, random_state))
+    for i in range(_GAUSSIAN_ROUNDS + n_rounds + 1):
         weight = sample_weight * random_state.standard_exponential(len(X))
         data, scaling, margins = weighted_rows(rows, weight, True, columns)
         mixture = LocalMixture(
@@ -60,24 +58,15 @@ def mixture_of_incomplete(
             margins.laws,
             _observed(X, rows, weight),
         )
-        if i < n_gaussian:
+        if i < _GAUSSIAN_ROUNDS:
             mixture.shape = _GAUSSIAN
         elif shape is not None:
             mixture.shape = shape
-        shape = shape if i < n_gaussian else mixture.shape
-        if i < n_gaussian + n_rounds:
+        shape = shape if i < _GAUSSIAN_ROUNDS else mixture.shape
+        if i < _GAUSSIAN_ROUNDS + n_rounds:
             draws = mixture.conditionals.draw(X, random_state, _PROPOSED)
             rows = settle(draws.rows)
     return mixture
-
-
-def _n_gaussian_rounds(X):
-    """Rounds until the first values are forgotten."""
-    missing = np.isnan(X).mean(axis=0).max()
-    if not missing:
-        return 0
-    n_rounds = np.ceil(np.log(_LEFT) / np.log(missing))
-    return int(np.clip(n_rounds, _FEWEST_ROUNDS, _MOST_ROUNDS))
 
 
 def _observed(X, rows, weight):
