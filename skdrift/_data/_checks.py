@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
 from .._estimator import warn_user
+from ._rows import are_integers
 
 # Repetitions of a row, on average, beyond which counts may be meant as shares.
 _MANY_REPETITIONS = 10
@@ -33,8 +34,7 @@ def check_counts(sample_weight, X):
     """
     weight = check_weight(sample_weight, X)
     positive = weight[weight > 0]
-    # Floats beyond the bound are all integers, and count nothing.
-    if positive.max() >= 2**53 or not np.all(positive % 1 == 0):
+    if not are_integers(positive):
         return weight
     least, mean = positive.min(), positive.mean()
     if least > 1:

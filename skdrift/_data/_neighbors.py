@@ -111,7 +111,8 @@ class NearestRows:
 
     def look_up(self, k):
         """Find the k nearest of every row at once, for later questions about rows."""
-        self._known = self._nearest(self._rows, k)
+        if k > self._known.shape[1]:
+            self._known = self._nearest(self._rows, k)
 
     def _nearest(self, x, k):
         """Places of the k nearest rows, the nearest first."""

@@ -12,6 +12,11 @@ from ._warps import warp_of
 _NO_WEIGHT = 1e-290
 
 
+def are_integers(weight):
+    """Whether weights may count: all are integers, and small enough to say so."""
+    return bool(weight.max() < 2**53 and np.all(weight % 1 == 0))
+
+
 def distinct_rows(X, *columns):
     """Merge equal rows and add up what belongs to them.
 
@@ -218,10 +223,8 @@ def weighted_rows(X, sample_weight, standardize, columns="free", names=None):
     scaling : Scaling
     margins : Margins
     """
-    # Integers count samples; other weights are relative, on whatever scale. (Floats
-    # beyond the first bound are all integers, and count nothing.)
-    is_count = sample_weight.max() < 2**53 and np.all(sample_weight % 1 == 0)
-    count = sample_weight if is_count else np.ones(len(X))
+    # Integers count samples; other weights are relative, on whatever scale.
+    count = sample_weight if are_integers(sample_weight) else np.ones(len(X))
     weight = sample_weight / sample_weight.max()
     kept = weight > _NO_WEIGHT
     rows, weight, count = distinct_rows(X[kept], weight[kept], count[kept])

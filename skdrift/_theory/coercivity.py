@@ -9,8 +9,8 @@ import numpy as np
 from .._docstrings import documented
 from .docs import PARAMETERS
 from .ensemble import Ensemble
-from .sampling import Estimate, density_draws, monte_carlo
-from .scales import decompose
+from .sampling import Estimate, monte_carlo
+from .scales import decompose_at_draws
 from .stein import stein_terms
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ def coercivity(
 
 def coercivity_of(ensemble, n_samples, random_state):
     """Coercivity of a leave-one-out ensemble in the displacement field."""
-    sharp = ensemble.kernel.sharp()
-    x = density_draws(ensemble.x, sharp, ensemble.h, n_samples, random_state)
-    parts = decompose(ensemble, x)
+    parts = decompose_at_draws(ensemble, n_samples, random_state)
     velocity = parts.mismatch + parts.residual
     mismatch = parts.score_data - parts.score_model
     square, left = (np.einsum("ij,ij->i", v, v) for v in (velocity, parts.residual))

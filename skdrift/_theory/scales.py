@@ -132,6 +132,13 @@ def decompose(ensemble, x):
     return ScaleDecomposition(*scales, *scores)
 
 
+def decompose_at_draws(ensemble, n_samples, random_state):
+    """Scale decomposition at draws of the particles smoothed by the sharp companion."""
+    sharp = ensemble.kernel.sharp()
+    x = density_draws(ensemble.x, sharp, ensemble.h, n_samples, random_state)
+    return decompose(ensemble, x)
+
+
 def scale(sources, x, kernel, h):
     """``a_nu = h^2 Z_k# / Z_k`` with unit profiles, nu the data or the particles."""
     log_z, log_z_sharp = (
@@ -193,7 +200,5 @@ def scale_mismatch(
 
 def mismatch_estimate(ensemble, n_samples, random_state):
     """Gamma squared, and the decomposition at its draws."""
-    sharp = ensemble.kernel.sharp()
-    x = density_draws(ensemble.x, sharp, ensemble.h, n_samples, random_state)
-    parts = decompose(ensemble, x)
+    parts = decompose_at_draws(ensemble, n_samples, random_state)
     return monte_carlo(np.square(parts.residual).sum(axis=1)), parts

@@ -132,7 +132,7 @@ def moments_of(run):
             "The flow of this drifter took no step, so it has no trajectory. Fit with "
             "another start, a smaller tol or a larger max_iter."
         )
-    if getattr(flow, "batch_size", None) is not None:
+    if flow.batch_size is not None:
         raise ValueError(
             f"The particles were attracted by a part of the rows, {flow.batch_size} of "
             f"{len(flow.rows.rows)}, so their steps are not those of the field of all "
@@ -171,9 +171,9 @@ class Moment:
 
     def change(self, rng):
         """Terms of the change of the entropy."""
-        log_targets = (
-            log_target(self.ensemble, self.ensemble.x),
-            log_target(self.ensemble, self.after),
-            log_target(self.next, self.after),
-        )
+        before = log_target(self.ensemble, self.ensemble.x)
+        after = annealed = log_target(self.ensemble, self.after)
+        if self.next is not self.ensemble:
+            annealed = log_target(self.next, self.after)
+        log_targets = before, after, annealed
         return step_change(self.jacobian, log_targets, self.step_size, rng)
