@@ -14,7 +14,7 @@ from sklearn.utils import gen_batches
 from ._cells import HALF_LOG_2_PI, Column
 from ._conditionals import Conditionals
 from ._neighbors import NearestRows
-from ._rows import reach_of
+from ._rows import reach_of, standard_deviation
 
 # Candidates: neighbours of a row, shares of the shrinking, and noise.
 _NEIGHBORS = (40, 10, 20, 80, 160, 320)
@@ -471,9 +471,7 @@ class LocalMixture:
             else:
                 atoms, shares = column[:1], np.ones(1)
             mean = weight @ column
-            deviation = column - mean
-            peak = np.abs(deviation).max() or 1.0  # squares must not overflow
-            scale = peak * np.sqrt(weight @ np.square(deviation / peak)) or 1.0
+            scale = standard_deviation(column - mean, weight) or 1.0
             shares = _ATOMS_IN_BACKGROUND * shares
             with np.errstate(over="ignore"):
                 far = np.minimum(np.abs(X[:, j] - mean) / scale, _LARGEST)

@@ -263,14 +263,19 @@ def _margin(law, values, shares, n_rows, j, scaling):
     return Margin(law, values, shares, n_rows, places, scaling.scale[j])
 
 
+def standard_deviation(deviation, weight):
+    """Standard deviation of a column, or of each, by deviations from its mean."""
+    # Relative to the largest deviation, so that squares neither over- nor underflow.
+    peak = np.abs(deviation).max(axis=0)
+    peak = np.where(peak > 0, peak, 1.0)
+    return peak * np.sqrt(weight @ np.square(deviation / peak))
+
+
 def _scaling(rows, weight, standardize, warps):
     """Scaling of rows, and their standard deviations in internal units."""
     rows = Scaling(0.0, 1.0, warps)._warped(rows.astype(np.float64, copy=False))
     constant = rows.min(axis=0) == rows.max(axis=0)
     mean = np.where(constant, rows[0], weight @ rows)
-    # Relative to the largest deviation, so that squares neither over- nor underflow.
-    deviation = rows - mean
-    peak = np.where(constant, 1.0, np.abs(deviation).max(axis=0))
-    std = peak * np.sqrt(weight @ np.square(deviation / peak))
+    std = standard_deviation(rows - mean, weight)
     scale = np.where(std > 0, std, 1.0) if standardize else np.ones_like(std)
     return Scaling(mean, scale, warps), std / scale

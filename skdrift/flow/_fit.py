@@ -151,6 +151,7 @@ def fit_flow(
     noise, flow, auc = evolution.calibrated(
         start,
         ensemble,
+        n,
         _Copies(memorization, drawn, p.early_stopping and memorization.is_defined),
     )
     last = flow.history["bandwidth"][-1]
@@ -241,7 +242,7 @@ class _Evolution:
         self.step_size, self.tol = step_size, tol
         self.rows, self.progress = rows, progress
 
-    def calibrated(self, start, ensemble, copies):
+    def calibrated(self, start, ensemble, n, copies):
         """Noise of the start, flow from there, its AUC; no copies if guarded."""
         calibrates = copies.are_guarded and start.calibrates
         if not calibrates:
@@ -255,7 +256,7 @@ class _Evolution:
         def auc(flow):
             return copies.auc(flow.particles)
 
-        times = len(ensemble(1.0)) // _CALIBRATION_PARTICLES
+        times = n // _CALIBRATION_PARTICLES
         if times < _TIMES_CALIBRATION:
             with self.progress.fit(MAX_FLOWS):
                 return calibrate(evolve_from, auc)
