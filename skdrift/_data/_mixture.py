@@ -13,6 +13,7 @@ from sklearn.utils import gen_batches
 
 from ._cells import HALF_LOG_2_PI, Column
 from ._conditionals import Conditionals
+from ._covariance import shrunk_covariance
 from ._neighbors import NearestRows
 from ._rows import reach_of, standard_deviation
 
@@ -386,21 +387,11 @@ class LocalMixture:
         return [(whitening, self.z @ whitening) for whitening in whitenings]
 
     def _covariance(self, is_full):
-        """Covariance of all rows, shrunk so that it can be inverted.
-
-        The share is that of oracle approximating shrinkage (Chen et al., IEEE
-        Transactions on Signal Processing 58, 2010).
-        """
+        """Covariance of all rows, which can be inverted."""
         z, weight = self.z, self._rows.weight
-        deviation = z - weight @ z
-        if not is_full:
-            return np.diag(weight @ deviation**2)
-        S = (weight * deviation.T) @ deviation
-        d, n = len(S), self._rows.n_samples
-        mu, alpha = np.trace(S) / d, np.mean(S**2)
-        spread = (n + 1) * (alpha - mu**2 / d)
-        share = min(1.0, (alpha + mu**2) / spread) if spread > 0 else 1.0
-        return (1 - share) * S + share * mu * np.eye(d)
+        if is_full:
+            return shrunk_covariance(z, weight, self._rows.count)
+        return np.diag(weight @ np.square(z - weight @ z))
 
     def _components_of(self, kept, shape, neighbors):
         """Components of the rows that are kept, of which the neighbours are known."""

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdrift import ConservativeDrifter
 from skdrift._data._cells import log_interval
+from skdrift._data._covariance import shrunk_covariance
 from skdrift._data._mixture import LocalMixture, Shape, _Whitenings
 from skdrift._data._neighbors import NearestRows
 from skdrift._data._rows import weighted_rows
@@ -71,9 +72,7 @@ def test_the_mixture_is_its_formula(is_full):
     w = weight / weight.sum()
     S = np.cov(z, rowvar=False, aweights=weight, ddof=0)
     if is_full:
-        mu, alpha = np.trace(S) / 3, np.mean(S**2)
-        share = min(1, (alpha + mu**2) / (61 * (alpha - mu**2 / 3)))
-        S = (1 - share) * S + share * mu * np.eye(3)
+        S = shrunk_covariance(z, w, np.ones(60))
     else:
         S = np.diag(np.diag(S))
     terms = []
