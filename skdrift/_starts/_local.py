@@ -71,13 +71,7 @@ class LocalStart(Start):
         chosen = choose(n, self.rows.weight, random_state)
         if n >= len(rows) / 2:
             self.neighbors.look_up(min(_MUTUAL * _N_NEIGHBORS, len(rows)))
-        mean, noise = np.empty((2, n, rows.shape[1]), rows.dtype)
-        step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
-        for part in (slice(i, i + step) for i in range(0, n, step)):
-            near, w = self.neighborhoods(chosen[part])
-            mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
-            e = np.sqrt(w) * random_state.standard_normal(w.shape)
-            noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
+        mean, noise = self._gaussians(rows[chosen], chosen, random_state)
         deviation = rows[chosen] - mean
 
         def with_noise(b):
@@ -86,13 +80,48 @@ class LocalStart(Start):
 
         return with_noise
 
-    def neighborhoods(self, places):
-        """Nearest rows of some of the rows, and their weights.
+    def redrawn(self, x, places, random_state):
+        """Draws from the local Gaussians of rows instead of these rows.
 
         Parameters
         ----------
-        places : ndarray of shape (n,), dtype int
-            Places of the rows.
+        x : ndarray of shape (n, n_features)
+            Rows.
+        places : ndarray of shape (n,), dtype int, or None
+            Their places among the rows of the start; None if they are others.
+        random_state : RandomState
+            Source of the draws.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+        """
+        mean, noise = self._gaussians(x, places, random_state)
+        return (mean + noise).astype(x.dtype, copy=False)
+
+    def _gaussians(self, x, places, random_state):
+        """Means of the neighbourhoods of rows, and draws around them."""
+        rows = self.rows.rows
+        mean, noise = np.empty((2, *x.shape), rows.dtype)
+        step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
+        for part in (slice(i, i + step) for i in range(0, len(x), step)):
+            near, w = self.neighborhoods(
+                x[part], None if places is None else places[part]
+            )
+            mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
+            e = np.sqrt(w) * random_state.standard_normal(w.shape)
+            noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
+        return mean, noise
+
+    def neighborhoods(self, x, places=None):
+        """Nearest rows of some rows, and their weights.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_features)
+            Rows.
+        places : ndarray of shape (n,), dtype int, default=None
+            Their places, if they are rows of the start.
 
         Returns
         -------
@@ -103,12 +132,13 @@ class LocalStart(Start):
         """
         rows = self.rows.rows
         k = min(_N_NEIGHBORS, len(rows))
-        near = self.neighbors.among(places, k)
+        neighbors = self.neighbors
+        near = neighbors.indices(x, k) if places is None else neighbors.among(places, k)
         share = self.rows.weight[near]
         if k < len(rows):  # so few are one neighbourhood
-            distance = np.linalg.norm(rows[near] - rows[places, None], axis=2)
+            distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
             closest = np.sort(distance, axis=1)[:, _FEWEST - 1, None]
-            reach = self.neighbors.reach(near, _MUTUAL * k)
+            reach = neighbors.reach(near, _MUTUAL * k)
             share = np.where(distance <= np.maximum(closest, reach), share, 0)
         return near, share / share.sum(axis=1, keepdims=True)
 
@@ -132,7 +162,7 @@ class LocalStart(Start):
     def _moments(self, part):
         """Means and covariances of the neighbourhoods of a slice of the rows."""
         rows = self.rows.rows
-        near, share = self.neighborhoods(np.arange(len(rows))[part])
+        near, share = self.neighborhoods(rows[part], np.arange(len(rows))[part])
         around = rows[near].astype(np.float64, copy=False)
         mean = np.einsum("nk,nkd->nd", share, around)
         deviation = around - mean[:, None]

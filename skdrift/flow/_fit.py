@@ -11,10 +11,10 @@ import numpy as np
 from .._data._mixture import LocalMixture
 from .._data._neighbors import NearestRows
 from .._data._rows import weighted_rows
-from .._starts import make_start
+from .._starts import LocalStart, make_start
 from ..engines import get_engine
 from ..engines._choice import reasons_not_chosen
-from ._batches import Batches, most_near, size_of_batch
+from ._batches import Batches, Isolated, most_near, size_of_batch
 from ._calibration import FULL_FLOWS, MAX_FLOWS, calibrate, calibrate_by_part
 from ._fitted import FittedFlow, bind, work_of
 from ._loop import drift, step_at
@@ -134,7 +134,11 @@ def fit_flow(
     start, memorization = _near(p.start, rows, scaling, neighbors, random_state)
     n = _n_particles(p.n_particles, start, rows, recipe.field.leave_one_out)
     batch_size = size_of_batch(p.batch_size, len(rows.rows), n)
-    batch = Batches(rows, neighbors, batch_size).draw(random_state)
+    is_guarded = p.early_stopping and memorization.is_defined
+    isolated = None
+    if is_guarded and isinstance(start, LocalStart):
+        isolated = Isolated.among(start, memorization)
+    batch = Batches(rows, neighbors, batch_size, isolated).draw(random_state)
     ensemble = start.ensemble(n, random_state)
     bandwidth = recipe.bandwidth(rows, ensemble)
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
@@ -152,7 +156,7 @@ def fit_flow(
         start,
         ensemble,
         n,
-        _Copies(memorization, drawn, p.early_stopping and memorization.is_defined),
+        _Copies(memorization, drawn, is_guarded),
     )
     last = flow.history["bandwidth"][-1]
     fitted = FittedFlow(
@@ -174,6 +178,7 @@ def fit_flow(
         engine=p.engine,
         fitted_by=field.engine.name,
         batch_size=batch_size,
+        isolated=isolated,
     )
     return fitted, field
 

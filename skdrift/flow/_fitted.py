@@ -19,7 +19,7 @@ from ..engines._choice import engine_of_fit
 from ..fields import displacement
 from ..kernels import Kernel
 from . import _map
-from ._batches import Batches
+from ._batches import Batches, Isolated
 from ._loop import follow
 from ._map import Origin, Step
 from ._score import residual_score
@@ -89,6 +89,8 @@ class FittedFlow(NamedTuple):
         Name of the engine that the fit used.
     batch_size : int or None
         Rows that attract an ensemble; None for all.
+    isolated : Isolated or None
+        Rows in whose place others attract an ensemble; None for none.
     """
 
     rows: WeightedRows
@@ -109,6 +111,7 @@ class FittedFlow(NamedTuple):
     engine: EngineName
     fitted_by: EngineName
     batch_size: int | None = None
+    isolated: Isolated | None = None
 
     @property
     def n_iter(self) -> int:
@@ -222,10 +225,12 @@ class FittedFlow(NamedTuple):
     def _new_fields(self, n_ensembles, size, random_state):
         """The field of every new ensemble."""
         sizes = size, size, n_ensembles * self.n_iter
-        if self.batch_size is None:
+        if self.batch_size is None and self.isolated is None:
             yield from repeat(self.bound(*sizes), n_ensembles)
             return
-        batches = Batches(self.rows, self.density.neighbors, self.batch_size)
+        batches = Batches(
+            self.rows, self.density.neighbors, self.batch_size, self.isolated
+        )
         for _ in range(n_ensembles):
             yield self._bound_to(batches.draw(random_state), *sizes)
 
