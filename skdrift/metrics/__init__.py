@@ -6,6 +6,11 @@ first (``StandardScaler``, fitted to the training samples).
 constant column is not scaled.
 """
 
+from ._attacks import (
+    isolated_row_ratio,
+    membership_inference,
+    shadow_membership_inference,
+)
 from ._memorization import closest_record_ratio, memorization_auc, near_copy_share
 from ._neighborhoods import coverage, density
 from ._report import sample_quality_report
@@ -25,11 +30,14 @@ __all__ = [
     "coverage",
     "density",
     "energy_distance",
+    "isolated_row_ratio",
     "make_sample_scorer",
     "maximum_mean_discrepancy",
+    "membership_inference",
     "memorization_auc",
     "near_copy_share",
     "sample_quality_report",
+    "shadow_membership_inference",
     "sliced_wasserstein_distance",
     "train_on_synthetic_score",
     "wasserstein_distance",
