@@ -30,7 +30,8 @@ from generators import FRESH, GENERATORS
 from sklearn.preprocessing import StandardScaler
 
 from skdrift.metrics import membership_inference, memorization_auc
-from skdrift.metrics._attacks import isolated_distances
+from skdrift.metrics._attacks import isolated_distances, real_distances
+from skdrift.metrics._samples import nearest_distances
 
 DATA = ("breast_cancer", "diabetes", "wine", "digits", "mixed", "heavy_tails")
 CHOSEN = (
@@ -42,7 +43,6 @@ CHOSEN = (
 )
 ATTACKS = {"AUC": "nearest", "cal": "calibrated", "dens": "density"}
 KEYS = ("AUC", "TPR", "cal", "dens", "in", "out", "mem")
-SHARE = 0.05
 
 
 def attacked(rows, test, train, split):
@@ -53,7 +53,11 @@ def attacked(rows, test, train, split):
         )
         for key, attack in ATTACKS.items()
     }
-    inside, outside = isolated_distances(rows, test, train, SHARE)
+    both = np.concatenate([train, test])
+    is_member = np.repeat([True, False], [len(train), len(test)])
+    inside, outside = isolated_distances(
+        real_distances(both), nearest_distances(both, rows), is_member
+    )
     line = {key: risk.auc.value for key, risk in risks.items()}
     line |= {"TPR": risks["AUC"].tpr.value}
     line |= {"in": np.median(inside), "out": np.median(outside)}

@@ -588,6 +588,8 @@ FIDELITY = [
     "classifier_two_sample_test",
     "density",
     "coverage",
+    "alpha_precision",
+    "beta_recall",
 ]
 REPORTED = [*FIDELITY, *MEMORIZATION]
 UNITS = np.array([1e-3, 1.0, 1e3])
@@ -606,10 +608,9 @@ def halves():
 
 # Mean ratios of fresh rows over five tables lie within these of 1. Over eight groups
 # of five tables, the largest deviations were 0.41, 0.29, 0.19, 0.07, 0.04, 0.02, 0.01,
-# 0.05, 0.05 and 0.66.
-MARGINS = dict(
-    zip(REPORTED, [0.6, 0.5, 0.3, 0.1, 0.1, 0.05, 0.03, 0.08, 0.08, 0.9], strict=True)
-)
+# 0.03, 0.04, 0.05, 0.05 and 0.66.
+LARGEST = [0.6, 0.5, 0.3, 0.1, 0.1, 0.05, 0.03, 0.06, 0.06, 0.08, 0.08, 0.9]
+MARGINS = dict(zip(REPORTED, LARGEST, strict=True))
 
 
 def test_report_of_fresh_rows():
@@ -633,7 +634,7 @@ def test_columns_of_the_report(halves):
     assert_allclose(report["ratio"], report["generated"] / report["fresh"])
     assert report.loc["memorization_auc", "fresh"] == 0.5
     assert report.loc["closest_record_ratio", "fresh"] == 1
-    better = ["lower"] * 5 + ["fresh", "higher", "fresh", "fresh", "lower"]
+    better = ["lower"] * 5 + ["fresh"] + ["higher"] * 3 + ["fresh", "fresh", "lower"]
     assert [*report["better"]] == better
 
 
