@@ -197,7 +197,7 @@ def membership_inference(
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     candidates = np.concatenate([train, test])
     is_member = np.repeat([True, False], [len(train), len(test)])
-    score = membership_scores(
+    score = _membership_scores(
         attack,
         generated,
         candidates,
@@ -210,24 +210,31 @@ def membership_inference(
     return membership_risk(members, strangers, max_false_positives, seed)
 
 
-def membership_scores(
-    attack, generated, candidates, is_member, reference=None, density=None, seed=0
+def _membership_scores(
+    attack, generated, candidates, is_member, reference, density, seed
 ):
     """Scores of candidates, greater for members. Labels count for the folds only."""
     if attack == "density":
-        estimator = _Gaussians() if density is None else density
-        score = clone(estimator).fit(generated).score_samples(candidates)
-        score = score - _reference_density(
-            estimator, candidates, is_member, reference, seed
+        return density_scores(
+            generated, candidates, is_member, reference, density, seed
         )
-    else:
-        score = -nearest_distances(candidates, generated)
-        if attack == "calibrated":
-            score = _log_ratio(real_distances(candidates, reference), -score)
-    return score
+    distance = nearest_distances(candidates, generated)
+    if attack == "calibrated":
+        return log_ratio(real_distances(candidates, reference), distance)
+    return -distance
 
 
-def _log_ratio(real, drawn):
+def density_scores(
+    generated, candidates, is_member, reference=None, density=None, seed=0
+):
+    """Log ratios of the densities of generated and real rows at candidates."""
+    estimator = _Gaussians() if density is None else density
+    drawn = clone(estimator).fit(generated).score_samples(candidates)
+    real = _reference_density(estimator, candidates, is_member, reference, seed)
+    return drawn - real
+
+
+def log_ratio(real, drawn):
     """Log of the ratio of two distances; equal ones, 0 as well, have the log 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.log(real) - np.log(drawn)
