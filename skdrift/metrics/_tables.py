@@ -185,13 +185,14 @@ def comparable(by, *, standardize=True, min_rows=1, **tables):
             scale = StandardScaler().fit(arrays[list(tables).index(by)]).transform
             arrays = [scale(rows) for rows in arrays]
         return arrays
-    columns = shared_columns(**tables)
+    columns = shared_columns(**{by: tables[by], **tables})
     for key, n in samples_of(columns).items():
         if n < min_rows:
             raise ValueError(
                 f"'{key}' must have at least {min_rows} sample(s); got {n}."
             )
-    return list(coded(columns, by, standardize).values())
+    codes = coded(columns, by, standardize)
+    return [codes[key] for key in tables]
 
 
 def coded(columns, by, standardize=True):

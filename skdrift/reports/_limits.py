@@ -19,8 +19,8 @@ def excess(values, fresh, better, resolution):
     fresh : ndarray of shape (n_splits, n_metrics)
         NaN in `values` and `fresh` is not compared.
     better : sequence of {"lower", "higher", "fresh"}
-    resolution : float
-        Least difference that counts: shares change by one row.
+    resolution : float or ndarray of shape (n_metrics,)
+        Least standard deviations: shares change by one row.
 
     Returns
     -------

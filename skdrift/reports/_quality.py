@@ -18,7 +18,7 @@ from ._html import page, section
 from ._limits import excess, limits
 from ._pictures import draw_group, picture_axes
 from ._tables import Tables
-from ._values import METRICS, Meter
+from ._values import METRICS, SHARES, Meter
 
 if TYPE_CHECKING:
     from .._typing import Axes, Seed, Self, Table
@@ -134,7 +134,7 @@ class QualityReport:
             (*utility*), and to be guessed by an attacker who knows the others: an
             index, or a name in a frame. If None, both are left out.
         n_splits : int, default=19
-            Number of splits that show how metrics of fresh data vary, at least 2.
+            Number of splits that show how metrics of fresh data vary, at least 3.
         max_rows : int, default=1000
             Number of random rows for metrics of *rows* and *utility*, whose time is
             quadratic or long. Other metrics use at most 10000 rows.
@@ -155,7 +155,7 @@ class QualityReport:
             `target` is no column, or `n_splits` or `max_rows` is too small.
         """
         import_pandas("QualityReport")
-        check_scalar(n_splits, "n_splits", Integral, min_val=2)
+        check_scalar(n_splits, "n_splits", Integral, min_val=3)
         check_scalar(max_rows, "max_rows", Integral, min_val=10)
         rng = check_random_state(random_state)
         tables = Tables(generated, test, train, rng)
@@ -279,7 +279,8 @@ def _summary(values, fresh, no_leak, resolution):
     found = np.array([values.metrics[name] for name in names])
     splits = np.array([[of.metrics.get(n, np.nan) for n in names] for of in fresh])
     splits[~np.isfinite(splits)] = np.nan
-    worse, largest, mean, scale = excess(found, splits, better, resolution)
+    least = np.where(np.isin(names, [*SHARES]), resolution, 0.0)
+    worse, largest, mean, scale = excess(found, splits, better, least)
     table = pandas.DataFrame(
         {
             "generated": found,

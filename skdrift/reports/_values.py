@@ -81,6 +81,14 @@ METRICS = [
     Metric("privacy", "isolated_row_ratio", "higher"),
     Metric("privacy", "attribute_gain", "lower"),
 ]
+# Metrics that change by whole rows, and may vary little in few splits.
+SHARES = {
+    "missing_difference",
+    "support_violations",
+    "exact_copy_share",
+    "near_copy_share",
+    "nearest_tpr",
+}
 # Values if nothing is copied or given away. For other metrics, fresh data tell.
 NO_LEAK = {
     "memorization_auc": 0.5,
