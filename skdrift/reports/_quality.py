@@ -225,6 +225,7 @@ class QualityReport:
         Returns
         -------
         matplotlib Axes
+            Axes of the picture.
 
         Raises
         ------
@@ -250,6 +251,7 @@ class QualityReport:
         Returns
         -------
         matplotlib Figure
+            One axes for each column.
 
         Raises
         ------
