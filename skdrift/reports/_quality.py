@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from numbers import Integral
 from pathlib import Path
@@ -54,6 +54,8 @@ class QualityReport:
     pairs : pandas.DataFrame of shape (n_pairs, 5)
         One row for each pair of columns: ``"kind"``, ``"trend"`` (:func:`pair_trends`),
         ``"fresh"``, ``"limit"`` and ``"verdict"``.
+    tables : object
+        The rows, for histograms.
 
     Attributes
     ----------
@@ -101,7 +103,7 @@ class QualityReport:
     summary: Any
     columns: Any
     pairs: Any
-    _tables: Tables = field(repr=False)
+    tables: Tables
 
     @classmethod
     def from_samples(
@@ -169,7 +171,7 @@ class QualityReport:
             summary=summary,
             columns=_columns(tables, values, fresh, resolution),
             pairs=_pairs(tables, values, fresh, resolution),
-            _tables=tables,
+            tables=tables,
         )
 
     @property
@@ -260,13 +262,13 @@ class QualityReport:
         """
         from ._pictures import draw_distributions
 
-        names = self._tables.names
+        names = self.tables.names
         if features is None:
             gap = (self.columns["fresh"] - self.columns["shape"]).to_numpy()
             places = np.sort(np.argsort(-gap, kind="stable")[:12])
         else:
             places = [place_of(name, names, "features") for name in features]
-        return draw_distributions([self._tables.columns[j] for j in places])
+        return draw_distributions([self.tables.columns[j] for j in places])
 
     def _repr_html_(self) -> str:
         return section(self)

@@ -301,7 +301,7 @@ def test_distributions(of_fresh):
     figure = of_fresh.distributions(["town", 0])
     assert [ax.get_title() for ax in figure.axes] == ["town", "size"]
     bars = figure.axes[0].patches[1].get_data().values
-    expected = of_fresh._tables.columns[4].parts["generated"]
+    expected = of_fresh.tables.columns[4].parts["generated"]
     assert_allclose(np.sort(bars), np.sort(np.bincount(expected) / 150))
 
 
