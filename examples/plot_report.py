@@ -2,10 +2,11 @@
 A report of a generated table
 =============================
 
-A table of visits to a clinic has numbers, a date, categories, a flag and missing values.
-:class:`~skdrift.reports.QualityReport` says how good a generated table is, whether it
-contains copies, and what attacks find out about the training rows. Every number is
-compared with its value for fresh data, and the limit is the worst that fresh data reach.
+A table of visits to a clinic has numbers, a date, categories, a flag and missing
+values. :class:`~skdrift.reports.QualityReport` says how good a generated table is,
+whether it contains copies, and what attacks find out about the training rows. Every
+number is compared with its value for fresh data, and with a limit that fresh data
+hardly ever exceed.
 """
 
 import matplotlib.pyplot as plt
@@ -51,9 +52,9 @@ report = QualityReport.from_samples(drawn, test, train, target="ward", random_st
 print(report.verdict)
 
 # %%
-# A generator that copies is as faithful to the data, or more so, but the lower part of the
-# picture shows what it does. Here nine of ten rows are training rows. Points in the grey
-# area are as good as fresh data.
+# A generator that copies is as faithful to the data, or more so, but the lower part of
+# the picture shows what it does. Here nine of ten rows are training rows. Points in the
+# grey area are as good as fresh data.
 
 copies = pd.concat([train[:450], drawn[:50]], ignore_index=True)
 copied = QualityReport.from_samples(copies, test, train, target="ward", random_state=0)

@@ -377,7 +377,7 @@ def shadow_membership_inference(
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn.neighbors import NearestNeighbors
+    >>> from sklearn.neighbors import KernelDensity
     >>> from skdrift.metrics import shadow_membership_inference
     >>> copying = KernelDensity(bandwidth=0.01)
     >>> risk = shadow_membership_inference(copying, load_iris().data, random_state=0)
