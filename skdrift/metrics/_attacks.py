@@ -125,7 +125,7 @@ def membership_inference(
     {attacked}
     {attacked_test}
     {attacked_train}
-    attack : {{"nearest", "calibrated", "density"}}, default="nearest"
+    attack : {"nearest", "calibrated", "density"}, default="nearest"
         Score of a candidate:
 
         - ``"nearest"``: minus the distance to the nearest generated sample;
@@ -206,8 +206,9 @@ def membership_inference(
         density,
         seed,
     )
-    members, strangers = [score[is_member]], [score[~is_member]]
-    return membership_risk(members, strangers, max_false_positives, seed)
+    return _membership_risk(
+        score[is_member], score[~is_member], max_false_positives, seed
+    )
 
 
 def _membership_scores(
@@ -278,23 +279,22 @@ def _reference_density(estimator, candidates, is_member, reference, seed):
     return score
 
 
-def membership_risk(members, others, max_false_positives, seed):
-    """Risk by scores of members and non-members, of one or several attacks."""
-
-    def measures(members, others):
-        members, others = np.concatenate(members), np.concatenate(others)
-        auc = auc_of_distances(-members, -others)
-        return auc, recognised(members, others, max_false_positives)
-
-    value = measures(members, others)
+def _membership_risk(members, others, max_false_positives, seed):
+    """Risk by scores of members and non-members."""
     rng = check_random_state(seed)
     resampled = [
-        measures(
-            *([_resampled(s, rng) for s in scores] for scores in (members, others))
+        _measures(
+            _resampled(members, rng), _resampled(others, rng), max_false_positives
         )
         for _ in range(_N_RESAMPLES)
     ]
+    value = _measures(members, others, max_false_positives)
     return MembershipRisk(*estimates(value, resampled))
+
+
+def _measures(members, others, max_false_positives):
+    auc = auc_of_distances(-members, -others)
+    return auc, recognised(members, others, max_false_positives)
 
 
 def recognised(members, others, max_false_positives):
@@ -401,18 +401,21 @@ def shadow_membership_inference(
             for fitted in is_member
         ]
     )
-    members, others = [], []
-    for k, member in enumerate(is_member):
+    score = np.empty_like(log_distance)
+    for k in range(n_shadows):
         out = ~is_member
         out[k] = False
         # Of every sample at least one other fit is without it: a pair has one.
         weight = out / out.sum(axis=0)
-        score = (weight * log_distance).sum(axis=0) - log_distance[k]
-        members.append(score[member])
-        others.append(score[~member])
-    return membership_risk(
-        members, others, max_false_positives, rng.randint(np.iinfo(np.int32).max)
-    )
+        score[k] = (weight * log_distance).sum(axis=0) - log_distance[k]
+
+    def measures(rows):
+        scores, inside = score[:, rows], is_member[:, rows]
+        return _measures(scores[inside], scores[~inside], max_false_positives)
+
+    # Scores of a sample in several fits are alike, so samples are drawn, not scores.
+    resampled = [measures(rng.randint(n, size=n)) for _ in range(_N_RESAMPLES)]
+    return MembershipRisk(*estimates(measures(slice(None)), resampled))
 
 
 def _halves(n, n_shadows, rng):

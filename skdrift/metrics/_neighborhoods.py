@@ -219,13 +219,13 @@ def recall(
 def alpha_precision(generated: ArrayLike, reference: ArrayLike) -> float:
     r"""Whether generated samples are as central as the data, at all levels.
 
-    For a level α between 0 and 1, let :math:`r_α` be the distance from the mean of the
-    reference samples within which the share α of them is (the smallest distance of a
-    reference sample that reaches this share), and :math:`P_α` the share of the
+    For a level α between 0 and 1, let :math:`r_\alpha` be the distance from the mean of
+    the reference samples within which the share α of them is (the smallest distance of
+    a reference sample that reaches this share), and :math:`P_\alpha` the share of the
     generated samples within the same distance. Samples from the distribution of the
-    data have :math:`P_α ≈ α`. The result is
+    data have :math:`P_\alpha \approx \alpha`. The result is
 
-    .. math:: 1 - 2 \int_0^1 |P_α - α| \, dα,
+    .. math:: 1 - 2 \int_0^1 |P_\alpha - \alpha| \, d\alpha,
 
     1 for equal curves, and 0 if no generated sample is in the data, or all are at its
     centre. The data are taken as a ball, so a hole in their middle is not noticed.
@@ -275,12 +275,12 @@ def beta_recall(
     r"""Whether the data are reached by the central share of the generated samples.
 
     For a level β between 0 and 1, the central generated samples are the share β of
-    them (rounded up) that is nearest to their mean. Let :math:`R_β` be the share of the
-    reference samples with a central generated sample in their neighbourhood, the closed
-    ball whose radius is the distance to the `n_neighbors`-th nearest other reference
-    sample. The result is
+    them (rounded up) that is nearest to their mean. Let :math:`R_\beta` be the share of
+    the reference samples with a central generated sample in their neighbourhood, the
+    closed ball whose radius is the distance to the `n_neighbors`-th nearest other
+    reference sample. The result is
 
-    .. math:: 1 - 2 \int_0^1 |R_β - β| \, dβ.
+    .. math:: 1 - 2 \int_0^1 |R_\beta - \beta| \, d\beta.
 
     Fresh samples have less than 1, since some neighbourhoods are empty by chance, and
     others are reached from further inside. Compare with their value. Standardise the

@@ -46,14 +46,15 @@ class QualityReport:
           either sign are bad;
         - ``"verdict"``: ``"as good as fresh data"`` or ``"worse than fresh data"``.
     columns : pandas.DataFrame of shape (n_columns, 8)
-        One row for each column: ``"kind"``, ``"shape"`` (:func:`column_shapes`) with
-        ``"fresh"``, ``"limit"`` and ``"verdict"`` as above, ``"missing"`` and
-        ``"missing_fresh"``, the shares of missing values, and ``"violations"``, the
-        share of values that do not occur in the training data
-        (:func:`support_violations`).
+        One row for each column: ``"kind"`` and ``"shape"``, as in
+        :func:`~skdrift.metrics.column_shapes`, with ``"fresh"``, ``"limit"`` and
+        ``"verdict"`` as above; ``"missing"`` and ``"missing_fresh"``, the shares of
+        missing values; and ``"violations"``, the share of rows whose value does not
+        occur in the training data (:func:`~skdrift.metrics.support_violations`).
     pairs : pandas.DataFrame of shape (n_pairs, 5)
-        One row for each pair of columns: ``"kind"``, ``"trend"`` (:func:`pair_trends`),
-        ``"fresh"``, ``"limit"`` and ``"verdict"``.
+        One row for each pair of columns: ``"kind"`` and ``"trend"``, as in
+        :func:`~skdrift.metrics.pair_trends`, with ``"fresh"``, ``"limit"`` and
+        ``"verdict"``.
     tables : object
         The rows, for histograms.
 
