@@ -8,7 +8,7 @@ from skdrift import ConservativeDrifter
 from skdrift.metrics import column_shapes, pair_trends
 from skdrift.tables import TabularDrifter
 
-reports = pytest.importorskip("sdmetrics.reports.single_table")
+sdmetrics_reports = pytest.importorskip("sdmetrics.reports.single_table")
 TYPES = {
     "age": "numerical",
     "income": "numerical",
@@ -40,14 +40,14 @@ def tables():
 
 def test_drawn_tables_are_valid(tables):
     """Values within the ranges and categories of the data, and the same columns."""
-    report = reports.DiagnosticReport()
+    report = sdmetrics_reports.DiagnosticReport()
     report.generate(*tables, METADATA, verbose=False)
     assert report.get_score() == 1
 
 
 def test_the_report_of_sdmetrics_agrees(tables):
     table, drawn = tables
-    report = reports.QualityReport()
+    report = sdmetrics_reports.QualityReport()
     report.generate(*tables, METADATA, verbose=False)
     found = report.get_details("Column Shapes").set_index("Column")["Score"]
     shapes = column_shapes(drawn, table)["shape"]
