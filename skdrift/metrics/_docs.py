@@ -43,4 +43,10 @@ SHARED = {
         Naeem et al., *Reliable Fidelity and Diversity Metrics for Generative Models*,
         ICML 2020, arXiv:2002.09797, section 3.
         """,
+    "alaa": """
+        Alaa, van Breugel, Saveliev and van der Schaar, *How Faithful is your Synthetic
+        Data? Sample-level Metrics for Evaluating and Auditing Generative Models*, ICML
+        2022, arXiv:2102.08921, sections 3 and 4, with the columns in place of an
+        embedding.
+        """,
 }

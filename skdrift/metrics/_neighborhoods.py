@@ -1,4 +1,4 @@
-"""Fidelity and diversity measured by neighbourhoods of reference samples."""
+"""Fidelity and diversity measured by neighbourhoods of samples."""
 
 from __future__ import annotations
 
@@ -113,19 +113,264 @@ def coverage(
     return float(np.mean(inside > 0))
 
 
+@documented(SHARED)
+def precision(
+    generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
+) -> float:
+    """Share of the generated samples that are in a reference neighbourhood.
+
+    The neighbourhood of a reference sample is the closed ball around it whose radius is
+    the distance to its `n_neighbors`-th nearest other reference sample. Unlike
+    :func:`density`, one neighbourhood is enough, even that of an outlier. Standardise
+    the columns first if their units differ.
+
+    Parameters
+    ----------
+    {generated_sample}
+    {reference}
+    {n_neighbors}
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    {bad_neighborhoods}
+
+    See Also
+    --------
+    density : Not misled by the wide neighbourhoods of outliers.
+    recall : The same with exchanged roles.
+
+    References
+    ----------
+    Kynkäänniemi, Karras, Laine, Lehtinen and Aila, *Improved Precision and Recall
+    Metric for Assessing Generative Models*, NeurIPS 2019, arXiv:1904.06991, section 2.
+
+    Examples
+    --------
+    >>> from skdrift.metrics import precision
+    >>> reference = [[0.0], [1.0], [2.0], [10.0]]
+    >>> precision([[0.5], [20.0]], reference, n_neighbors=1)
+    0.5
+    """
+    X, Y = _checked(generated, reference, n_neighbors)
+    inside = [
+        (tile <= radius).any(axis=0) for tile, radius in _balls(Y, X, n_neighbors)
+    ]
+    return float(np.any(inside, axis=0).mean())
+
+
+@documented(SHARED)
+def recall(
+    generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
+) -> float:
+    """Share of the reference samples that are in a neighbourhood of generated samples.
+
+    The :func:`precision` with exchanged roles: neighbourhoods are those of generated
+    samples. Standardise the columns first if their units differ.
+
+    Parameters
+    ----------
+    generated : array-like of shape (n_generated, n_features)
+        Generated samples, more than `n_neighbors`.
+    reference : array-like of shape (n_reference, n_features)
+        Samples from the distribution of the data.
+    n_neighbors : int, default=5
+        Number of generated samples in a neighbourhood, not counting its centre.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is empty or not finite, the numbers of columns differ, or
+        `n_neighbors` is not between 1 and ``n_generated - 1``.
+
+    See Also
+    --------
+    coverage : Not misled by generated outliers, whose neighbourhoods are wide.
+
+    References
+    ----------
+    Kynkäänniemi, Karras, Laine, Lehtinen and Aila, *Improved Precision and Recall
+    Metric for Assessing Generative Models*, NeurIPS 2019, arXiv:1904.06991, section 2.
+
+    Examples
+    --------
+    >>> from skdrift.metrics import recall
+    >>> generated = [[0.0], [1.0], [2.0]]
+    >>> recall(generated, [[0.5], [10.0]], n_neighbors=1)
+    0.5
+    """
+    X, Y = _checked(generated, reference, n_neighbors, "generated")
+    inside = [
+        (tile <= radius).any(axis=0) for tile, radius in _balls(X, Y, n_neighbors)
+    ]
+    return float(np.any(inside, axis=0).mean())
+
+
+@documented(SHARED)
+def alpha_precision(generated: ArrayLike, reference: ArrayLike) -> float:
+    r"""Whether generated samples are as central as the data, at all levels.
+
+    For a level α between 0 and 1, let :math:`r_\alpha` be the distance from the mean of
+    the reference samples within which the share α of them is (the smallest distance of
+    a reference sample that reaches this share), and :math:`P_\alpha` the share of the
+    generated samples within the same distance. Samples from the distribution of the
+    data have :math:`P_\alpha \approx \alpha`. The result is
+
+    .. math:: 1 - 2 \int_0^1 |P_\alpha - \alpha| \, d\alpha,
+
+    1 for equal curves, and 0 if no generated sample is in the data, or all are at its
+    centre. The data are taken as a ball, so a hole in their middle is not noticed.
+    Standardise the columns first if their units differ.
+
+    Parameters
+    ----------
+    {generated_sample}
+    reference : array-like of shape (n_reference, n_features)
+        Samples from the distribution of the data.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    {bad_samples}
+
+    See Also
+    --------
+    beta_recall : Whether the data are reached, at all levels.
+
+    References
+    ----------
+    {alaa}
+
+    Examples
+    --------
+    >>> from skdrift.metrics import alpha_precision
+    >>> reference = [[-3.0], [-1.0], [1.0], [3.0]]
+    >>> alpha_precision([[10.0], [20.0]], reference)
+    0.0
+    """
+    X, Y = check_samples(generated=generated, reference=reference)
+    centre = Y.mean(axis=0)
+    levels, radii = (np.sort(_distance_from(centre, rows)) for rows in (X, Y))
+    # The means of equal samples may differ by a rounding, not their distances.
+    return _integrated(np.searchsorted(levels, radii, "right") / len(X))
+
+
+@documented(SHARED)
+def beta_recall(
+    generated: ArrayLike, reference: ArrayLike, *, n_neighbors: int = 5
+) -> float:
+    r"""Whether the data are reached by the central share of the generated samples.
+
+    For a level β between 0 and 1, the central generated samples are the share β of
+    them (rounded up) that is nearest to their mean. Let :math:`R_\beta` be the share of
+    the reference samples with a central generated sample in their neighbourhood, the
+    closed ball whose radius is the distance to the `n_neighbors`-th nearest other
+    reference sample. The result is
+
+    .. math:: 1 - 2 \int_0^1 |R_\beta - \beta| \, d\beta.
+
+    Fresh samples have less than 1, since some neighbourhoods are empty by chance, and
+    others are reached from further inside. Compare with their value. Standardise the
+    columns first if their units differ.
+
+    Parameters
+    ----------
+    {generated_sample}
+    {reference}
+    {n_neighbors}
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    {bad_neighborhoods}
+
+    See Also
+    --------
+    coverage : The share for the level 1.
+
+    References
+    ----------
+    {alaa}
+
+    Examples
+    --------
+    >>> from skdrift.metrics import beta_recall
+    >>> reference = [[-3.0], [-1.0], [1.0], [3.0]]
+    >>> beta_recall([[50.0], [70.0]], reference, n_neighbors=1)
+    0.0
+    """
+    X, Y = _checked(generated, reference, n_neighbors)
+    order = np.argsort(_distance_from(X.mean(axis=0), X), kind="stable")
+    # Place of the first central sample that reaches a reference sample.
+    first = np.concatenate(
+        [
+            np.where((near := tile <= radius).any(axis=1), near.argmax(axis=1), len(X))
+            for tile, radius in _balls(Y, X[order], n_neighbors)
+        ]
+    )
+    return _integrated(
+        np.cumsum(np.bincount(first, minlength=len(X))[: len(X)]) / len(Y)
+    )
+
+
+def _distance_from(centre, rows):
+    return np.linalg.norm(rows - centre, axis=1)
+
+
+def _integrated(curve):
+    """One minus twice the area between a step function and the diagonal.
+
+    The function has equally long steps in (0, 1].
+    """
+    n = len(curve)
+    ends = np.arange(n + 1) / n
+    below, above = ends[:-1] - curve, ends[1:] - curve
+    # The integral of |t| from below to above.
+    areas = 0.5 * (above * np.abs(above) - below * np.abs(below))
+    return max(0.0, 1 - 2 * float(areas.sum()))
+
+
 def _visits(generated, reference, k):
     """Number of generated samples in each neighbourhood, and their total number."""
+    X, Y = _checked(generated, reference, k)
+    counts = [(tile <= radius).sum(axis=1) for tile, radius in _balls(Y, X, k)]
+    return np.concatenate(counts), len(X)
+
+
+def _checked(generated, reference, k, centres="reference"):
     X, Y = check_samples(generated=generated, reference=reference)
     check_scalar(k, "n_neighbors", Integral, min_val=1)
-    if k >= len(Y):
+    n = len(Y) if centres == "reference" else len(X)
+    if k >= n:
         raise ValueError(
-            "'n_neighbors' must be smaller than the number of samples in 'reference'; "
-            f"got n_neighbors={k} and {len(Y)} samples."
+            f"'n_neighbors' must be smaller than the number of samples in '{centres}'; "
+            f"got n_neighbors={k} and {n} samples."
         )
+    return X, Y
+
+
+def _balls(centres, rows, k):
+    """Distances of rows from batches of centres, with the radii of these."""
     # Samples on the border are inside, so that a repeated sample (radius 0) can be
     # reached. The margin is for rounding: a tree and a tile may differ in the last
     # digit.
-    radius = nearest_distances(Y, Y, k + 1)[:, None] * (1 + 1e-12)
-    tiles = distance_tiles(Y, X)
-    counts = [(tile <= radius[batch]).sum(axis=1) for batch, tile in tiles]
-    return np.concatenate(counts), len(X)
+    radius = nearest_distances(centres, centres, k + 1)[:, None] * (1 + 1e-12)
+    for batch, tile in distance_tiles(centres, rows):
+        yield tile, radius[batch]

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, resample
 
+from .._data._frames import Arrays, library_of
 from .._docstrings import documented
+from ._columns import import_pandas
 from ._docs import SHARED
 from ._memorization import median_record_distances, memorization_auc, near_copy_share
-from ._neighborhoods import coverage, density
+from ._neighborhoods import alpha_precision, beta_recall, coverage, density
 from ._samples import check_samples
+from ._tables import comparable
 from ._two_sample import (
     classifier_two_sample_test,
     energy_distance,
@@ -24,7 +26,7 @@ from ._two_sample import (
 from ._utility import train_scores
 
 if TYPE_CHECKING:
-    from .._typing import ArrayLike, Seed
+    from .._typing import Seed, Table
 
 # The exact distance needs cubic time, for every draw and for fresh data.
 _MAX_TRANSPORT_ROWS = 1000
@@ -32,11 +34,11 @@ _MAX_TRANSPORT_ROWS = 1000
 
 @documented(SHARED)
 def sample_quality_report(
-    generated: ArrayLike | Sequence[ArrayLike],
-    test: ArrayLike,
-    train: ArrayLike,
+    generated: Table | Sequence[Table],
+    test: Table,
+    train: Table,
     *,
-    target: int | None = None,
+    target: int | str | None = None,
     standardize: bool = True,
     random_state: Seed = None,
 ) -> Any:
@@ -49,24 +51,31 @@ def sample_quality_report(
 
     Parameters
     ----------
-    generated : array-like of shape (n_generated, n_features), or list of such
+    generated : array-like or DataFrame of shape (n_generated, n_columns), or list
         Samples from a generator that was fitted to `train`, or several draws of
         samples. Draw as many as there are training samples: fidelity is measured for
         equal numbers of generated and training samples, and excess ones are dropped at
         random.
-    {test}
-    {train}
-    target : int or None, default=None
-        Index of a column to be predicted from the others, after training on generated
-        and on training samples. It adds a row for :func:`train_on_synthetic_score`.
+    test : array-like or DataFrame of shape (n_test, n_columns)
+        Samples from the same distribution as `train` that the generator has not seen.
+    train : array-like or DataFrame of shape (n_train, n_columns)
+        Samples that the generator was fitted to. Tables of finite numbers are arrays or
+        frames. If there are columns of other types or missing values, all tables are
+        frames of one library. In distances a category then counts like a number:
+        different categories are as far apart as numbers that differ by 1.4 standard
+        deviations. Missing numbers are at the mean, and marked in a further column.
+    target : int, str or None, default=None
+        Column to be predicted from the others, after training on generated and on
+        training samples: an index, or a name in a frame. It adds a row for
+        :func:`train_on_synthetic_score`.
     standardize : bool, default=True
-        Whether to divide the columns by the standard deviations of `train`.
+        Whether to divide numbers by their standard deviations in `train`.
     random_state : int, RandomState instance or None, default=None
         Seed of all random numbers: dropped samples, projections, folds.
 
     Returns
     -------
-    pandas.DataFrame of shape (10, 5), or (11, 5) with a target
+    pandas.DataFrame of shape (12, 5), or (13, 5) with a target
         One row for each metric, by name, with the columns
 
         - ``"generated"``: mean over the draws;
@@ -88,8 +97,8 @@ def sample_quality_report(
     ImportError
         If pandas is not installed.
     ValueError
-        If an argument is not finite or has fewer than 6 samples, or the numbers of
-        columns differ.
+        If an argument has fewer than 6 samples, an array is not finite, or the columns
+        differ in name, order or type, or one has no values or infinite ones.
 
     See Also
     --------
@@ -107,40 +116,26 @@ def sample_quality_report(
     >>> bool(0.9 < report.loc["energy_distance", "ratio"] < 1.3)
     True
     """
-    pandas = _import_pandas()
-    draws, test, train = _check_report_samples(generated, test, train)
+    pandas = import_pandas("sample_quality_report")
+    draws = _named_draws(generated)
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    # In data units, since standardised labels would not be labels.
-    utility = {} if target is None else _utility(draws, test, train, target, seed)
-    if standardize:
-        scaler = StandardScaler().fit(train)
-        *draws, test, train = map(scaler.transform, (*draws, test, train))
-    table = _fidelity(draws, test, train, seed) | _memorization(draws, test, train)
-    table |= utility
+    # Six samples for the metrics' defaults of five neighbours and five folds.
+    *coded, test_codes, train_codes = comparable(
+        "train", standardize=standardize, min_rows=6, **draws, test=test, train=train
+    )
+    table = _fidelity(coded, test_codes, train_codes, seed)
+    table |= _memorization(coded, test_codes, train_codes)
+    if target is not None:  # in data units: standardised labels would not be labels
+        table |= _utility(draws, test, train, target, seed)
     columns = ["generated", "std", "fresh", "ratio", "better"]
     return pandas.DataFrame.from_dict(table, orient="index", columns=columns)
 
 
-def _import_pandas():
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "sample_quality_report returns a pandas.DataFrame, and pandas is not "
-            "installed. Install it by: pip install pandas."
-        ) from error
-    return pandas
-
-
-def _check_report_samples(generated, test, train):
+def _named_draws(generated):
     several = isinstance(generated, list | tuple | np.ndarray) and len(generated) > 0
     if several and np.ndim(generated[0]) == 2:
-        named = {f"generated[{i}]": draw for i, draw in enumerate(generated)}
-    else:
-        named = {"generated": generated}
-    # Six samples for the metrics' defaults of five neighbours and five folds.
-    checked = check_samples(**named, test=test, train=train, min_rows=6)
-    return checked[:-2], *checked[-2:]
+        return {f"generated[{i}]": draw for i, draw in enumerate(generated)}
+    return {"generated": generated}
 
 
 def _fidelity(draws, test, train, seed):
@@ -168,6 +163,8 @@ def _fidelity(draws, test, train, seed):
         ),
         "density": ("fresh", lambda X: density(X, test)),
         "coverage": ("higher", lambda X: coverage(X, test)),
+        "alpha_precision": ("higher", lambda X: alpha_precision(X, test)),
+        "beta_recall": ("higher", lambda X: beta_recall(X, test)),
     }
     return _rows(metrics, draws, train)
 
@@ -185,6 +182,11 @@ def _memorization(draws, test, train):
 
 
 def _utility(draws, test, train, target, seed):
+    draws = list(draws.values())
+    libraries = {library_of(rows) for rows in (*draws, test, train)}
+    if len(libraries) > 1 or Arrays in libraries:
+        named = {f"generated[{i}]": rows for i, rows in enumerate(draws)}
+        *draws, test, train = check_samples(**named, test=test, train=train)
     n = min(len(train), *map(len, draws))
     *draws, train = (_part(rows, n, seed) for rows in (*draws, train))
     values, fresh = train_scores(draws, train, test, target, None, None, seed)

@@ -162,19 +162,19 @@ def _tables(samples, target):
                 f"All arguments must have the same columns; {sample!r} has "
                 f"{[column.name for column in read]}, 'train' has {names}."
             )
-    j = _place(target, names)
+    j = place_of(target, names)
     return {key: _table(library, X, columns[key], j, key) for key, X in samples.items()}
 
 
-def _place(target, names):
-    """Index of the target among the columns. Names have priority over indices."""
-    if target in names:
-        return names.index(target)
-    if isinstance(target, Integral) and -len(names) <= target < len(names):
-        return int(target) % len(names)
+def place_of(column, names, parameter="target"):
+    """Index of a column. Names have priority over indices."""
+    if column in names:
+        return names.index(column)
+    if isinstance(column, Integral) and -len(names) <= column < len(names):
+        return int(column) % len(names)
     raise ValueError(
-        f"The 'target' parameter must be one of the columns {names} or an index; got "
-        f"{target!r}."
+        f"The '{parameter}' parameter must be one of the columns {names} or an index; "
+        f"got {column!r}."
     )
 
 

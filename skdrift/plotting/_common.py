@@ -9,7 +9,6 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._frames import unusable_columns
 from .._data._numbers import check_numbers
 from ..metrics._draw import draw
 from ..tables import TabularDrifter
@@ -154,23 +153,17 @@ def marker_area(n):
     return float(np.clip(4000 / max(n, 1), 3, 18))
 
 
-def is_mixed(estimator, X):
-    """Whether X may have columns that are not numeric."""
-    return isinstance(estimator, TabularDrifter) and hasattr(X, "columns")
-
-
 def draw_for(cls, estimator, X, n_samples, random_state):
-    """Draws from a generator, checked data to compare with, and column names."""
+    """Draws from a generator, checked data to compare with, and column names.
+
+    Frames of any columns stay what they are, for a generator of such frames.
+    """
     check_matplotlib_support(f"{cls.__name__}.from_estimator")
     if n_samples is not None:
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
     names = names_of(estimator, X)
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    if is_mixed(estimator, X):  # other columns than numeric ones cannot be plotted
-        lost = unusable_columns(X)
-        names = [name for name in names if name not in lost]
-        drawn = draw(estimator, n_samples or len(X), seed)[names]
-        return drawn, check_array(X[names], dtype=np.float64, input_name="X"), names
-    check_numbers(X)
-    X = check_array(X, dtype=np.float64, input_name="X")
+    if not isinstance(estimator, TabularDrifter) or not hasattr(X, "columns"):
+        check_numbers(X)
+        X = check_array(X, dtype=np.float64, input_name="X")
     return draw(estimator, n_samples or len(X), seed), X, names

@@ -7,31 +7,33 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._docstrings import documented
 from ..metrics._memorization import auc_of_distances
-from ..metrics._samples import check_samples, nearest_distances
-from ._common import DATA_FILL, DRAWN, SHARED, draw_for, is_mixed, new_axes
+from ..metrics._samples import nearest_distances
+from ..metrics._tables import comparable
+from ._common import DATA_FILL, DRAWN, SHARED, draw_for, new_axes
 
 if TYPE_CHECKING:
     from .._typing import Axes, Estimator, Floats, Seed, Self, Table
 
 _SHARED = SHARED | {
     "train": """
-        train : array-like of shape (n_train, n_features)
-            Samples that the generator was fitted to.
+        train : array-like or DataFrame of shape (n_train, n_features)
+            Samples that the generator was fitted to. Frames may have columns of any
+            type and missing values, which count in distances as in
+            :func:`skdrift.metrics.sample_quality_report`.
         """,
     "test": """
-        test : array-like of shape (n_test, n_features), default=None
+        test : array-like or DataFrame of shape (n_test, n_features), default=None
             Samples from the same distribution that the generator has not seen. If
             None, every training sample is compared with the other training samples.
         """,
     "standardize": """
         standardize : bool, default=True
-            Whether distances are in standard deviations of the columns of `train`.
+            Whether numbers are divided by their standard deviations in `train`.
         """,
 }
 
@@ -143,11 +145,7 @@ class MemorizationDisplay:
         ValueError
             If `n_samples` is not positive, or as in :meth:`from_samples`.
         """
-        generated, train, names = draw_for(
-            cls, estimator, train, n_samples, random_state
-        )
-        if test is not None and is_mixed(estimator, test):
-            test = test[names]
+        generated, train, _ = draw_for(cls, estimator, train, n_samples, random_state)
         return cls.from_samples(
             generated, train=train, test=test, standardize=standardize, ax=ax, **kwargs
         )
@@ -168,7 +166,7 @@ class MemorizationDisplay:
 
         Parameters
         ----------
-        generated : array-like of shape (n_generated, n_features)
+        generated : array-like or DataFrame of shape (n_generated, n_features)
             Generated samples.
         {train}
         {test}
@@ -183,17 +181,13 @@ class MemorizationDisplay:
         Raises
         ------
         ValueError
-            If an array is empty or not finite, if the arrays differ in their number of
-            columns, or if there is only one training sample and `test` is None.
+            If an array is empty or not finite, if the columns differ, if a column has
+            no values, or if there is only one training sample and `test` is None.
         """
         check_matplotlib_support(f"{cls.__name__}.from_samples")
         given = {"generated": generated, "train": train}
-        generated, train, *tests = check_samples(
-            **given if test is None else given | {"test": test}
-        )
-        if standardize:
-            scale = StandardScaler().fit(train).transform
-            generated, train, *tests = map(scale, (generated, train, *tests))
+        given |= {} if test is None else {"test": test}
+        generated, train, *tests = comparable("train", standardize=standardize, **given)
         if tests:
             name, reference = "held-out rows", nearest_distances(tests[0], train)
         elif len(train) < 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,10 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from .._data._frames import unusable_columns
 from .._docstrings import documented
 from ..metrics._samples import check_samples
+from ..metrics._tables import shared_columns
 from ._common import (
     DATA,
     DATA_FILL,
@@ -27,6 +29,9 @@ from ._common import (
 
 if TYPE_CHECKING:
     from .._typing import Axes, Estimator, Floats, Seed, Self, Table
+
+# Points of a category lie within so much of its place.
+_SPREAD = 0.3
 
 _SHARED = SHARED | {
     "features": """
@@ -54,6 +59,8 @@ class SampleDisplay:
         Data.
     feature_names : list of n_features str
         Names of the columns.
+    labels : dict, default={}
+        Labels of the values 0, 1, 2, ... of columns of categories, by their names.
 
     Attributes
     ----------
@@ -88,6 +95,7 @@ class SampleDisplay:
     generated: Floats
     reference: Floats
     feature_names: Sequence[str]
+    labels: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     @documented(_SHARED)
@@ -109,9 +117,9 @@ class SampleDisplay:
         estimator : object
             A fitted estimator with a method ``sample``: a drifter, ``KernelDensity``,
             ``GaussianMixture``, or a pipeline that ends in one.
-        X : array-like of shape (n_reference, n_features)
-            Data to compare with, preferably held out. For a frame and a
-            ``TabularDrifter``, only numeric columns without missing values are shown.
+        X : array-like or DataFrame of shape (n_reference, n_features)
+            Data to compare with, preferably held out. For a ``TabularDrifter``, a frame
+            of any columns.
         {n_samples}
         {features}
         {random_state}
@@ -150,10 +158,12 @@ class SampleDisplay:
 
         Parameters
         ----------
-        generated : array-like of shape (n_generated, n_features)
+        generated : array-like or DataFrame of shape (n_generated, n_features)
             Generated samples.
-        reference : array-like of shape (n_reference, n_features)
-            Data.
+        reference : array-like or DataFrame of shape (n_reference, n_features)
+            Data. Frames may have columns of any type: categories are shown by bars, and
+            by shifting points at random around their place; missing categories are one
+            more category, and other missing values are not shown.
         {features}
         feature_names : list of n_features str, default=None
             Names of the columns. If None, those of `reference`.
@@ -167,13 +177,13 @@ class SampleDisplay:
         Raises
         ------
         ValueError
-            If `generated` or `reference` is empty or not finite, if they differ in
-            their number of columns, or if `features` are not columns.
+            If `generated` or `reference` is empty or not finite, if their columns
+            differ, if a column has no values, or if `features` are not columns.
         """
         check_matplotlib_support(f"{cls.__name__}.from_samples")
         if feature_names is None:
             feature_names = getattr(reference, "columns", None)
-        generated, reference = check_samples(generated=generated, reference=reference)
+        generated, reference, labels = _numbers(generated, reference)
         names = checked_names(feature_names, reference.shape[1])
         if features is None:
             features = range(min(len(names), 4))
@@ -182,6 +192,7 @@ class SampleDisplay:
             generated=generated[:, chosen],
             reference=reference[:, chosen],
             feature_names=[names[j] for j in chosen],
+            labels={names[j]: labels[j] for j in chosen if j in labels},
         ).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Axes | None = None, *, bins: int = 20, **kwargs: Any) -> Self:
@@ -216,10 +227,12 @@ class SampleDisplay:
         self.ax_, self.figure_ = ax, _ = new_axes(self, ax)
         if d == 1:
             self._plot_column(ax, 0, bins)
-            ax.set(xlabel=self.feature_names[0], ylabel="density")
+            self._label(ax.xaxis, 0)
+            ax.set(ylabel="share" if self._has_labels(0) else "density")
         else:
             self._plot_pair(ax, 0, 1, kwargs)
-            ax.set(xlabel=self.feature_names[0], ylabel=self.feature_names[1])
+            self._label(ax.xaxis, 0)
+            self._label(ax.yaxis, 1)
         ax.legend(loc="best")
         return self
 
@@ -238,9 +251,9 @@ class SampleDisplay:
             else:
                 self._plot_pair(axes[i, j], j, i, kwargs)
             if i == d - 1:
-                axes[i, j].set_xlabel(self.feature_names[j])
+                self._label(axes[i, j].xaxis, j)
             if j == 0 and i > 0:
-                axes[i, j].set_ylabel(self.feature_names[i])
+                self._label(axes[i, j].yaxis, i)
         handles, labels = axes[1, 0].get_legend_handles_labels()
         legend = axes[0, 0].legend(
             handles, labels, loc="upper left", bbox_to_anchor=(1.05, 1)
@@ -250,7 +263,9 @@ class SampleDisplay:
 
     def _plot_column(self, ax, j, bins):
         both = np.concatenate([self.reference[:, j], self.generated[:, j]])
-        edges = np.histogram_bin_edges(both, bins)
+        edges = np.histogram_bin_edges(both[~np.isnan(both)], bins)
+        if self._has_labels(j):
+            edges = np.arange(len(self.labels[self.feature_names[j]]) + 1) - 0.5
         patches = [
             ax.stairs(np.histogram(X[:, j], edges, density=True)[0], edges, **style)
             for X, style in (
@@ -262,7 +277,7 @@ class SampleDisplay:
 
     def _plot_pair(self, ax, i, j, kwargs):
         points = [
-            ax.scatter(X[:, i], X[:, j], **style)
+            ax.scatter(self._spread(X, i), self._spread(X, j), **style)
             for X, style in (
                 (self.reference, self._style(self.reference, DATA, "data")),
                 (self.generated, self._style(self.generated, DRAWN, "drawn") | kwargs),
@@ -270,9 +285,45 @@ class SampleDisplay:
         ]
         self.scatters_.append(tuple(points))
 
+    def _has_labels(self, j):
+        return self.feature_names[j] in self.labels
+
+    def _label(self, axis, j):
+        name = self.feature_names[j]
+        axis.set_label_text(name)
+        if self._has_labels(j):
+            vertical = axis.axis_name == "x" and sum(map(len, self.labels[name])) > 12
+            labels = self.labels[name]
+            axis.set_ticks(range(len(labels)), labels, rotation=90 * vertical)
+
+    def _spread(self, X, j):
+        """Values of a column, categories shifted so that points do not cover others."""
+        if not self._has_labels(j):
+            return X[:, j]
+        shift = np.random.default_rng(j).uniform(-_SPREAD, _SPREAD, len(X))
+        return X[:, j] + shift
+
     def _style(self, X, color, label):
         area = marker_area(len(X) * (len(self.feature_names) - 1))
         return {"s": area, "color": color, "lw": 0, "alpha": 0.8, "label": label}
+
+
+def _numbers(generated, reference):
+    """Both tables as floats, and labels of the categories by the places of columns."""
+    if not (unusable_columns(generated) or unusable_columns(reference)):
+        return *check_samples(generated=generated, reference=reference), {}
+    columns = shared_columns(reference=reference, generated=generated)
+    arrays, labels = {"generated": [], "reference": []}, {}
+    for j, column in enumerate(columns):
+        n = len(column.categories)
+        if column.kind == "category":
+            labels[j] = [str(category) for category in column.categories]
+            if any((part < 0).any() for part in column.parts.values()):
+                labels[j].append("missing")
+        for key, part in column.parts.items():
+            is_missing = (part < 0) & (column.kind == "category")
+            arrays[key].append(np.where(is_missing, n, part).astype(np.float64))
+    return *(np.column_stack(parts) for parts in arrays.values()), labels
 
 
 def _grid_of_axes(display, ax, d):

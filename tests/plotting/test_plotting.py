@@ -474,17 +474,43 @@ def test_copies_and_strangers():
 
 
 @pytest.mark.parametrize("frame", [pandas.DataFrame, polars.DataFrame])
-def test_of_mixed_tables_the_numbers_are_shown(frame):
-    kinds = [f"kind {i % 3}" for i in range(len(WINE))]
-    table = frame({"hue": WINE["hue"], "kind": kinds, "proline": WINE["proline"]})
+def test_all_columns_of_mixed_tables_are_shown(frame):
+    kinds = [None if i % 5 == 0 else f"kind {i % 3}" for i in range(len(WINE))]
+    hue = [None if i % 7 == 0 else x for i, x in enumerate(WINE["hue"])]
+    table = frame({"hue": hue, "kind": kinds, "proline": WINE["proline"]})
     drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(table)
     shown = SampleDisplay.from_estimator(drifter, table, random_state=0)
-    assert list(shown.feature_names) == ["hue", "proline"]
-    assert shown.generated.shape == (len(WINE), 2)
-    chosen = SampleDisplay.from_estimator(drifter, table, features=["proline"])
-    assert chosen.feature_names == ["proline"]
-    half = MemorizationDisplay.from_estimator(drifter, table[:90], test=table[90:])
-    assert 0 < half.auc < 1
+    assert list(shown.feature_names) == ["hue", "kind", "proline"]
+    assert shown.labels == {"kind": ["kind 0", "kind 1", "kind 2", "missing"]}
+    shares = shown.histograms_[1][0].get_data().values
+    expected = [kinds.count(kind) for kind in ("kind 0", "kind 1", "kind 2", None)]
+    assert_allclose(shares, np.array(expected) / len(WINE))
+    ticks = [text.get_text() for text in shown.ax_[2, 1].get_xticklabels()]
+    assert ticks == shown.labels["kind"]
+    points = shown.scatters_[2][0].get_offsets()  # kind and proline
+    assert_array_equal(np.rint(points[:, 0]), shown.reference[:, 1])
+    assert_allclose(points[:, 1], WINE["proline"])
+    chosen = SampleDisplay.from_estimator(drifter, table, features=["kind"])
+    assert chosen.feature_names == ["kind"]
+    assert chosen.ax_.get_ylabel() == "share"
     rows = WINE.to_numpy()[:, :3]
     of_array = TabularDrifter(ConservativeDrifter(random_state=0)).fit(rows)
     assert SampleDisplay.from_estimator(of_array, rows).generated.shape == rows.shape
+
+
+@pytest.mark.parametrize("frame", [pandas.DataFrame, polars.DataFrame])
+def test_copies_among_mixed_tables(frame):
+    rng = np.random.default_rng(0)
+    kinds = rng.choice(["a", "b", None], (2, 80))
+    train, test = (
+        frame({"kind": kind.tolist(), "x": rng.standard_normal(80).tolist()})
+        for kind in kinds
+    )
+    copies = MemorizationDisplay.from_samples(train, train=train, test=test)
+    assert_array_equal(copies.generated_distance, 0)
+    assert copies.auc > 0.95
+    drifter = TabularDrifter(ConservativeDrifter(random_state=0)).fit(train)
+    half = MemorizationDisplay.from_estimator(drifter, train, test=test, random_state=0)
+    assert 0.3 < half.auc < 0.8
+    with pytest.raises(ValueError, match=r"'test' .* lacks \['kind'\]"):
+        MemorizationDisplay.from_samples(train, train=train, test=test[["x"]])

@@ -11,6 +11,7 @@ PACKAGE = Path(skdrift.__file__).parent
 # From the highest to the lowest; rooms of one line do not import one another.
 LEVELS = [
     {"__init__"},
+    {"reports"},
     {"plotting"},
     {"pipeline", "oversampling", "outlier", "impute", "model_selection"},
     {"tables"},
