@@ -23,8 +23,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._data._checks import check_counts, check_same_names, columns_mask
-from .._data._frames import naming_columns
+from .._data._checks import columns_mask
 from .._data._numbers import check_numbers
 from .._estimator import (
     VersionedStateMixin,
@@ -37,6 +36,7 @@ from ..engines import ENGINE_NAMES
 from ..flow._fit import FlowParameters, Recipe, TracerProbe, fit_flow
 from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
+from ._data import further_data, given_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,21 +176,70 @@ class BaseDrifter(
         try:
             return self._fit(X, sample_weight)
         except BaseException:
-            forget(self, "_tracers")
+            forget(self, "_tracers", "_summary")
+            raise
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Add a chunk of rows to the data, and fit anew to all of them.
+
+        The drifter keeps a summary of the rows: exact means, standard deviations and
+        extremes of the columns, and up to 200,000 of the rows, chosen at random (see
+        :doc:`/method/large`). With an integer `random_state`, calls with some chunks
+        give what `fit` gives for an iterable of them. Each call evolves an ensemble,
+        so for many chunks `fit` is much faster.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Further rows, with the columns of those before. At the first call, at least
+            two rows.
+        y : None
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights, as in :meth:`fit`, where all chunks are read together.
+
+        Returns
+        -------
+        self : object
+            The fitted drifter.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the input or a parameter is invalid, or the drifter was fitted to an
+            array, of which it has no summary. An earlier fit is left as it was.
+        RuntimeError
+            If the engine asked for is installed but does not work.
+        FloatingPointError
+            If the velocity of the particles is not finite.
+        """
+        before = vars(self).copy()
+        try:
+            return self._fit_to(further_data(self, X, sample_weight))
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
             raise
 
     def _fit(self, X, sample_weight):
-        X = self._checked_data(X)
+        return self._fit_to(given_data(self, X, sample_weight))
+
+    def _fit_to(self, data):
         parameters = FlowParameters(*(getattr(self, p) for p in FlowParameters._fields))
         random_state = check_random_state(self.random_state)
         flow, field = fit_flow(
-            X,
-            check_counts(sample_weight, X),
+            data.X,
+            data.sample_weight,
             self.recipe(),
             parameters,
             random_state,
             FitProgress(self, self._init_callback_context),
             getattr(self, "feature_names_in_", None),
+            data.whole,
+            data.elsewhere,
         )
         positions = flow.scaling.to_data
         self.engine_ = field.engine.name
@@ -208,23 +257,10 @@ class BaseDrifter(
         self.start_noise_ = flow.noise
         self.memorization_auc_ = flow.memorization_auc
         self._tracers = TracerProbe(random_state.randint(np.iinfo(np.int32).max))
+        self._summary = data.summary
         self.flow_ = flow
         self._warn_if_not_converged()
         return self
-
-    def _checked_data(self, X):
-        if not (isinstance(self.start, str) or callable(self.start)):
-            check_same_names(start=self.start, X=X)
-        message = (
-            "Column {name} of X must be numeric and finite. Encode, impute or drop it, "
-            "or use skdrift.tables.TabularDrifter, which accepts columns of any type "
-            "and missing values. ({error})"
-        )
-        with naming_columns(X, message):
-            check_numbers(X)
-            return validate_data(
-                self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
-            )
 
     def _warn_if_not_converged(self):
         if self.stopped_by_ == "max_iter":
