@@ -74,7 +74,9 @@ class Moments(NamedTuple):
     def of(cls, rows, weight):
         """Moments of some rows with positive weights."""
         d = rows.shape[1]
-        none = cls(0.0, np.zeros(d), np.zeros(d), np.full(d, np.inf), -np.full(d, np.inf))
+        none = cls(
+            0.0, np.zeros(d), np.zeros(d), np.full(d, np.inf), -np.full(d, np.inf)
+        )
         batches = gen_batches(len(rows), max(1, _BATCH // d))
         return reduce(cls.merge, (cls._of(rows[b], weight[b]) for b in batches), none)
 
@@ -202,7 +204,9 @@ class Summary(NamedTuple):
     samples: tuple
 
     @classmethod
-    def of(cls, chunk: Table, weight: Any, index: int, seed: int, fewest: int) -> Summary:
+    def of(
+        cls, chunk: Table, weight: Any, index: int, seed: int, fewest: int
+    ) -> Summary:
         """Summary of one chunk.
 
         Parameters
@@ -253,6 +257,11 @@ class Summary(NamedTuple):
         """Number of columns."""
         return len(self.moments.mean)
 
+    @property
+    def dtype(self):
+        """Precision of the rows; of a joined summary."""
+        return self.samples[0].rows.dtype
+
     def merge(self, other: Summary) -> Summary:
         """Summary of these chunks and of the following ones.
 
@@ -292,7 +301,9 @@ class Summary(NamedTuple):
         )
         waiting = sum(len(s.rows) for s in merged.samples[1:])
         many = waiting > _WAITING_SHARE * self.samples[0].size
-        return merged.joined() if many or len(merged.samples) > _MOST_WAITING else merged
+        return (
+            merged.joined() if many or len(merged.samples) > _MOST_WAITING else merged
+        )
 
     def joined(self) -> Summary:
         """The same with a single sample."""
@@ -489,5 +500,5 @@ def _weighted(chunks, weights):
         if "zip()" not in str(error):
             raise
         raise ValueError(
-            "X and 'sample_weight' must have as many chunks; one ended before the other."
+            "X and 'sample_weight' must have as many chunks; one ended first."
         ) from error

@@ -61,8 +61,8 @@ def check_numbers(X, name="X"):
     Raises
     ------
     ValueError
-        With the number of masked entries, the sizes of the file, or the kind of the values and the name
-        of a frame's column.
+        With the number of masked entries, the sizes of the file, or the kind of the
+        values and the name of a frame's column.
     """
     check_mask(X, name)
     check_mapped(X, name)

@@ -209,19 +209,23 @@ class BaseDrifter(
         Raises
         ------
         TypeError, ValueError
-            If the input or a parameter is invalid, or the drifter was fitted to an
-            array, of which it has no summary. An earlier fit is left as it was.
+            If the input or a parameter is invalid. An earlier fit is left as it was.
         RuntimeError
             If the engine asked for is installed but does not work.
         FloatingPointError
             If the velocity of the particles is not finite.
+
+        Warns
+        -----
+        UserWarning
+            If the drifter was fitted to an array, of which it has no summary. It is
+            then fitted to the given rows alone.
         """
-        before = vars(self).copy()
+        before = self.__dict__.copy()
         try:
             return self._fit_to(further_data(self, X, sample_weight))
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     def _fit(self, X, sample_weight):

@@ -14,6 +14,7 @@ from .._data._checks import check_counts, check_equal, check_same_names
 from .._data._chunks import Summary, are_chunks, summary_of
 from .._data._frames import naming_columns
 from .._data._numbers import check_numbers
+from .._estimator import warn_user
 from ..engines._blocks import Blocks, is_dask
 from ..flow._batches import fewest_rows
 
@@ -54,7 +55,11 @@ def given_data(drifter: Any, X: Any, sample_weight: Any) -> FitData:
         return _of_blocks(drifter, Blocks(X, sample_weight))
     if are_chunks(X):
         summary = summary_of(
-            X, sample_weight, _seed(drifter), _fewest(drifter), drifter.batch_size is None
+            X,
+            sample_weight,
+            _seed(drifter),
+            _fewest(drifter),
+            drifter.batch_size is None,
         )
         _learn_columns(drifter, summary)
         return _of_summary(summary)
@@ -70,14 +75,14 @@ def further_data(drifter: Any, X: Any, sample_weight: Any) -> FitData:
             f"{type(X).__name__}. Pass it to fit, or its chunks one by one."
         )
     before = getattr(drifter, "_summary", None)
-    is_first = not drifter.__sklearn_is_fitted__()
-    if before is None and not is_first:
-        raise ValueError(
+    if before is None and drifter.__sklearn_is_fitted__():
+        warn_user(
             "The drifter was fitted to an array, of which it keeps no summary that "
-            "rows could be added to. Start with partial_fit, or fit an iterable of "
-            "chunks, such as iter([X])."
+            "rows could be added to: partial_fit starts anew with the given rows. Call "
+            "it from the first rows on, or fit an iterable of chunks: iter([X]).",
+            UserWarning,
         )
-    validate_data(drifter, X, reset=is_first, skip_check_array=True)
+    validate_data(drifter, X, reset=before is None, skip_check_array=True)
     index = 0 if before is None else before.n_chunks
     seed = _seed(drifter) if before is None else before.seed
     summary = Summary.of(X, sample_weight, index, seed, _fewest(drifter))
@@ -106,9 +111,7 @@ def _of_blocks(drifter, blocks):
             f"but the Dask collection has {summary.n_rows} rows. Choose another "
             "batch_size, or compute() the collection if it fits in memory."
         )
-    log_total = float(np.log(summary.moments.total))
-    bind = partial(blocks.bind, log_total=log_total, dtype=data.X.dtype)
-    return data._replace(elsewhere=bind)
+    return data._replace(elsewhere=partial(blocks.bind, summary=summary))
 
 
 def _seed(drifter):

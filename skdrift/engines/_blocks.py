@@ -72,8 +72,8 @@ class Blocks:
             )
         if X.ndim != 2:
             raise ValueError(
-                f"Expected a 2D Dask array or a dataframe as X; got {X.ndim} dimensions."
-                " Reshape it: X[:, None] is a single column."
+                "Expected a 2D Dask array or a dataframe as X; got "
+                f"{X.ndim} dimension(s). Reshape it: X[:, None] is a single column."
             )
         self._rows = _row_blocks(X)
         self._weights = [None] * len(self._rows)
@@ -114,17 +114,15 @@ class Blocks:
             parts = [merge_some(parts[i : i + _FAN_IN]) for i in starts]
         return _computed(parts[0]).joined()
 
-    def bind(self, scaling: Scaling, log_total: float, dtype: Any) -> BlockSources:
+    def bind(self, scaling: Scaling, summary: Summary) -> BlockSources:
         """Sources of sums over all rows, in internal units, which stay on the workers.
 
         Parameters
         ----------
         scaling : Scaling
             Between data units and internal units.
-        log_total : float
-            Log of the sum of the weights.
-        dtype : dtype
-            Precision of the sums.
+        summary : Summary
+            Of the same blocks.
 
         Returns
         -------
@@ -145,12 +143,12 @@ class Blocks:
                 "batch_size='auto'."
             )
         make = delayed(_shard_of)
-        return BlockSources(
-            [
-                make(rows, weight, index, scaling, log_total, np.dtype(dtype).str)
-                for index, (rows, weight) in enumerate(self._blocks)
-            ]
-        )
+        units = scaling, float(np.log(summary.moments.total)), summary.dtype
+        shards = [
+            make(rows, weight, index, *units)
+            for index, (rows, weight) in enumerate(self._blocks)
+        ]
+        return BlockSources(shards, summary.n_weighted)
 
     @property
     def _blocks(self):
@@ -199,8 +197,8 @@ def _weight_blocks(weight, X, n_blocks):
     blocks = list(np.ravel(weight.to_delayed()))
     if len(blocks) != n_blocks:
         raise ValueError(
-            f"The 'sample_weight' have {len(blocks)} blocks, but X has {n_blocks}; they "
-            "must be in the same blocks."
+            f"The 'sample_weight' have {len(blocks)} blocks, but X has {n_blocks}; "
+            "they must be in the same blocks."
         )
     return blocks
 
@@ -268,9 +266,14 @@ class BlockSources(_DaskSources):
     ----------
     shards : list of Delayed
         Shards or None, one for every block.
+    n_sources : int
+        Number of their rows.
     """
 
-    def __init__(self, shards: list) -> None:
+    n_sources: int = 0  # the rows are not here
+
+    def __init__(self, shards: list, n_sources: int) -> None:
+        self.n_sources = n_sources
         self.engine = DaskEngine()
         self._blocks = shards
         self._groups: list | None = None
@@ -348,8 +351,8 @@ def _client():
         return None
     if _is_in_task():
         raise RuntimeError(
-            "X is a Dask collection, but fit runs in a task of a dask cluster, where it "
-            "would wait for its own worker. Call fit in the client, or with an array."
+            "X is a Dask collection, but fit runs in a task of a dask cluster, where "
+            "it would wait for its own worker. Call fit in the client."
         )
     client = _current_client()
     if client is not None and client.asynchronous:
@@ -373,6 +376,6 @@ def _wait(client, futures):
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > _dask._PATIENCE:
                 raise RuntimeError(
-                    f"The dask cluster has had no worker for {_dask._PATIENCE} seconds; "
-                    "start workers and call fit again."
+                    "The dask cluster has had no worker for "
+                    f"{_dask._PATIENCE} seconds; start workers and call fit again."
                 ) from None
