@@ -1,10 +1,10 @@
 """Fits to data that are never in the memory of one process: time and memory.
 
-The data are five Gaussians in 10 columns. ``iterable`` fits to 100 chunks of 100,000 rows
-that are made one after the other; ``dask`` to the same number of rows as a Dask array,
-made by two worker processes of one thread and 2 GB each on this machine; ``all`` does so
-with ``batch_size=None``, where all rows attract the particles; ``scaling`` compares the
-sums over all rows, kept by the workers, of one and of two of them. Each part runs in a
+The data are five Gaussians in 10 columns. ``iterable`` fits to chunks of 100,000 rows
+that are made one after the other; ``dask`` to the same rows as a Dask array, made by
+two worker processes of one thread and 2 GB each on this machine; ``all`` does so with
+``batch_size=None``, where all rows attract the particles; ``scaling`` compares the sums
+over all rows, kept by the workers, of one and of two of them. Each part runs in a
 process of its own, whose peak of resident memory is printed, with the load of the
 machine.
 
@@ -130,7 +130,9 @@ def scaling(n):
 class Identity:
     """Units of the data."""
 
-    def to_internal(self, X):
+    @staticmethod
+    def to_internal(X):
+        """The same."""
         return X
 
 

@@ -11,8 +11,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_array, gen_batches
-from sklearn.utils.validation import _check_sample_weight, _get_feature_names
+from sklearn.utils import check_array
+from sklearn.utils.validation import _get_feature_names
 
 from ._checks import NO_WEIGHT_MESSAGE, check_counts, unit_of_counts
 from ._frames import naming_columns
@@ -77,7 +77,8 @@ class Moments(NamedTuple):
         none = cls(
             0.0, np.zeros(d), np.zeros(d), np.full(d, np.inf), -np.full(d, np.inf)
         )
-        batches = gen_batches(len(rows), max(1, _BATCH // d))
+        step = max(1, _BATCH // d)
+        batches = (slice(i, i + step) for i in range(0, len(rows), step))
         return reduce(cls.merge, (cls._of(rows[b], weight[b]) for b in batches), none)
 
     @classmethod
@@ -408,8 +409,22 @@ def _checked(chunk, weight):
         )
     if weight is None or not len(rows):
         return rows, np.ones(len(rows))
-    w = _check_sample_weight(weight, rows, dtype=float, ensure_non_negative=True)
-    return rows, w
+    return rows, _checked_weight(weight, len(rows))
+
+
+def _checked_weight(weight, n):
+    """Weights of a chunk, which may all be zero."""
+    w = check_array(weight, dtype=float, ensure_2d=False, input_name="sample_weight")
+    if w.shape != (n,):
+        raise ValueError(
+            f"The 'sample_weight' have the shape {w.shape}, but the chunk has {n} rows."
+        )
+    if (w < 0).any():
+        raise ValueError(
+            f"Negative values in 'sample_weight': {w.min():.6g}; they must be at least "
+            "0."
+        )
+    return w
 
 
 def _named(index, function, *arguments):
