@@ -100,7 +100,9 @@ def test_the_sample_does_not_depend_on_brackets(keep):
         bracketed(summaries(chunks, weights), np.random.default_rng(seed)).samples[0]
         for seed in range(8)
     ]
-    results.append(reduce(Summary.merge, summaries(chunks, weights)).joined().samples[0])
+    results.append(
+        reduce(Summary.merge, summaries(chunks, weights)).joined().samples[0]
+    )
     for result in results:
         assert len(result.rows) == 26  # one more tells the share of the others
         for a, b in zip(result[1:], results[0][1:], strict=True):
@@ -315,7 +317,9 @@ def test_empty_chunks_are_skipped_but_not_all():
     assert_array_equal(summary.data()[0], GOOD)
     with pytest.raises(ValueError, match="without any chunk"):
         summary_of(iter([]), None, 0, 0)
-    with pytest.raises(ValueError, match=r"0 sample\(s\) in 2 chunk\(s\).*minimum of 2"):
+    with pytest.raises(
+        ValueError, match=r"0 sample\(s\) in 2 chunk\(s\).*minimum of 2"
+    ):
         summary_of(iter([GOOD[:0], GOOD[:0]]), None, 0, 0).data()
     with pytest.raises(ValueError, match=r"Chunk 0 .*0 feature"):
         summary_of(iter([GOOD[:, :0]]), None, 0, 0)
@@ -345,7 +349,7 @@ def test_errors_of_the_iterable_are_its_own():
         raise ValueError("disk on fire")
 
     for weights in (None, iter([None, None])):
-        with pytest.raises(ValueError, match="^disk on fire$"):
+        with pytest.raises(ValueError, match=r"^disk on fire$"):
             summary_of(broken(), weights, 0, 0)
 
 
