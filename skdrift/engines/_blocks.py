@@ -2,8 +2,8 @@
 
 Nothing but a summary reaches this process. Tasks are made of the graph of the
 collection, so that the cluster computes again what a lost worker had. Which rows a
-summary keeps depends on the index of a block and not on who summarises it, and blocks
-are assigned to sums by their order, so that results do not depend on scheduling.
+summary keeps depends on the index of a block and not on who summarises it. Sums are
+merged worker by worker, so that only their rounding depends on where blocks lie.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import sys
 import time
 from concurrent.futures import CancelledError
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -259,8 +258,8 @@ def _is_empty(shards):
 class BlockSources(_DaskSources):
     """Sources that workers make of the blocks of a Dask collection.
 
-    Every worker makes and keeps the shards of an equal number of blocks, in one task
-    that the cluster can repeat elsewhere.
+    A worker keeps the shards of the blocks that it made, in one task that the cluster
+    can repeat elsewhere.
 
     Parameters
     ----------
@@ -291,7 +290,7 @@ class BlockSources(_DaskSources):
     def _shards_on(self, workers):
         if self._shards[0] is not workers:
             if self._groups is None:
-                self._groups = self._grouped(workers)
+                self._groups = self._grouped(workers.client)
             _wait(workers.client, self._groups)
             who_has = workers.client.who_has(self._groups)
             if not all(who_has.get(group.key) for group in self._groups):
@@ -303,20 +302,23 @@ class BlockSources(_DaskSources):
             self._shards = workers, list(zip(where, self._groups, strict=True))
         return self._shards[1]
 
-    def _grouped(self, workers):
-        """Futures of the shards of every worker."""
-        from dask import delayed
+    def _grouped(self, client):
+        """Futures of the shards of every worker.
 
-        client, gather = workers.client, delayed(_Shards)
-        addresses = sorted(client.nthreads())
-        n = min(len(addresses), len(self._blocks))
-        edges = [len(self._blocks) * k // n for k in range(n + 1)]
-        groups = [
-            client.compute(
-                gather(self._blocks[i:j]), workers=[where], allow_other_workers=True
-            )
-            for where, (i, j) in zip(addresses, pairwise(edges), strict=False)
-        ]
+        Tasks may run anywhere: one that is to run on a worker that has left would wait
+        for it, even if others come.
+        """
+        shards = client.compute(self._blocks)
+        _wait(client, shards)
+        for shard in shards:
+            if shard.status == "error":
+                shard.result()
+        who_has = client.who_has(shards)
+        together: dict = {}
+        for shard in shards:
+            where = who_has.get(shard.key) or ("",)
+            together.setdefault(where[0], []).append(shard)
+        groups = [client.submit(_Shards, g, pure=False) for g in together.values()]
         _wait(client, groups)
         empty = client.gather([client.submit(_is_empty, g, pure=False) for g in groups])
         return [g for g, nothing in zip(groups, empty, strict=True) if not nothing]
@@ -329,11 +331,11 @@ def _computed(delayed):
     client = _client()
     if client is None:
         return dask.compute(delayed)[0]
-    _Workers(client)  # waits for workers, and checks that they have this library
     from distributed import KilledWorker
 
     try:
         with _watched(client, CancelledError):
+            _Workers(client)  # waits for workers, and checks that they have skdrift
             future = client.compute(delayed)
             _wait(client, [future])
             return future.result()
