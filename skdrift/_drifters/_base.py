@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .._typing import (
         Annealing,
         Columns,
+        Data,
         EngineName,
         Floats,
         Rows,
@@ -139,23 +140,27 @@ class BaseDrifter(
     # -- fit ---------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
+    def fit(self, X: Data, y: object = None, sample_weight: Data | None = None) -> Self:
         """Evolve an ensemble of particles until it is distributed like the data.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Data, at least two rows, in any units.
+        X : array-like of shape (n_samples, n_features), iterable or Dask collection
+            Data, at least two rows, in any units. Or an iterable of chunks of them,
+            such as a generator of arrays or frames, or a Dask array or dataframe,
+            whose rows stay where they are. Of these at most 200,000 rows are kept,
+            chosen at random, with the exact moments of all; if there are no more, the
+            result is that for an array (see :doc:`/method/large`).
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights. If all are integers and the smallest but 0 is
-            1, they count: weight 2 is the row twice, weight 0 is no row. Otherwise only
-            their ratios matter, and the data are as many samples as there are rows. A
-            warning tells if the integers are all above 1, which would repeat every row,
-            or count more than ten repetitions on average.
+            Nonnegative weights; with an iterable as `X`, an iterable of the weights of
+            each chunk, and with a Dask collection, one in the same blocks. If all are
+            integers and the smallest but 0 is 1, they count: weight 2 is the row twice,
+            weight 0 is no row. Otherwise only their ratios matter, and the data are as
+            many samples as there are rows. A warning tells if the integers are all
+            above 1, which would repeat every row, or count more than ten repetitions on
+            average.
 
         Returns
         -------
@@ -167,9 +172,12 @@ class BaseDrifter(
         ValueError
             If the input or a parameter is invalid, such as strings, dates, or masked
             entries of a masked array, or the engine asked for is not available. The
-            estimator is then not fitted.
+            estimator is then not fitted. Errors in chunks name their index.
+        TypeError
+            If `X` is sparse, or a Dask collection that is no table.
         RuntimeError
-            If the engine asked for is installed but does not work.
+            If the engine asked for is installed but does not work, or a cluster with
+            the rows of `X` has no workers or loses them again and again.
         FloatingPointError
             If the velocity of the particles is not finite.
         """

@@ -30,7 +30,7 @@ pytestmark = [
 
 X = np.random.default_rng(1).standard_normal((900, 3)) * [1.0, 5.0, 0.1]
 START = np.random.default_rng(2).standard_normal((40, 3)) * [1.0, 5.0, 0.1]
-QUICK = {"max_iter": 4, "n_particles": 64, "random_state": 0}
+QUICK = {"max_iter": 4, "n_particles": 64, "random_state": 0, "engine": "numpy"}
 # Of all rows, without neighbours.
 ALL = {
     "batch_size": None,
