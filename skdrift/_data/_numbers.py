@@ -43,14 +43,18 @@ def check_mapped(X, name="X"):
     ValueError
         With both sizes.
     """
+    offset = 0
     while isinstance(X, np.ndarray):
+        offset = getattr(X, "offset", offset)  # of a np.memmap
         X = X.base
-    if not isinstance(X, mmap.mmap) or len(X) <= X.size():
+    if not isinstance(X, mmap.mmap):
         return
-    raise ValueError(
-        f"'{name}' is mapped from a file that has shrunk from {len(X)} to {X.size()} "
-        "bytes since it was opened. Restore the file, or map it again."
-    )
+    needed = offset - offset % mmap.ALLOCATIONGRANULARITY + len(X)
+    if X.size() < needed:
+        raise ValueError(
+            f"'{name}' is mapped from a file that has shrunk from {needed} to "
+            f"{X.size()} bytes since it was opened. Restore the file, or map it again."
+        )
 
 
 def check_numbers(X, name="X"):

@@ -56,7 +56,8 @@ class FittedFlow(NamedTuple):
     Attributes
     ----------
     rows : WeightedRows
-        The data: distinct rows, their weights and counts.
+        The data, or of many chunks a part that stands for them: distinct rows, their
+        weights and counts.
     scaling : Scaling
         Between data units and internal units.
     draws : Draws

@@ -273,7 +273,12 @@ def test_a_memory_map_whose_file_has_shrunk(tmp_path):
     assert_same_fits(
         clone(drifter).fit(np.asarray(X)), clone(drifter).fit(iter([rows]))
     )
+    later = np.memmap(path, np.float64, "r", 4800, (100, 3))
+    drifter.fit(later)
     with open(path, "r+b") as file:
+        file.truncate(7100)
+        with pytest.raises(ValueError, match="has shrunk from 7200 to 7100 bytes"):
+            drifter.fit(later)
         file.truncate(100)
     for data in (rows, rows[::2], iter([rows[:50], rows[50:]])):
         with pytest.raises(ValueError, match="has shrunk from 7200 to 100 bytes"):
