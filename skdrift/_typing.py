@@ -14,6 +14,8 @@ Floats: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64
 Array: TypeAlias = Any
 # Array-like, or a frame of pandas or polars, of which neither need be installed.
 Table: TypeAlias = Any
+# Array-like, frame, iterable of chunks of these, or a Dask array or dataframe.
+Data: TypeAlias = Any
 # Array, or the frame that set_output specifies.
 Rows: TypeAlias = Any
 # Whatever follows scikit-learn's interface.

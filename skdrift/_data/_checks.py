@@ -11,6 +11,8 @@ from ._rows import are_integers
 # Repetitions of a row, on average, beyond which counts may be meant as shares.
 _MANY_REPETITIONS = 10
 
+NO_WEIGHT_MESSAGE = "The 'sample_weight' are all zero; at least one must be positive."
+
 
 def check_weight(sample_weight, X):
     """Weights of the rows as float64: nonnegative, and not all zero."""
@@ -18,9 +20,7 @@ def check_weight(sample_weight, X):
         sample_weight, X, dtype=float, ensure_non_negative=True
     )
     if not weight.any():
-        raise ValueError(
-            "The 'sample_weight' are all zero; at least one must be positive."
-        )
+        raise ValueError(NO_WEIGHT_MESSAGE)
     return weight
 
 
@@ -36,31 +36,40 @@ def check_counts(sample_weight, X):
     positive = weight[weight > 0]
     if not are_integers(positive):
         return weight
-    least, mean = positive.min(), positive.mean()
+    return weight / unit_of_counts(len(positive), positive.min(), positive.sum())
+
+
+def unit_of_counts(n, least, total):
+    """What n positive integers are divided by: 1 if they count, or else their mean."""
+    mean = total / n
     if least > 1:
         warn_user(
             f"The 'sample_weight' are integers of at least {least:.0f}. As counts they "
             "would repeat every row, so they are read as relative weights, and X as "
-            f"{len(positive)} samples. Divide them by their mean to say so, or, if "
+            f"{n} samples. Divide them by their mean to say so, or, if "
             "they are counts, repeat the rows: numpy.repeat(X, sample_weight, axis=0).",
             UserWarning,
         )
-        return weight / mean
+        return mean
     if mean > _MANY_REPETITIONS:
         warn_user(
             "The 'sample_weight' are integers, which count repetitions: "
-            f"{len(positive)} rows of X as {positive.sum():.0f} samples, most of which "
+            f"{n} rows of X as {total:.0f} samples, most of which "
             "are copies of another, so that copies among the particles are no fault. "
             "If they are relative weights, such as those of a survey, divide them by "
             "their mean.",
             UserWarning,
         )
-    return weight
+    return 1.0
 
 
 def check_same_names(**tables):
     """Frames that are compared must have the same columns in the same order."""
-    names = {key: _get_feature_names(table) for key, table in tables.items()}
+    check_equal(**{key: _get_feature_names(table) for key, table in tables.items()})
+
+
+def check_equal(**names):
+    """Names of columns, or None, must be the same in the same order."""
     named = [(key, list(found)) for key, found in names.items() if found is not None]
     for key, found in named[1:]:
         first, expected = named[0]

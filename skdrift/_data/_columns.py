@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +16,7 @@ _MEMBERSHIP = "membership"
 _KEYS = ("bounds", "grid", "atoms", "missing")
 
 
-def laws_of(rows, weight, count, columns="auto", names=None):
+def laws_of(rows, weight, count, columns="auto", names=None, ends=None):
     """Laws of all columns.
 
     Parameters
@@ -32,6 +33,8 @@ def laws_of(rows, weight, count, columns="auto", names=None):
         this one only fill gaps), where what is not given is learned.
     names : sequence of str, default=None
         Names of the columns.
+    ends : pair of ndarrays of shape (n_features,), default=None
+        Extremes of the rows that these are a part of.
 
     Returns
     -------
@@ -50,8 +53,25 @@ def laws_of(rows, weight, count, columns="auto", names=None):
     for j, (name, spec) in enumerate(zip(names, given, strict=True)):
         known = _known(rows, spec)
         share = weight[known] / weight[known].sum()
-        laws.append(law_of(name, rows[known, j], share, count[known], spec))
+        law = law_of(name, rows[known, j], share, count[known], spec)
+        if ends is not None and known.all():
+            law = _reaching(law, ends[0][j], ends[1][j], spec)
+        laws.append(law)
     return tuple(laws)
+
+
+def _reaching(law, low, high, spec):
+    """The law with bounds that reach to the extremes of rows that were left out."""
+    crossed = [x for x in (low, high) if not law.low <= x <= law.high]
+    if not crossed or not law.is_kept or law.kind == "discrete":
+        return law
+    if not isinstance(spec, str) and "bounds" in spec:
+        raise ValueError(
+            f"Column {law.name!r} has the value {crossed[0]:.6g}, beyond the bounds "
+            f"from {law.low:.6g} to {law.high:.6g} that the 'columns' parameter gives. "
+            "Correct or drop such rows, or give a wider bound or None."
+        )
+    return replace(law, low=min(law.low, low), high=max(law.high, high))
 
 
 def _known(rows, spec):

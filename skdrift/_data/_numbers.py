@@ -1,6 +1,7 @@
 """Checks of what NumPy would turn into numbers without a word."""
 
 import datetime
+import mmap
 
 import numpy as np
 
@@ -32,16 +33,43 @@ def check_mask(X, name="X"):
         )
 
 
-def check_numbers(X, name="X"):
-    """Values must be numbers, and not masked, times, or strings of digits.
+def check_mapped(X, name="X"):
+    """The file of a memory-mapped array must not have become shorter than the array.
+
+    Reading beyond its end would end the process without an error.
 
     Raises
     ------
     ValueError
-        With the number of masked entries, or with the kind of the values and the name
-        of a frame's column.
+        With both sizes.
+    """
+    offset = 0
+    while isinstance(X, np.ndarray):
+        offset = getattr(X, "offset", offset)  # of a np.memmap
+        X = X.base
+    if not isinstance(X, mmap.mmap):
+        return
+    needed = offset - offset % mmap.ALLOCATIONGRANULARITY + len(X)
+    if X.size() < needed:
+        raise ValueError(
+            f"'{name}' is mapped from a file that has shrunk from {needed} to "
+            f"{X.size()} bytes since it was opened. Restore the file, or map it again."
+        )
+
+
+def check_numbers(X, name="X"):
+    """Values must be numbers, and not masked, times, or strings of digits.
+
+    The file of a memory-mapped array must be whole.
+
+    Raises
+    ------
+    ValueError
+        With the number of masked entries, the sizes of the file, or the kind of the
+        values and the name of a frame's column.
     """
     check_mask(X, name)
+    check_mapped(X, name)
     library = library_of(X)
     if library is Columns:
         return

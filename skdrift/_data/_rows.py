@@ -157,12 +157,15 @@ class WeightedRows(NamedTuple):
         weights are integers, the number of times it was given.
     std : ndarray of shape (n_features,)
         Standard deviation of every column in internal units; 0 where constant.
+    n_whole : float, default=None
+        Number of samples of which those that the rows stand for are a part.
     """
 
     rows: np.ndarray
     weight: np.ndarray
     count: np.ndarray  # type: ignore[assignment]  # hides tuple.count
     std: np.ndarray
+    n_whole: float | None = None
 
     @property
     def mean_std(self):
@@ -200,10 +203,33 @@ class WeightedRows(NamedTuple):
     @property
     def n_samples(self):
         """How many samples the rows stand for."""
-        return float(self.count.sum())
+        return float(self.count.sum()) if self.n_whole is None else self.n_whole
 
 
-def weighted_rows(X, sample_weight, standardize, columns="free", names=None):
+class Whole(NamedTuple):
+    """What is known of all rows where some of them stand for all.
+
+    Attributes
+    ----------
+    n_samples : float
+        Number of samples of all rows.
+    count : ndarray of shape (n_kept,)
+        How many samples each of the kept rows is by itself.
+    mean, std, low, high : ndarray of shape (n_features,)
+        Moments and extremes of all rows in data units.
+    """
+
+    n_samples: float
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count
+    mean: np.ndarray
+    std: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def weighted_rows(
+    X, sample_weight, standardize, columns="free", names=None, whole=None
+):
     """Distinct weighted rows, the scaling that leads to them, and laws of columns.
 
     Parameters
@@ -216,6 +242,8 @@ def weighted_rows(X, sample_weight, standardize, columns="free", names=None):
         See :func:`laws_of`.
     names : sequence of str, default=None
         Names of the columns.
+    whole : Whole, default=None
+        Of the rows that `X` is a part of.
 
     Returns
     -------
@@ -224,7 +252,10 @@ def weighted_rows(X, sample_weight, standardize, columns="free", names=None):
     margins : Margins
     """
     # Integers count samples; other weights are relative, on whatever scale.
-    count = sample_weight if are_integers(sample_weight) else np.ones(len(X))
+    if whole is not None:
+        count = whole.count
+    else:
+        count = sample_weight if are_integers(sample_weight) else np.ones(len(X))
     weight = sample_weight / sample_weight.max()
     kept = weight > _NO_WEIGHT
     rows, weight, count = distinct_rows(X[kept], weight[kept], count[kept])
@@ -233,18 +264,20 @@ def weighted_rows(X, sample_weight, standardize, columns="free", names=None):
     if isinstance(columns, str) and columns == "free":
         laws, values = free_laws(X.shape[1]), {}
     else:
-        laws = laws_of(rows, weight, count, columns, names)
+        ends = None if whole is None else (whole.low, whole.high)
+        laws = laws_of(rows, weight, count, columns, names, ends)
         values = _values_of_columns(laws, rows, weight)
     warps = {
         j: warp
         for j, column in values.items()
         if (warp := warp_of(laws[j], *column)) is not None
     }
-    scaling, std = _scaling(rows, weight, standardize, warps)
+    scaling, std = _scaling(rows, weight, standardize, warps, whole)
     margins = [None] * len(laws)
     for j, column in values.items():
         margins[j] = _margin(laws[j], *column, len(rows), j, scaling)
-    weighted = WeightedRows(scaling.to_internal(rows), weight, count, std)
+    n_whole = None if whole is None else whole.n_samples
+    weighted = WeightedRows(scaling.to_internal(rows), weight, count, std, n_whole)
     return weighted, scaling, Margins(laws, scaling, tuple(margins))
 
 
@@ -271,11 +304,18 @@ def standard_deviation(deviation, weight):
     return peak * np.sqrt(weight @ np.square(deviation / peak))
 
 
-def _scaling(rows, weight, standardize, warps):
-    """Scaling of rows, and their standard deviations in internal units."""
+def _scaling(rows, weight, standardize, warps, whole):
+    """Scaling of rows, and their standard deviations in internal units.
+
+    Those of a column with a warp are the ones of the given rows, all others exact.
+    """
     rows = Scaling(0.0, 1.0, warps)._warped(rows.astype(np.float64, copy=False))
     constant = rows.min(axis=0) == rows.max(axis=0)
     mean = np.where(constant, rows[0], weight @ rows)
     std = standard_deviation(rows - mean, weight)
+    if whole is not None:
+        is_exact = ~np.isin(np.arange(len(mean)), list(warps))
+        mean = np.where(is_exact, whole.mean, mean)
+        std = np.where(is_exact, whole.std, std)
     scale = np.where(std > 0, std, 1.0) if standardize else np.ones_like(std)
     return Scaling(mean, scale, warps), std / scale

@@ -23,8 +23,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._data._checks import check_counts, check_same_names, columns_mask
-from .._data._frames import naming_columns
+from .._data._checks import columns_mask
 from .._data._numbers import check_numbers
 from .._estimator import (
     VersionedStateMixin,
@@ -37,6 +36,7 @@ from ..engines import ENGINE_NAMES
 from ..flow._fit import FlowParameters, Recipe, TracerProbe, fit_flow
 from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
+from ._data import further_data, given_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .._typing import (
         Annealing,
         Columns,
+        Data,
         EngineName,
         Floats,
         Rows,
@@ -139,23 +140,27 @@ class BaseDrifter(
     # -- fit ---------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
+    def fit(self, X: Data, y: object = None, sample_weight: Data | None = None) -> Self:
         """Evolve an ensemble of particles until it is distributed like the data.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Data, at least two rows, in any units.
+        X : array-like of shape (n_samples, n_features), iterable or Dask collection
+            Data, at least two rows, in any units. Or an iterable of chunks of them,
+            such as a generator of arrays or frames, or a Dask array or dataframe,
+            whose rows stay where they are. Of these at most 200,000 rows are kept,
+            chosen at random, with the exact moments of all; if there are no more, the
+            result is that for an array (see :doc:`/method/large`).
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights. If all are integers and the smallest but 0 is
-            1, they count: weight 2 is the row twice, weight 0 is no row. Otherwise only
-            their ratios matter, and the data are as many samples as there are rows. A
-            warning tells if the integers are all above 1, which would repeat every row,
-            or count more than ten repetitions on average.
+            Nonnegative weights; with an iterable as `X`, an iterable of the weights of
+            each chunk, and with a Dask collection, one in the same blocks. If all are
+            integers and the smallest but 0 is 1, they count: weight 2 is the row twice,
+            weight 0 is no row. Otherwise only their ratios matter, and the data are as
+            many samples as there are rows. A warning tells if the integers are all
+            above 1, which would repeat every row, or count more than ten repetitions on
+            average.
 
         Returns
         -------
@@ -167,30 +172,86 @@ class BaseDrifter(
         ValueError
             If the input or a parameter is invalid, such as strings, dates, or masked
             entries of a masked array, or the engine asked for is not available. The
-            estimator is then not fitted.
+            estimator is then not fitted. Errors in chunks name their index.
+        TypeError
+            If `X` is sparse, or a Dask collection that is no table.
         RuntimeError
-            If the engine asked for is installed but does not work.
+            If the engine asked for is installed but does not work, or a cluster with
+            the rows of `X` has no workers or loses them again and again.
         FloatingPointError
             If the velocity of the particles is not finite.
         """
         try:
             return self._fit(X, sample_weight)
         except BaseException:
-            forget(self, "_tracers")
+            forget(self, "_tracers", "_summary")
+            raise
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Add a chunk of rows to the data, and fit anew to all of them.
+
+        The drifter keeps a summary of the rows: exact means, standard deviations and
+        extremes of the columns, and up to 200,000 of the rows, chosen at random (see
+        :doc:`/method/large`). With an integer `random_state`, calls with some chunks
+        give what `fit` gives for an iterable of them. Each call evolves an ensemble,
+        so for many chunks `fit` is much faster.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Further rows, with the columns of those before. At the first call, at least
+            two rows.
+        y : None
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights, as in :meth:`fit`, where all chunks are read together.
+
+        Returns
+        -------
+        self : object
+            The fitted drifter.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the input or a parameter is invalid. An earlier fit is left as it was.
+        RuntimeError
+            If the engine asked for is installed but does not work.
+        FloatingPointError
+            If the velocity of the particles is not finite.
+
+        Warns
+        -----
+        UserWarning
+            If the drifter was fitted to an array, of which it has no summary. It is
+            then fitted to the given rows alone.
+        """
+        before = self.__dict__.copy()
+        try:
+            return self._fit_to(further_data(self, X, sample_weight))
+        except BaseException:
+            self.__dict__ = before
             raise
 
     def _fit(self, X, sample_weight):
-        X = self._checked_data(X)
+        return self._fit_to(given_data(self, X, sample_weight))
+
+    def _fit_to(self, data):
         parameters = FlowParameters(*(getattr(self, p) for p in FlowParameters._fields))
         random_state = check_random_state(self.random_state)
         flow, field = fit_flow(
-            X,
-            check_counts(sample_weight, X),
+            data.X,
+            data.sample_weight,
             self.recipe(),
             parameters,
             random_state,
             FitProgress(self, self._init_callback_context),
             getattr(self, "feature_names_in_", None),
+            data.whole,
+            data.elsewhere,
         )
         positions = flow.scaling.to_data
         self.engine_ = field.engine.name
@@ -208,23 +269,10 @@ class BaseDrifter(
         self.start_noise_ = flow.noise
         self.memorization_auc_ = flow.memorization_auc
         self._tracers = TracerProbe(random_state.randint(np.iinfo(np.int32).max))
+        self._summary = data.summary
         self.flow_ = flow
         self._warn_if_not_converged()
         return self
-
-    def _checked_data(self, X):
-        if not (isinstance(self.start, str) or callable(self.start)):
-            check_same_names(start=self.start, X=X)
-        message = (
-            "Column {name} of X must be numeric and finite. Encode, impute or drop it, "
-            "or use skdrift.tables.TabularDrifter, which accepts columns of any type "
-            "and missing values. ({error})"
-        )
-        with naming_columns(X, message):
-            check_numbers(X)
-            return validate_data(
-                self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
-            )
 
     def _warn_if_not_converged(self):
         if self.stopped_by_ == "max_iter":

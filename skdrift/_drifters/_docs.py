@@ -12,7 +12,7 @@ batch_size : int, "auto" or None, default="auto"
     as even as the rows lie, chosen anew for every ensemble of :meth:`sample`.
     ``"auto"`` is 20,000, or two for every particle if these are more: draws are then as
     good as with all rows. None stands for all rows, as does a size of more than 80 % of
-    them.
+    them. Of rows in chunks a part is kept, see :meth:`fit`.
 """,
     "self_interaction": """
 self_interaction : {"full", "leave-one-out"}, default="full"

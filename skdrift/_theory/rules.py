@@ -62,9 +62,10 @@ def balanced_bandwidth(data, start, kernel, leave_one_out):
     varying = data.std > 0 if data.std.any() else slice(None)
     x, y = x[:, varying], y[:, varying]
     pilot, d = data.bandwidth(conservative_rate), x.shape[1]
+    n_probes = _n_probes(x, len(y))
     scales = pilot * _SCALES
     try:
-        curves = measure(x, y, scales, kernel, weight, pilot, _n_probes(x, y), rng)
+        curves = measure(x, y, scales, kernel, weight, pilot, n_probes, rng)
         fit = fit_rates(scales, *curves, len(x), d)
     except ValueError as error:
         raise ValueError(
@@ -121,7 +122,7 @@ class LipschitzStep:
 
     def __call__(self, particles, bandwidth):
         n = len(particles)
-        size = min(_n_probes(particles, self.field.data.rows), n)
+        size = min(_n_probes(particles, self.field.data.n_sources), n)
         probes = np.sort(np.random.RandomState(0).permutation(n)[:size])
         own = self.field.own(n, probes)
         terms = self.field.moments(particles[probes], particles, bandwidth, own)
@@ -152,6 +153,6 @@ def _some(rng, rows, *columns):
     return tuple(a[chosen] for a in (rows, *columns))
 
 
-def _n_probes(x, y):
-    affordable = _PROBE_NUMBERS / ((len(x) + len(y)) * x.shape[1] ** 2)
+def _n_probes(x, n_sources):
+    affordable = _PROBE_NUMBERS / ((len(x) + n_sources) * x.shape[1] ** 2)
     return int(np.clip(affordable, _MIN_PROBES, _MAX_PROBES))

@@ -133,6 +133,9 @@ class _DaskSources(BoundSources):
         m = len(self.rows)
         if m < _MIN_SHARD_ROWS or len(queries) * m < _MIN_PAIRS:
             return self._here.reduce(*arguments)
+        return self._in_attempts(*arguments)
+
+    def _in_attempts(self, *arguments):
         for _ in range(_MAX_ATTEMPTS):
             try:
                 return self._by_workers(*arguments)
@@ -152,7 +155,9 @@ class _DaskSources(BoundSources):
     def _here(self):
         return NumpyEngine().bind(self.rows, self.log_weights)
 
-    def _by_workers(self, queries, profiles, bandwidth, deleted):
+    def _by_workers(
+        self, queries, profiles, bandwidth, deleted, sums=("reduce", merge)
+    ):
         from distributed import KilledWorker
 
         workers = self.engine._workers()
@@ -161,11 +166,13 @@ class _DaskSources(BoundSources):
             queries = workers.keep(queries).futures
             gone = None if deleted is None else workers.keep(deleted).futures
             arguments = queries, profiles, bandwidth, gone
+            method, merge_two = sums
             parts = [
-                workers.submit(where, _reduce_shard, shard, *arguments)
+                workers.submit(where, _sums_of_shard, shard, method, *arguments)
                 for where, shard in shards
             ]
-            return _merge_all(workers, parts, [where for where, _ in shards])
+            where = [where for where, _ in shards]
+            return _merge_all(workers, parts, where, merge_two)
 
     def _shards_on(self, workers):
         """Pairs of a worker and its shard, made for these workers at first use."""
@@ -185,11 +192,11 @@ class _DaskSources(BoundSources):
             yield where, workers.submit(where, _Shard, *arrays, start, m)
 
 
-def _merge_all(workers, parts, where):
+def _merge_all(workers, parts, where, merge_two):
     """Merge neighbours until one result is left."""
     while len(parts) > 1:
         pairs = zip(parts[::2], parts[1::2], where[::2], strict=False)
-        merged = [workers.submit(w, merge, a, b) for a, b, w in pairs]
+        merged = [workers.submit(w, merge_two, a, b) for a, b, w in pairs]
         parts = merged + parts[2 * len(merged) :]
         where = where[::2]
     return parts[0].result()
@@ -219,6 +226,9 @@ class _Shard:
             deleted = np.where(is_here, local, -1)
         return self.bound.reduce(queries, profiles, bandwidth, deleted)
 
+    def moments(self, *arguments):
+        return self.bound.moments(*arguments)
+
     def __getstate__(self):
         # Bound sources may be on a GPU; another worker binds its own.
         return {name: value for name, value in vars(self).items() if name != "bound"}
@@ -227,13 +237,13 @@ class _Shard:
         return self.sources.nbytes + self.log_weights.nbytes  # for dask
 
 
-def _reduce_shard(shard, queries, profiles, bandwidth, deleted):
-    """Reduction over a shard; queries and indices to delete come in pieces."""
+def _sums_of_shard(shard, method, queries, profiles, bandwidth, deleted):
+    """Sums over a shard; queries and indices to delete come in pieces."""
     queries = np.concatenate(queries)
     if deleted is not None:
         deleted = np.concatenate(deleted)
     with _threads_of_worker():
-        return shard.reduce(queries, profiles, bandwidth, deleted)
+        return getattr(shard, method)(queries, profiles, bandwidth, deleted)
 
 
 @cache

@@ -175,6 +175,11 @@ class BoundSources:
             log_weights = equal_log_weights(len(rows))
         self.rows, self.log_weights = rows, log_weights
 
+    @property
+    def n_sources(self) -> int:
+        """Number of sources."""
+        return len(self.rows)
+
     def reduce(
         self,
         queries: Floats,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engines import Moments, Profiles, Reduction, merge
+from ..engines import BoundSources, Moments, Profiles, Reduction, merge
 from ..engines._derivatives import merge_moments
 from ..kernels import Kernel
 from ._protocol import BoundField, Field, Terms
@@ -77,7 +77,8 @@ class BoundDriftField(BoundField):
         self.profiles = field.profiles
         self.leave_one_out = field.leave_one_out
         self.engine = engine
-        self.data = engine.bind(data, log_weights)
+        is_bound = isinstance(data, BoundSources)
+        self.data = data if is_bound else engine.bind(data, log_weights)
 
     def terms(self, queries, particles, bandwidth, deleted=None):
         """Reductions over data and particles; `deleted` is one particle per query."""
@@ -193,6 +194,7 @@ class DriftField(Field):
     """
 
     relative_cost = 1
+    accepts_bound_data = True
     _bound = BoundDriftField
 
     def __init__(self, profiles: Profiles, leave_one_out: bool = False) -> None:

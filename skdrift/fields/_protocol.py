@@ -196,8 +196,16 @@ class BoundField:
 
 
 class Field:
-    """What the fields of this module have in common before they have data."""
+    """What the fields of this module have in common before they have data.
 
+    Attributes
+    ----------
+    accepts_bound_data : bool
+        Whether :meth:`bind` accepts :class:`skdrift.engines.BoundSources` as data: the
+        field needs no more of the data than sums over them.
+    """
+
+    accepts_bound_data = False
     _bound: type
 
     def bind(
@@ -213,8 +221,9 @@ class Field:
         ----------
         engine : Engine
             An engine of :mod:`skdrift.engines`.
-        data : ndarray of shape (n_data, n_features)
-            Rows that attract.
+        data : ndarray of shape (n_data, n_features) or BoundSources
+            Rows that attract, or, with ``accepts_bound_data``, sources that an engine
+            has bound already, with their log-weights.
         log_weights : ndarray of shape (n_data,), default=None
             Log-weights of the data, exponentials summing to 1; None for equal ones.
         n_samples : float, default=None

@@ -174,6 +174,13 @@ def size_of_batch(
     return _part_of(n_rows, batch_size)
 
 
+def fewest_rows(batch_size: int | str | None, n_particles: int | None) -> int:
+    """Rows that must be kept so that as many attract an ensemble as is asked for."""
+    if isinstance(batch_size, str):  # "auto"
+        return _PER_PARTICLE * (n_particles or 0)
+    return batch_size or 0
+
+
 def most_near(n_rows: int, n_features: int) -> int | None:
     """Rows among which neighbours are looked for; None for all."""
     is_fast = n_features <= TREE_MAX_FEATURES

@@ -26,9 +26,10 @@ from ._stops import Rest, root_mean_square, runs_away
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._data._rows import WeightedRows
+    from .._data._rows import Scaling, WeightedRows, Whole
     from .._typing import Annealing, Columns, EngineName, Floats
     from .._typing import Start as StartParameter
+    from ..engines import BoundSources
     from ..fields import BoundField
     from ..kernels import Kernel
     from ._progress import FitProgress
@@ -98,6 +99,8 @@ def fit_flow(
     random_state: np.random.RandomState,
     progress: FitProgress,
     names: Sequence[str] | None = None,
+    whole: Whole | None = None,
+    elsewhere: Callable[[Scaling], BoundSources] | None = None,
 ) -> tuple[FittedFlow, BoundField]:
     """Evolve an ensemble until it is distributed like the data.
 
@@ -117,6 +120,11 @@ def fit_flow(
         Receives reports.
     names : sequence of str, default=None
         Names of the columns.
+    whole : Whole, default=None
+        What is known of all rows, if `X` is a part that stands for them.
+    elsewhere : callable, default=None
+        ``elsewhere(scaling)``, sources of the sums over all rows, if they attract the
+        ensemble of the fit.
 
     Returns
     -------
@@ -127,7 +135,7 @@ def fit_flow(
     """
     p = parameters
     rows, scaling, margins = weighted_rows(
-        X, sample_weight, p.standardize, p.columns, names
+        X, sample_weight, p.standardize, p.columns, names, whole
     )
     check_units(rows)
     neighbors = NearestRows(rows.rows)
@@ -144,7 +152,7 @@ def fit_flow(
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
 
     n_annealing = Rest(schedule, p.tol).n_annealing
-    attracting = batch, rows.n_samples
+    attracting = batch, rows.n_samples, elsewhere and elsewhere(scaling)
     field = _bound_field(recipe.field, attracting, n, n_annealing, p.engine, progress)
     step_size = recipe.step_size(field)
     evolution = _Evolution(field, schedule, step_size, p.tol, rows, progress)
@@ -185,11 +193,11 @@ def fit_flow(
 
 def _bound_field(field, attracting, n, n_annealing, engine, progress):
     """The field of rows that stand for so many samples, on an engine."""
-    rows, n_samples = attracting
+    rows, n_samples, sources = attracting
     # The draws after it count, as the engine of the fit serves them.
     n_steps = _FLOWS_EXPECTED * (n_annealing + _STEPS_EXPECTED)
     work = work_of(field, rows, n, n + len(rows.rows), n_steps)
-    bound = bind(field, rows, get_engine(engine, work), n_samples)
+    bound = bind(field, rows, get_engine(engine, work), n_samples, sources)
     name = bound.engine.name
     reasons = partial(reasons_not_chosen, engine, name, work)
     progress.engine_chosen(name, work, len(rows.rows), reasons)

@@ -39,8 +39,10 @@ def work_of(field, rows, n_queries, n_sources, n_steps):
     return Work(n_queries, n_sources, d, n_steps, field.profiles, dtype)
 
 
-def bind(field, rows, engine, n_samples):
-    """The field of rows that stand for so many samples, on an engine."""
+def bind(field, rows, engine, n_samples, sources=None):
+    """The field of rows, or of bound sources, that stand for so many samples."""
+    if sources is not None:
+        return field.bind(engine, sources, None, n_samples)
     return field.bind(engine, rows.rows, rows.log_weight, n_samples)
 
 
@@ -54,7 +56,8 @@ class FittedFlow(NamedTuple):
     Attributes
     ----------
     rows : WeightedRows
-        The data: distinct rows, their weights and counts.
+        The data, or of many chunks a part that stands for them: distinct rows, their
+        weights and counts.
     scaling : Scaling
         Between data units and internal units.
     draws : Draws

@@ -438,18 +438,6 @@ def test_a_dask_array_is_its_numpy_array(client):
         assert_array_equal(fitted.score_samples(given_rows), expected.score_samples(X))
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_dask_frame_has_names_once_it_is_computed(client):
-    frames = pytest.importorskip("dask.dataframe", reason="needs pyarrow")
-    pandas = pytest.importorskip("pandas")
-    frame = frames.from_pandas(pandas.DataFrame(X, columns=list("abc")), npartitions=2)
-    expected = drifter("numpy").fit(X)
-    fitted, named = (drifter("numpy").fit(rows) for rows in (frame, frame.compute()))
-    assert_array_equal(fitted.particles_, expected.particles_)
-    assert_array_equal(named.particles_, expected.particles_)
-    assert_array_equal(named.feature_names_in_, list("abc"))
-
-
 # -- processes -----------------------------------------------------------------------
 
 
