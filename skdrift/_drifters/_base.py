@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import check_array, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -34,6 +35,7 @@ from .._estimator import (
     warn_user,
 )
 from ..engines import ENGINE_NAMES
+from ..flow._checkpoint import checkpoint_of
 from ..flow._fit import FlowParameters, Recipe, TracerProbe, fit_flow
 from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         Columns,
         EngineName,
         Floats,
+        Path,
         Rows,
         Seed,
         Start,
@@ -91,6 +94,7 @@ class BaseDrifter(
         "early_stopping": ["boolean"],
         "engine": [StrOptions({"auto", *ENGINE_NAMES})],
         "random_state": ["random_state"],
+        "checkpoint": [str, os.PathLike, None],
         "verbose": ["verbose"],
     }
 
@@ -110,6 +114,7 @@ class BaseDrifter(
         early_stopping: bool,
         engine: EngineName,
         random_state: Seed,
+        checkpoint: Path,
         verbose: int,
     ) -> None:
         self.n_particles = n_particles
@@ -124,6 +129,7 @@ class BaseDrifter(
         self.early_stopping = early_stopping
         self.engine = engine
         self.random_state = random_state
+        self.checkpoint = checkpoint
         self.verbose = verbose
 
     @abstractmethod
@@ -166,30 +172,30 @@ class BaseDrifter(
         ------
         ValueError
             If the input or a parameter is invalid, such as strings, dates, or masked
-            entries of a masked array, or the engine asked for is not available. The
-            estimator is then not fitted.
+            entries of a masked array, the engine asked for is not available, or the
+            checkpoint is damaged or of another fit. The estimator is then not fitted.
         RuntimeError
             If the engine asked for is installed but does not work.
         FloatingPointError
             If the velocity of the particles is not finite.
         """
         try:
-            return self._fit(X, sample_weight)
+            with checkpoint_of(self) as checkpoint:
+                return self._fit(X, sample_weight, checkpoint)
         except BaseException:
             forget(self, "_tracers")
             raise
 
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, sample_weight, checkpoint):
         X = self._checked_data(X)
         parameters = FlowParameters(*(getattr(self, p) for p in FlowParameters._fields))
-        random_state = check_random_state(self.random_state)
         flow, field = fit_flow(
             X,
             check_counts(sample_weight, X),
             self.recipe(),
             parameters,
-            random_state,
-            FitProgress(self, self._init_callback_context),
+            checkpoint.random_state,
+            FitProgress(self, self._init_callback_context, checkpoint),
             getattr(self, "feature_names_in_", None),
         )
         positions = flow.scaling.to_data
@@ -207,7 +213,8 @@ class BaseDrifter(
         self.stopped_by_ = flow.stopped_by
         self.start_noise_ = flow.noise
         self.memorization_auc_ = flow.memorization_auc
-        self._tracers = TracerProbe(random_state.randint(np.iinfo(np.int32).max))
+        seed = checkpoint.random_state.randint(np.iinfo(np.int32).max)
+        self._tracers = TracerProbe(seed)
         self.flow_ = flow
         self._warn_if_not_converged()
         return self

@@ -112,9 +112,9 @@ def fit_flow(
     parameters : FlowParameters
         The rest.
     random_state : RandomState
-        Source of the start.
+        Source of the start; that of the checkpoint.
     progress : FitProgress
-        Receives reports.
+        Receives reports, and has the checkpoint.
     names : sequence of str, default=None
         Names of the columns.
 
@@ -130,6 +130,7 @@ def fit_flow(
         X, sample_weight, p.standardize, p.columns, names
     )
     check_units(rows)
+    progress.checkpoint.begin(rows, scaling)
     neighbors = NearestRows(rows.rows)
     start, memorization = _near(p.start, rows, scaling, neighbors, random_state)
     n = _n_particles(p.n_particles, start, rows, recipe.field.leave_one_out)
@@ -184,7 +185,8 @@ def _bound_field(field, attracting, n, n_annealing, engine, progress):
     # The draws after it count, as the engine of the fit serves them.
     n_steps = _FLOWS_EXPECTED * (n_annealing + _STEPS_EXPECTED)
     work = work_of(field, rows, n, n + len(rows.rows), n_steps)
-    bound = bind(field, rows, get_engine(engine, work), n_samples)
+    began_with = progress.checkpoint.engine_for(engine)
+    bound = bind(field, rows, get_engine(began_with, work), n_samples)
     name = bound.engine.name
     reasons = partial(reasons_not_chosen, engine, name, work)
     progress.engine_chosen(name, work, len(rows.rows), reasons)
@@ -266,7 +268,7 @@ class _Evolution:
 
     def _flow(self, x, copies, noise):
         hazards = {"divergence": runs_away(self.rows, x), **copies.hazards()}
-        task = self.progress.flow(self.field.advance, len(self.schedule), noise)
+        task = self.progress.flow(self.field, len(self.schedule), noise)
         with task as (advance, report):
             return drift(
                 x, advance, self.schedule, self.step_size, self.tol, hazards, report
