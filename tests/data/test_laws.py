@@ -54,6 +54,14 @@ def test_columns_whose_values_occur_five_times_on_average_are_discrete():
     assert law(np.arange(99) // 5).kind == "continuous"
 
 
+@pytest.mark.parametrize(("rival", "atoms"), [(1, [151.3]), (9, [151.3]), (11, [])])
+def test_inner_atoms_are_twice_as_frequent_as_any_value_that_is_none(rival, atoms):
+    # One value occurs 20 times among reals, and 40 integers elsewhere so often each.
+    reals = 100 + 100 * np.random.default_rng(0).random(300)
+    column = [np.repeat(np.arange(40.0), rival), reals, np.full(20, 151.3)]
+    assert_array_equal(law(np.concatenate(column)).atoms, atoms)
+
+
 def test_repetition_of_whole_rows_is_not_that_of_values():
     X = np.random.default_rng(0).standard_normal((20, 2)) * 100
     for table, kind in ((X, "continuous"), (np.round(X), "discrete")):
@@ -95,6 +103,15 @@ def test_decimals_are_the_nearest_floats_and_random_numbers_have_no_grid():
     x = np.round(np.random.default_rng(0).uniform(0, 50, 200), 2)
     assert_array_equal(grid_of(np.unique(x), 2e-16).nearest(x + 0.003), x)
     assert grid_of(np.sort(np.random.default_rng(0).random(50)), 2e-16) is None
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_a_step_is_known_better_than_from_its_roundings(n):
+    # In single precision the roundings of one step add up to many steps.
+    k = np.unique(np.random.default_rng(0).integers(0, n, n))
+    x = ((k - k.mean()) / k.std()).astype(np.float32)
+    grid = grid_of(x.astype(np.float64), float(np.finfo(np.float32).eps))
+    assert_allclose(grid.width, 1 / k.std(), rtol=1e-7)
 
 
 @pytest.mark.parametrize(
