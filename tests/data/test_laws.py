@@ -7,8 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SinkhornDrifter
 from skdrift._data._grids import grid_of
+from skdrift._data._laws import ColumnLaw
 from skdrift._data._rows import weighted_rows
 from skdrift._data._splines import IncreasingSpline
+from skdrift._data._warps import GAP, warp_of
 
 both = pytest.mark.parametrize("cls", [ConservativeDrifter, LaplaceDrifter])
 
@@ -447,3 +449,26 @@ def test_free_columns_are_what_the_particles_are():
     # Neither the particles nor what is carried to them keeps the laws.
     drifter.set_params(columns="auto").fit(X)
     assert len(np.unique(drifter.particles_[:, 1])) == 100
+
+
+def test_draws_of_a_grid_have_the_shares_of_its_values():
+    counts = np.random.default_rng(0).poisson(8, 1000)
+    margins = learned(counts[:, None], [{"grid": 1, "atoms": []}])[2]
+    z = np.random.default_rng(1).standard_normal((20_000, 1))
+    drawn = margins.matched(z).draw(z)
+    assert margins.laws[0].kind == "continuous"
+    for k in range(1, 17):
+        # Particles at a value stand for all numbers that are nearest to it.
+        assert abs(np.mean(drawn <= k) - np.mean(counts <= k)) < 0.02
+
+
+def test_atoms_stand_one_gap_apart_from_each_other_and_from_numbers():
+    values = np.array([-999.0, 0.0, 10.0, 11.0, 13.0])
+    shares = np.full(5, 0.2)
+    found = ColumnLaw("x", "continuous", values[:2], shares[:2], apart=values[:2])
+    warp = warp_of(found, values, shares)
+    spread = np.std(values[2:])
+    # Next to an atom, numbers without values are as wide as half a deviation at most.
+    steps = np.array([0.5 + GAP, 0.5 + GAP, 1 / spread, 2 / spread])
+    assert_allclose(np.diff(warp.forward(values)), steps * spread)
+    assert_allclose(warp.backward(warp.forward(values)), values)
