@@ -16,6 +16,7 @@ from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import ConservativeDrifter
+from skdrift._data._imputation import mixture_of_incomplete
 from skdrift.impute import DriftImputer
 from skdrift.pipeline import make_drift_pipeline
 from skdrift.tables import (
@@ -444,3 +445,17 @@ def test_weights():
     filled = DriftImputer(random_state=0).fit(X, sample_weight=weight).transform(X)
     assert np.abs(filled[10:40, 1]).max() < 20
     assert_allclose(filled[:10], X[:10])
+
+
+def test_completed_rows_have_weights_of_the_bayesian_bootstrap():
+    X = np.random.default_rng(0).standard_normal((400, 2))
+
+    def weights(seed):
+        rng = np.random.RandomState(seed)
+        mixture = mixture_of_incomplete(X, np.ones(400), "free", 1, rng, lambda x: x)
+        return 400 * mixture._rows.weight
+
+    one, other = weights(0), weights(1)
+    # Exponential: the mean and the standard deviation are 1; and independent.
+    assert_allclose([one.std(), other.std()], 1, atol=0.2)
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.15
