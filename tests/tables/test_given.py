@@ -459,3 +459,15 @@ def test_completed_rows_have_weights_of_the_bayesian_bootstrap():
     # Exponential: the mean and the standard deviation are 1; and independent.
     assert_allclose([one.std(), other.std()], 1, atol=0.2)
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.15
+
+
+def test_every_table_of_an_imputation_has_a_mixture_of_its_own():
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    X[::3, 1] = np.nan
+    imputer = DriftImputer(n_imputations=3, max_iter=1, random_state=0).fit(X)
+    tables = imputer.impute(X, random_state=0)
+    imputer._mixtures = imputer._mixtures[:1] * 3
+    of_one = imputer.impute(X, random_state=0)
+    assert_array_equal(tables[0], of_one[0])
+    for k in (1, 2):
+        assert (tables[k][::3, 1] != of_one[k][::3, 1]).all()
