@@ -909,7 +909,7 @@ def run(folder, *arguments, timeout=None):
 
 
 def tested(folder, tests):
-    """Name of the first test that fails, or None."""
+    """Name of the first test that fails, without its parameters, or None."""
     command = ["-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     try:
         result = run(folder, *command, *tests, timeout=LONGEST)
@@ -917,7 +917,7 @@ def tested(folder, tests):
         return "(takes too long)"
     if result.returncode == 0:
         return None
-    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.stdout, re.MULTILINE)
+    failed = re.findall(r"^(?:FAILED|ERROR) ([^\s\[]+)", result.stdout, re.MULTILINE)
     if not failed:
         raise SystemExit(f"pytest ended with {result.returncode}: {result.stdout}")
     return failed[0]
