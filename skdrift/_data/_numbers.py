@@ -57,6 +57,12 @@ def check_mapped(X, name="X"):
         )
 
 
+def is_foreign(X):
+    """Whether `X` is an array of another library than NumPy, such as a tensor."""
+    # The libraries have no other method in common.
+    return hasattr(X, "__dlpack__") and not isinstance(X, np.ndarray)
+
+
 def check_detached(X, name="X"):
     """A tensor must not require a gradient, which results could not have.
 
@@ -75,23 +81,29 @@ def check_detached(X, name="X"):
 def check_readable(X, name="X"):
     """NumPy must be able to read an array of another library, such as a tensor.
 
+    Returns
+    -------
+    bool
+        Whether `X` is such an array.
+
     Raises
     ------
     ValueError
         With the type and device of the array, and what the library says.
     """
-    if isinstance(X, np.ndarray) or not hasattr(X, "__dlpack__"):
-        return
+    if not is_foreign(X):
+        return False
     check_detached(X, name)
     try:
         np.asarray(X)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"'{name}' is an array of the type {type(X).__name__} on the device "
-            f"{X.device} that NumPy cannot read ({error}). Move it to the CPU, in a "
-            "type that NumPy has, or let a drifter dispatch on it: "
+            f"{getattr(X, 'device', None)} that NumPy cannot read ({error}). Move it "
+            "to the CPU, in a type that NumPy has, or let a drifter dispatch on it: "
             "sklearn.set_config(array_api_dispatch=True)."
         ) from error
+    return True
 
 
 def check_numbers(X, name="X"):

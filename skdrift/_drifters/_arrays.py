@@ -16,7 +16,7 @@ import numpy as np
 from sklearn import config_context, get_config
 from sklearn.utils._array_api import get_namespace_and_device
 
-from .._data._numbers import check_detached
+from .._data._numbers import check_detached, check_readable, is_foreign
 
 try:
     from sklearn.utils._array_api import move_to
@@ -46,9 +46,10 @@ class Library(NamedTuple):
     device: Any = None
 
     def take(self, array, name):
-        """An array of this library as one of NumPy; anything else as it is."""
+        """An array of this library as one of NumPy; lists and frames as they are."""
         if self.xp is None:
-            return array
+            # scikit-learn would not see the precision of a tensor.
+            return np.asarray(array) if check_readable(array, name) else array
         check_detached(array, name)
         try:
             return _convert_to_numpy(array, self.xp)
@@ -66,15 +67,13 @@ class Library(NamedTuple):
 
     def __str__(self):
         if self.xp is None:
-            return "no array of another library than NumPy"
+            return "NumPy"
         return f"{self.xp.__name__.rpartition('.')[2]} on {self.device}"
 
 
 def library_of(array: Any) -> Library:
     """Library of an array: NumPy, unless dispatch is on and it has another."""
-    # Other than namespaces, this method is all that the libraries have in common.
-    is_array = hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray)
-    if not (get_config()["array_api_dispatch"] and is_array):
+    if not (get_config()["array_api_dispatch"] and is_foreign(array)):
         return Library()
     try:
         xp, _, device = get_namespace_and_device(array)
@@ -130,7 +129,8 @@ def _check_same_library(estimator, X, verb):
     if found != fitted:
         raise ValueError(
             f"Inputs passed to {type(estimator).__name__}.{verb}() must use the same "
-            f"namespace and the same device as those passed to fit(). X is {found}, "
-            f"and the rows of fit were {fitted}. Convert X, fit the drifter to rows "
-            "like X, or turn array_api_dispatch off to get results of NumPy."
+            f"namespace and the same device as those passed to fit(). X belongs to "
+            f"{found}, and the rows of fit belonged to {fitted}. Convert X, fit the "
+            "drifter to rows like X, or turn array_api_dispatch off for results of "
+            "NumPy."
         )
