@@ -41,12 +41,10 @@ REPETITIONS = 5
 class HostKeops(KeopsEngine):
     """KeOps with arrays of NumPy, also where PyTorch finds a GPU."""
 
-    def bind(self, sources, log_weights=None):
-        """Prepare sources; see the parent."""
+    def _memory(self):
         from skdrift.engines import _keops
 
-        memory = _keops._HostMemory()
-        return _keops._KeopsSources(sources, log_weights, memory)
+        return _keops._HostMemory()
 
 
 def errors_of_sums(engine, dtype):
