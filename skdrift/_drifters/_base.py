@@ -157,7 +157,9 @@ class BaseDrifter(
             such as a generator of arrays or frames, or a Dask array or dataframe,
             whose rows stay where they are. Of these at most 200,000 rows are kept,
             chosen at random, with the exact moments of all; if there are no more, the
-            result is that for an array (see :doc:`/method/large`).
+            result is that for an array (see :doc:`/method/large`). With scikit-learn's
+            array-API dispatch, results for a tensor are tensors on its device (see
+            :doc:`/method/sampling`).
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -177,10 +179,10 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If the input or a parameter is invalid, such as strings, dates, or masked
-            entries of a masked array, the engine asked for is not available, or the
-            checkpoint is damaged or of another fit. The estimator is then not fitted.
-            Errors in chunks name their index.
+            If the input or a parameter is invalid, such as strings, dates, masked
+            entries of a masked array, or a tensor that requires a gradient, the engine
+            asked for is not available, or the checkpoint is damaged or of another fit.
+            The estimator is then not fitted. Errors in chunks name their index.
         TypeError
             If `X` is sparse, or a Dask collection that is no table.
         RuntimeError
@@ -343,7 +345,8 @@ class BaseDrifter(
         -------
         array-like of shape (n_samples, n_features)
             New rows in the units and precision of the data: an ndarray, or the data
-            frame that `set_output` asked for.
+            frame that `set_output` asked for. With array-API dispatch, an array of the
+            library and on the device of the rows that were fitted.
 
         Raises
         ------
