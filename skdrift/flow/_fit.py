@@ -144,7 +144,7 @@ def fit_flow(
     batch_size = size_of_batch(p.batch_size, len(rows.rows), n)
     is_guarded = p.early_stopping and memorization.is_defined
     isolated = None
-    if is_guarded and isinstance(start, LocalStart):
+    if is_guarded and p.batch_size is not None and isinstance(start, LocalStart):
         isolated = Isolated.among(start, memorization)
     batch = Batches(rows, neighbors, batch_size, isolated).draw(random_state)
     ensemble = start.ensemble(n, random_state)

@@ -13,6 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import _safe_indexing, check_random_state, check_scalar
 
 from .._docstrings import documented
+from .._estimator import VersionedStateMixin
 from ._columns import import_pandas
 from ._docs import SHARED
 from ._draw import draw
@@ -249,7 +250,7 @@ def real_distances(candidates, reference=None):
     return nearest_distances(candidates, reference)
 
 
-class _Gaussians(BaseEstimator):
+class _Gaussians(VersionedStateMixin, BaseEstimator):
     """KernelDensity with Scott's bandwidth, several times as fast in many columns."""
 
     def fit(self, X):
