@@ -136,7 +136,7 @@ def print_ranks(summary, generators):
 
 
 def restructured(summary, generators):
-    """Tables of means over the data sets, of the main metrics by data set, and ranks."""
+    """Tables of means over the data sets, of the main metrics by set, and of ranks."""
     header = ["", "data sets", "in the gate", "C2ST", "coverage", "memorisation"]
     rows = [overall(summary, g) for g in generators]
     parts = [csv_table("All data sets: means, and the range of AUCs", header, rows)]
