@@ -1,5 +1,6 @@
 """Types of the public signatures: for type checkers, never imported by the library."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -22,6 +23,7 @@ Rows: TypeAlias = Any
 Estimator: TypeAlias = Any
 
 Seed: TypeAlias = int | np.random.RandomState | None
+Path: TypeAlias = str | os.PathLike[str] | None
 Start: TypeAlias = (
     Literal["local", "gaussian"]
     | ArrayLike

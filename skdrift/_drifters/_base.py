@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import check_array, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -33,6 +34,7 @@ from .._estimator import (
     warn_user,
 )
 from ..engines import ENGINE_NAMES
+from ..flow._checkpoint import checkpoint_of
 from ..flow._fit import FlowParameters, Recipe, TracerProbe, fit_flow
 from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         Data,
         EngineName,
         Floats,
+        Path,
         Rows,
         Seed,
         Start,
@@ -92,6 +95,7 @@ class BaseDrifter(
         "early_stopping": ["boolean"],
         "engine": [StrOptions({"auto", *ENGINE_NAMES})],
         "random_state": ["random_state"],
+        "checkpoint": [str, os.PathLike, None],
         "verbose": ["verbose"],
     }
 
@@ -111,6 +115,7 @@ class BaseDrifter(
         early_stopping: bool,
         engine: EngineName,
         random_state: Seed,
+        checkpoint: Path,
         verbose: int,
     ) -> None:
         self.n_particles = n_particles
@@ -125,6 +130,7 @@ class BaseDrifter(
         self.early_stopping = early_stopping
         self.engine = engine
         self.random_state = random_state
+        self.checkpoint = checkpoint
         self.verbose = verbose
 
     @abstractmethod
@@ -171,8 +177,9 @@ class BaseDrifter(
         ------
         ValueError
             If the input or a parameter is invalid, such as strings, dates, or masked
-            entries of a masked array, or the engine asked for is not available. The
-            estimator is then not fitted. Errors in chunks name their index.
+            entries of a masked array, the engine asked for is not available, or the
+            checkpoint is damaged or of another fit. The estimator is then not fitted.
+            Errors in chunks name their index.
         TypeError
             If `X` is sparse, or a Dask collection that is no table.
         RuntimeError
@@ -182,7 +189,9 @@ class BaseDrifter(
             If the velocity of the particles is not finite.
         """
         try:
-            return self._fit(X, sample_weight)
+            with checkpoint_of(self) as checkpoint:
+                data = given_data(self, X, sample_weight)
+                return self._fit_to(data, checkpoint)
         except BaseException:
             forget(self, "_tracers", "_summary")
             raise
@@ -231,24 +240,22 @@ class BaseDrifter(
         """
         before = self.__dict__.copy()
         try:
-            return self._fit_to(further_data(self, X, sample_weight))
+            with checkpoint_of(self) as checkpoint:
+                data = further_data(self, X, sample_weight)
+                return self._fit_to(data, checkpoint)
         except BaseException:
             self.__dict__ = before
             raise
 
-    def _fit(self, X, sample_weight):
-        return self._fit_to(given_data(self, X, sample_weight))
-
-    def _fit_to(self, data):
+    def _fit_to(self, data, checkpoint):
         parameters = FlowParameters(*(getattr(self, p) for p in FlowParameters._fields))
-        random_state = check_random_state(self.random_state)
         flow, field = fit_flow(
             data.X,
             data.sample_weight,
             self.recipe(),
             parameters,
-            random_state,
-            FitProgress(self, self._init_callback_context),
+            checkpoint.random_state,
+            FitProgress(self, self._init_callback_context, checkpoint),
             getattr(self, "feature_names_in_", None),
             data.whole,
             data.elsewhere,
@@ -268,7 +275,8 @@ class BaseDrifter(
         self.stopped_by_ = flow.stopped_by
         self.start_noise_ = flow.noise
         self.memorization_auc_ = flow.memorization_auc
-        self._tracers = TracerProbe(random_state.randint(np.iinfo(np.int32).max))
+        seed = checkpoint.random_state.randint(np.iinfo(np.int32).max)
+        self._tracers = TracerProbe(seed)
         self._summary = data.summary
         self.flow_ = flow
         self._warn_if_not_converged()

@@ -97,6 +97,14 @@ engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"
 random_state : int, RandomState instance or None, default=None
     Source of the start, in :meth:`fit` and by default in :meth:`sample`.
 """,
+    "checkpoint": """
+checkpoint : str, os.PathLike or None, default=None
+    File that :meth:`fit` records its progress in, every ten seconds at most and when it
+    is interrupted. If the file exists, `fit` continues there, with the same result, to
+    the last bit, as without an interruption; data, parameters and versions must be
+    those it was written with. It is removed when the fit is complete. See
+    :doc:`/data/persistence`.
+""",
     "verbose": """
 verbose : int, default=0
     Print the engine of a fit, then the bandwidth, residual velocity and seconds of

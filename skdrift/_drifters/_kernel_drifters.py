@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         EngineName,
         Floats,
         KernelName,
+        Path,
         Seed,
         SelfInteraction,
         Start,
@@ -100,6 +101,7 @@ class ConservativeDrifter(KernelDrifter):
     {early_stopping}
     {engine}
     {random_state}
+    {checkpoint}
     {verbose}
 
     Attributes
@@ -169,6 +171,7 @@ class ConservativeDrifter(KernelDrifter):
         early_stopping: bool = True,
         engine: EngineName = "auto",
         random_state: Seed = None,
+        checkpoint: Path = None,
         verbose: int = 0,
     ) -> None:
         super().__init__(
@@ -187,6 +190,7 @@ class ConservativeDrifter(KernelDrifter):
             early_stopping=early_stopping,
             engine=engine,
             random_state=random_state,
+            checkpoint=checkpoint,
             verbose=verbose,
         )
 
@@ -263,6 +267,7 @@ class SharpDrifter(ConservativeDrifter):
     {early_stopping}
     {engine}
     {random_state}
+    {checkpoint}
     {verbose}
 
     Attributes
@@ -324,6 +329,7 @@ class SharpDrifter(ConservativeDrifter):
         early_stopping: bool = True,
         engine: EngineName = "auto",
         random_state: Seed = None,
+        checkpoint: Path = None,
         verbose: int = 0,
     ) -> None:
         super().__init__(
@@ -342,6 +348,7 @@ class SharpDrifter(ConservativeDrifter):
             early_stopping=early_stopping,
             engine=engine,
             random_state=random_state,
+            checkpoint=checkpoint,
             verbose=verbose,
         )
 
@@ -403,6 +410,7 @@ class LaplaceDrifter(KernelDrifter):
     {early_stopping}
     {engine}
     {random_state}
+    {checkpoint}
     {verbose}
 
     Attributes
@@ -469,6 +477,7 @@ class LaplaceDrifter(KernelDrifter):
         early_stopping: bool = True,
         engine: EngineName = "auto",
         random_state: Seed = None,
+        checkpoint: Path = None,
         verbose: int = 0,
     ) -> None:
         super().__init__(
@@ -487,6 +496,7 @@ class LaplaceDrifter(KernelDrifter):
             early_stopping=early_stopping,
             engine=engine,
             random_state=random_state,
+            checkpoint=checkpoint,
             verbose=verbose,
         )
 

@@ -18,7 +18,7 @@ from ._docs import SHARED
 from ._recipes import bandwidth_rule, step_rule
 
 if TYPE_CHECKING:
-    from .._typing import Annealing, Columns, EngineName, Seed, Start
+    from .._typing import Annealing, Columns, EngineName, Path, Seed, Start
 
 
 @documented(SHARED)
@@ -71,6 +71,7 @@ class SinkhornDrifter(BaseDrifter):
     {early_stopping}
     {engine}
     {random_state}
+    {checkpoint}
     {verbose}
 
     Attributes
@@ -141,6 +142,7 @@ class SinkhornDrifter(BaseDrifter):
         early_stopping: bool = True,
         engine: EngineName = "auto",
         random_state: Seed = None,
+        checkpoint: Path = None,
         verbose: int = 0,
     ) -> None:
         super().__init__(
@@ -156,6 +158,7 @@ class SinkhornDrifter(BaseDrifter):
             early_stopping=early_stopping,
             engine=engine,
             random_state=random_state,
+            checkpoint=checkpoint,
             verbose=verbose,
         )
         self.epsilon = epsilon

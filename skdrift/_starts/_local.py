@@ -71,7 +71,7 @@ class LocalStart(Start):
         chosen = choose(n, self.rows.weight, random_state)
         if n >= len(rows) / 2:
             self.neighbors.look_up(min(_MUTUAL * _N_NEIGHBORS, len(rows)))
-        mean, noise = self._gaussians(rows[chosen], chosen, random_state)
+        mean, noise, _ = self._gaussians(rows[chosen], chosen, random_state)
         deviation = rows[chosen] - mean
 
         def with_noise(b):
@@ -80,38 +80,52 @@ class LocalStart(Start):
 
         return with_noise
 
-    def redrawn(self, x, places, random_state):
-        """Draws from the local Gaussians of rows instead of these rows.
+    def displaced(self, rows, places, random_state):
+        """Rows moved within their neighbourhoods, by about as much as they are apart.
+
+        The noise of a row is its distance to the nearest other row, relative to the
+        spread of its neighbourhood, and 1 at most.
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_features)
-            Rows.
-        places : ndarray of shape (n,), dtype int, or None
+        rows : WeightedRows
+            Rows in internal units.
+        places : ndarray of shape (n_rows,), dtype int, or None
             Their places among the rows of the start; None if they are others.
         random_state : RandomState
-            Source of the draws.
+            Source of the noise.
 
         Returns
         -------
-        ndarray of shape (n, n_features)
+        WeightedRows
+            A row that stands for several samples stays where it is.
         """
-        mean, noise = self._gaussians(x, places, random_state)
-        return (mean + noise).astype(x.dtype, copy=False)
+        x = rows.rows
+        if places is None:
+            distance = self.neighbors.distance(x)
+        else:
+            distance = self.neighbors.reach(places, 2)
+        mean, noise, spread = self._gaussians(x, places, random_state)
+        spread = np.where(spread > 0, spread, 1.0)
+        b = np.where(rows.count < 2, np.minimum(1, distance / spread), 0)[:, None]
+        moved = mean + np.sqrt(1 - b * b) * (x - mean) + b * noise
+        return rows._replace(rows=moved.astype(x.dtype, copy=False))
 
     def _gaussians(self, x, places, random_state):
-        """Means of the neighbourhoods of rows, and draws around them."""
+        """Means, draws around them, and spread, of the neighbourhoods of rows."""
         rows = self.rows.rows
         mean, noise = np.empty((2, *x.shape), rows.dtype)
+        spread = np.empty(len(x), rows.dtype)
         step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
         for part in (slice(i, i + step) for i in range(0, len(x), step)):
-            near, w = self.neighborhoods(
-                x[part], None if places is None else places[part]
-            )
+            known = None if places is None else places[part]
+            near, w = self.neighborhoods(x[part], known)
             mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
+            deviation = rows[near] - mean[part, None]
             e = np.sqrt(w) * random_state.standard_normal(w.shape)
-            noise[part] = np.einsum("nk,nkd->nd", e, rows[near] - mean[part, None])
-        return mean, noise
+            noise[part] = np.einsum("nk,nkd->nd", e, deviation)
+            spread[part] = np.sqrt(np.einsum("nk,nkd,nkd->n", w, deviation, deviation))
+        return mean, noise, spread
 
     def neighborhoods(self, x, places=None):
         """Nearest rows of some rows, and their weights.

@@ -70,10 +70,14 @@ class BoundField:
         Engine of all sums.
     leave_one_out : bool
         Whether a particle is left out of its own model term.
+    state_type : type or None
+        Named tuple of arrays and numbers that :meth:`advance` returns as the state for
+        the next step, which checkpoints store; None if there is no state.
     """
 
     engine: Engine
     leave_one_out: bool = False
+    state_type: type | None = None
 
     def own(self, n: int, index: Any = slice(None)) -> NDArray[np.integer[Any]] | None:
         """Sources that particles delete from their own model terms.

@@ -36,6 +36,8 @@ class _Plan(NamedTuple):
 class BoundSinkhornField(BoundField):
     """Sinkhorn field that has its data."""
 
+    state_type = Potentials
+
     def __init__(self, field, engine, data, log_weights, n_samples):
         self.field = field
         self.engine = engine

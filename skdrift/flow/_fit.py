@@ -14,7 +14,7 @@ from .._data._rows import weighted_rows
 from .._starts import LocalStart, make_start
 from ..engines import get_engine
 from ..engines._choice import reasons_not_chosen
-from ._batches import Batches, Isolated, most_near, size_of_batch
+from ._batches import Batches, most_near, size_of_batch
 from ._calibration import FULL_FLOWS, MAX_FLOWS, calibrate, calibrate_by_part
 from ._fitted import FittedFlow, bind, work_of
 from ._loop import drift, step_at
@@ -115,9 +115,9 @@ def fit_flow(
     parameters : FlowParameters
         The rest.
     random_state : RandomState
-        Source of the start.
+        Source of the start; that of the checkpoint.
     progress : FitProgress
-        Receives reports.
+        Receives reports, and has the checkpoint.
     names : sequence of str, default=None
         Names of the columns.
     whole : Whole, default=None
@@ -138,15 +138,13 @@ def fit_flow(
         X, sample_weight, p.standardize, p.columns, names, whole
     )
     check_units(rows)
+    progress.checkpoint.begin(rows, scaling)
     neighbors = NearestRows(rows.rows)
     start, memorization = _near(p.start, rows, scaling, neighbors, random_state)
     n = _n_particles(p.n_particles, start, rows, recipe.field.leave_one_out)
-    batch_size = size_of_batch(p.batch_size, len(rows.rows), n)
     is_guarded = p.early_stopping and memorization.is_defined
-    isolated = None
-    if is_guarded and p.batch_size is not None and isinstance(start, LocalStart):
-        isolated = Isolated.among(start, memorization)
-    batch = Batches(rows, neighbors, batch_size, isolated).draw(random_state)
+    batches = _batches(rows, neighbors, p.batch_size, n, is_guarded and start)
+    batch = batches.draw(random_state)
     ensemble = start.ensemble(n, random_state)
     bandwidth = recipe.bandwidth(rows, ensemble)
     schedule = schedule_of(p.annealing, bandwidth, start, p.max_iter)
@@ -160,12 +158,8 @@ def fit_flow(
     def drawn(x):
         return margins.matched(x).internal(probes(x))
 
-    noise, flow, auc = evolution.calibrated(
-        start,
-        ensemble,
-        n,
-        _Copies(memorization, drawn, is_guarded),
-    )
+    copies = _Copies(memorization, drawn, is_guarded)
+    noise, flow, auc = evolution.calibrated(start, ensemble, n, copies)
     last = flow.history["bandwidth"][-1]
     fitted = FittedFlow(
         rows=rows,
@@ -185,8 +179,8 @@ def fit_flow(
         memorization_auc=auc,
         engine=p.engine,
         fitted_by=field.engine.name,
-        batch_size=batch_size,
-        isolated=isolated,
+        batches=batches,
+        attracting=batch,
     )
     return fitted, field
 
@@ -197,7 +191,8 @@ def _bound_field(field, attracting, n, n_annealing, engine, progress):
     # The draws after it count, as the engine of the fit serves them.
     n_steps = _FLOWS_EXPECTED * (n_annealing + _STEPS_EXPECTED)
     work = work_of(field, rows, n, n + len(rows.rows), n_steps)
-    bound = bind(field, rows, get_engine(engine, work), n_samples, sources)
+    began_with = progress.checkpoint.engine_for(engine)
+    bound = bind(field, rows, get_engine(began_with, work), n_samples, sources)
     name = bound.engine.name
     reasons = partial(reasons_not_chosen, engine, name, work)
     progress.engine_chosen(name, work, len(rows.rows), reasons)
@@ -214,6 +209,13 @@ def _near(start, rows, scaling, neighbors, random_state):
         neighbors = NearestRows(near.rows)
         memorization = Memorization.beside(rest, neighbors)
     return make_start(start, near, scaling, neighbors), memorization
+
+
+def _batches(rows, neighbors, batch_size, n, start):
+    """What ensembles of n particles see: displaced rows, if a local start is given."""
+    displaces = isinstance(start, LocalStart) and batch_size is not None
+    size = size_of_batch(batch_size, len(rows.rows), n)
+    return Batches(rows, neighbors, size, start if displaces else None)
 
 
 def check_units(rows):
@@ -279,7 +281,7 @@ class _Evolution:
 
     def _flow(self, x, copies, noise):
         hazards = {"divergence": runs_away(self.rows, x), **copies.hazards()}
-        task = self.progress.flow(self.field.advance, len(self.schedule), noise)
+        task = self.progress.flow(self.field, len(self.schedule), noise)
         with task as (advance, report):
             return drift(
                 x, advance, self.schedule, self.step_size, self.tol, hazards, report
@@ -334,8 +336,7 @@ class TracerProbe:
     def _measured(self, flow):
         n = min(_PROBE_TRACERS, len(flow.particles))
         z = flow.start.draw(n, np.random.RandomState(self._seed))(flow.noise)
-        field = flow.bound(n, len(flow.particles), flow.n_iter)
-        ends = carry(z, field, flow.steps)
+        ends = carry(z, flow.field_of_tracers(n), flow.steps)
         spread, reference = (
             root_mean_square(x - x.mean(axis=0)) for x in (ends, flow.particles)
         )

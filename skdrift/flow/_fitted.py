@@ -19,7 +19,7 @@ from ..engines._choice import engine_of_fit
 from ..fields import displacement
 from ..kernels import Kernel
 from . import _map
-from ._batches import Batches, Isolated
+from ._batches import Batches
 from ._loop import follow
 from ._map import Origin, Step
 from ._score import residual_score
@@ -90,10 +90,10 @@ class FittedFlow(NamedTuple):
         Name of the engine for further sums.
     fitted_by : str
         Name of the engine that the fit used.
-    batch_size : int or None
-        Rows that attract an ensemble; None for all.
-    isolated : Isolated or None
-        Rows in whose place others attract an ensemble; None for none.
+    batches : Batches
+        Rows that attract ensembles.
+    attracting : WeightedRows
+        Those that attracted the fitted ensemble, and attract tracers.
     """
 
     rows: WeightedRows
@@ -113,8 +113,8 @@ class FittedFlow(NamedTuple):
     memorization_auc: float
     engine: EngineName
     fitted_by: EngineName
-    batch_size: int | None = None
-    isolated: Isolated | None = None
+    batches: Batches
+    attracting: WeightedRows
 
     @property
     def n_iter(self) -> int:
@@ -228,14 +228,11 @@ class FittedFlow(NamedTuple):
     def _new_fields(self, n_ensembles, size, random_state):
         """The field of every new ensemble."""
         sizes = size, size, n_ensembles * self.n_iter
-        if self.batch_size is None and self.isolated is None:
+        if not self.batches.differ:
             yield from repeat(self.bound(*sizes), n_ensembles)
             return
-        batches = Batches(
-            self.rows, self.density.neighbors, self.batch_size, self.isolated
-        )
         for _ in range(n_ensembles):
-            yield self._bound_to(batches.draw(random_state), *sizes)
+            yield self._bound_to(self.batches.draw(random_state), *sizes)
 
     def _fresh_ensemble(self, field, n, random_state, report):
         x = self.start.draw(n, random_state)(self.noise)
@@ -284,7 +281,7 @@ class FittedFlow(NamedTuple):
         before, after = self._ends()
 
         def forwards(z):
-            return _map.carry(z, self._bound_to_particles(len(z)), self.steps)
+            return _map.carry(z, self.field_of_tracers(len(z)), self.steps)
 
         return self._matched(X, before, after, forwards)
 
@@ -331,10 +328,23 @@ class FittedFlow(NamedTuple):
         TypeError
             If the field states no Jacobian.
         """
-        return _map.carry_back(z, self._bound_to_particles(len(z)), self.steps)
+        return _map.carry_back(z, self.field_of_tracers(len(z)), self.steps)
 
-    def _bound_to_particles(self, n):
-        return self.bound(n, len(self.particles), self.n_iter)
+    def field_of_tracers(self, n: int) -> BoundField:
+        """Bind the field of the fitted ensemble, for so many tracers.
+
+        Parameters
+        ----------
+        n : int
+            Number of tracers.
+
+        Returns
+        -------
+        BoundField
+            Answers in internal units.
+        """
+        sizes = n, len(self.particles), self.n_iter
+        return self._bound_to(self.attracting, *sizes)
 
     def _ends(self):
         """First and last positions of the particles, in data units."""

@@ -98,11 +98,6 @@ class Memorization:
         distance = neighbors.distance(data.rows[probes])
         return cls(distance, data.weight[probes], neighbors)
 
-    def distance_within(self, share: float) -> float:
-        """Distance within which a share of the data have another row."""
-        place = np.searchsorted(self._below[1:], share)
-        return float(self._reference[min(place, len(self._reference) - 1)])
-
     def auc(self, particles: Floats) -> float:
         """Probability that a particle is closer to the data than a row is.
 

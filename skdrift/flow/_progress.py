@@ -1,4 +1,4 @@
-"""Reports of a running fit: printed lines, and scikit-learn's callbacks."""
+"""Progress of a running fit: printed lines, scikit-learn's callbacks, checkpoints."""
 
 from contextlib import contextmanager
 from time import perf_counter
@@ -47,14 +47,15 @@ def step_printer(estimator, what=""):
 
 
 class FitProgress:
-    """Reports of one fit: a task, its flows, and their steps.
+    """Reports of one fit: a task, its flows, and their steps; and its checkpoint.
 
     ``new_context(max_subtasks=n)`` returns the callback context of the fit.
     """
 
-    def __init__(self, estimator, new_context):
+    def __init__(self, estimator, new_context, checkpoint):
         self._estimator = estimator
         self._new_context = new_context
+        self.checkpoint = checkpoint
 
     def engine_chosen(self, engine, work, n_rows, passed_over):
         """Print which engine sums, and why not faster ones."""
@@ -76,12 +77,13 @@ class FitProgress:
         self._context.call_on_fit_task_end(estimator=self._estimator)
 
     @contextmanager
-    def flow(self, advance, n_evaluations, noise=None):
+    def flow(self, field, n_evaluations, noise=None):
         """Task of one flow, and its steps: what to advance and report by."""
         if noise is not None and self._estimator.verbose:
             print(f"[{type(self._estimator).__name__}] start noise {noise:.3g}")
         task = self._context.subcontext(task_name="flow", max_subtasks=n_evaluations)
         task.call_on_fit_task_begin(estimator=self._estimator)
+        advance = self.checkpoint.recording(field)
 
         def step(x, h, state):
             evaluation = task.subcontext(task_name="step")

@@ -7,8 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skdrift import ConservativeDrifter, LaplaceDrifter, SinkhornDrifter
 from skdrift._data._grids import grid_of
+from skdrift._data._laws import ColumnLaw
 from skdrift._data._rows import weighted_rows
 from skdrift._data._splines import IncreasingSpline
+from skdrift._data._warps import GAP, warp_of
 
 both = pytest.mark.parametrize("cls", [ConservativeDrifter, LaplaceDrifter])
 
@@ -54,6 +56,14 @@ def test_columns_whose_values_occur_five_times_on_average_are_discrete():
     assert law(np.arange(99) // 5).kind == "continuous"
 
 
+@pytest.mark.parametrize(("rival", "atoms"), [(1, [151.3]), (9, [151.3]), (11, [])])
+def test_inner_atoms_are_twice_as_frequent_as_any_value_that_is_none(rival, atoms):
+    # One value occurs 20 times among reals, and 40 integers elsewhere so often each.
+    reals = 100 + 100 * np.random.default_rng(0).random(300)
+    column = [np.repeat(np.arange(40.0), rival), reals, np.full(20, 151.3)]
+    assert_array_equal(law(np.concatenate(column)).atoms, atoms)
+
+
 def test_repetition_of_whole_rows_is_not_that_of_values():
     X = np.random.default_rng(0).standard_normal((20, 2)) * 100
     for table, kind in ((X, "continuous"), (np.round(X), "discrete")):
@@ -95,6 +105,15 @@ def test_decimals_are_the_nearest_floats_and_random_numbers_have_no_grid():
     x = np.round(np.random.default_rng(0).uniform(0, 50, 200), 2)
     assert_array_equal(grid_of(np.unique(x), 2e-16).nearest(x + 0.003), x)
     assert grid_of(np.sort(np.random.default_rng(0).random(50)), 2e-16) is None
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_a_step_is_known_better_than_from_its_roundings(n):
+    # In single precision the roundings of one step add up to many steps.
+    k = np.unique(np.random.default_rng(0).integers(0, n, n))
+    x = ((k - k.mean()) / k.std()).astype(np.float32)
+    grid = grid_of(x.astype(np.float64), float(np.finfo(np.float32).eps))
+    assert_allclose(grid.width, 1 / k.std(), rtol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -430,3 +449,26 @@ def test_free_columns_are_what_the_particles_are():
     # Neither the particles nor what is carried to them keeps the laws.
     drifter.set_params(columns="auto").fit(X)
     assert len(np.unique(drifter.particles_[:, 1])) == 100
+
+
+def test_draws_of_a_grid_have_the_shares_of_its_values():
+    counts = np.random.default_rng(0).poisson(8, 1000)
+    margins = learned(counts[:, None], [{"grid": 1, "atoms": []}])[2]
+    z = np.random.default_rng(1).standard_normal((20_000, 1))
+    drawn = margins.matched(z).draw(z)
+    assert margins.laws[0].kind == "continuous"
+    for k in range(1, 17):
+        # Particles at a value stand for all numbers that are nearest to it.
+        assert abs(np.mean(drawn <= k) - np.mean(counts <= k)) < 0.02
+
+
+def test_atoms_stand_one_gap_apart_from_each_other_and_from_numbers():
+    values = np.array([-999.0, 0.0, 10.0, 11.0, 13.0])
+    shares = np.full(5, 0.2)
+    found = ColumnLaw("x", "continuous", values[:2], shares[:2], apart=values[:2])
+    warp = warp_of(found, values, shares)
+    spread = np.std(values[2:])
+    # Next to an atom, numbers without values are as wide as half a deviation at most.
+    steps = np.array([0.5 + GAP, 0.5 + GAP, 1 / spread, 2 / spread])
+    assert_allclose(np.diff(warp.forward(values)), steps * spread)
+    assert_allclose(warp.backward(warp.forward(values)), values)

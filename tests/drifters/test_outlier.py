@@ -124,3 +124,17 @@ def test_three_rows_are_enough():
     detector = DriftOutlierDetector(random_state=0).fit(TRAIN[:3])
     assert np.isfinite(detector.score_samples(TEST)).all()
     assert_allclose(detector.offset_, np.percentile(detector.training_scores_, 10))
+
+
+def test_equal_training_rows_have_the_mean_of_their_scores():
+    X = np.random.default_rng(0).standard_normal((40, 2))
+    X = np.concatenate([X, X[:20], X[:20]])
+    drifter = ConservativeDrifter(tol=10.0, annealing=0)  # ends at once
+    detector = DriftOutlierDetector(drifter, random_state=0).fit(X)
+    scores = detector.training_scores_
+    assert_array_equal(scores[:20], scores[40:60])
+    assert_array_equal(scores[:20], scores[60:])
+    # Each is near the log-density of a fit to all rows, not a multiple of it.
+    fitted = detector.drifter_.score_samples(X)
+    assert abs(np.mean(scores[:20] - fitted[:20])) < 1
+    assert abs(np.mean(scores[20:40] - fitted[20:40])) < 1

@@ -291,6 +291,14 @@ def test_one_warning_with_the_error():
         SinkhornField(tol=1e-6).bind(NumpyEngine(), data).on_particles(particles, 0.5)
 
 
+def test_the_plan_of_the_particles_alone_may_be_too_inaccurate():
+    # The plan of a single row is exact, whatever the potentials are.
+    _, particles, _ = clouds(2)
+    field = SinkhornField(tol=1e-6, max_iter=1).bind(NumpyEngine(), np.zeros((1, 2)))
+    with pytest.warns(ConvergenceWarning, match="marginal error of a transport plan"):
+        field.on_particles(particles, H)
+
+
 def test_far_away_nothing_underflows():
     data, particles, w = clouds(2)
     v = velocity(data, particles + 1e3, weights=w, field=SinkhornField(tol=1e-6))

@@ -125,7 +125,7 @@ def test_batches_of_all_rows_change_nothing(cls):
 def test_draws_of_batches_keep_the_spread(cls):
     X = normal(800, 2)
     drifter = cls(n_particles=200, batch_size=500, random_state=0).fit(X)
-    assert drifter.flow_.batch_size == 500
+    assert drifter.flow_.batches.size == 500
     rows = drifter.sample(400, random_state=1)
     assert_allclose(rows.std(axis=0), X.std(axis=0), rtol=0.1)
 

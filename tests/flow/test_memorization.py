@@ -200,6 +200,16 @@ def test_calibrate_returns_the_nearest_of_those_it_tried():
     assert noise >= 0.6
 
 
+@pytest.mark.parametrize("jump", [0.17, 0.6])
+def test_the_last_one_tried_may_not_be_the_nearest(jump):
+    def auc(noise):
+        return TARGET + (0.3 if noise < jump else -0.1 - 0.1 * noise)
+
+    noise, tried = search(auc)
+    errors = [abs(auc(b) - TARGET) for b in tried]
+    assert abs(auc(noise) - TARGET) == min(errors) < errors[-1]
+
+
 @pytest.mark.parametrize("nearer", [-0.03, 0.0, 0.015, 0.05])
 @pytest.mark.parametrize("at", [0.4, 0.8, 1.2])
 def test_a_part_of_the_particles_finds_the_noise_of_all(at, nearer):

@@ -55,6 +55,36 @@ def test_sharp_companion_is_the_tail_integral(kernel):
         assert_allclose(kernel.sharp().profile(r), integral, rtol=1e-7)
 
 
+@pytest.mark.parametrize("kernel", LADDERS, ids=repr)
+def test_curvature_is_the_slope_of_the_slope(kernel):
+    h = 1e-5
+    derivative = (kernel.slope(RADII + h) - kernel.slope(RADII - h)) / (2 * h)
+    curvature = kernel.curvature_ratio(RADII**2) * kernel.profile(RADII)
+    assert_allclose(curvature, -derivative / RADII, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", LADDERS, ids=repr)
+@pytest.mark.parametrize("d", [1, 3])
+def test_lengths_of_noise_have_the_density_of_the_kernel(kernel, d):
+    def mass(a, b):
+        return quad(lambda r: r ** (d - 1) * kernel.profile(r), a, b, epsabs=1e-12)[0]
+
+    z = kernel.noise(20_000, d, np.random.RandomState(0))
+    length = np.linalg.norm(z, axis=1)
+    below = [mass(0, r) / mass(0, np.inf) for r in RADII]
+    drawn = [np.mean(length <= r) for r in RADII]
+    # Five standard errors of a share of one half.
+    assert_allclose(drawn, below, atol=5 * 0.5 / np.sqrt(len(z)))
+    direction = z / length[:, None]
+    assert_allclose(direction.T @ direction / len(z), np.eye(d) / d, atol=0.012)
+
+
+@pytest.mark.parametrize("kernel", [Gaussian(), RationalQuadratic(4.5)], ids=repr)
+def test_squares_of_kernels(kernel):
+    square, factor = kernel.squared()
+    assert_allclose(square.profile(factor * RADII), kernel.profile(RADII) ** 2)
+
+
 def test_gaussian_is_its_own_companion():
     assert Gaussian().sharp().profile(1.3) == Gaussian().profile(1.3)
 

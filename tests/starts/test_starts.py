@@ -42,6 +42,18 @@ def test_gaussian_start_matches_mean_and_covariance(d):
     assert_allclose(np.cov(rows.T), covariance, atol=0.03)
 
 
+@pytest.mark.parametrize("d", [3, 12])
+def test_gaussian_start_keeps_to_the_line_of_collinear_columns(d):
+    direction = np.random.default_rng(1).standard_normal(d)
+    direction /= np.linalg.norm(direction)
+    X = np.outer(np.random.default_rng(0).standard_normal(30), direction)
+    rows = gaussian(X, 100)
+    beside = rows - np.outer(rows @ direction, direction)
+    # A root of the rounding of a variance would be 1e-8.
+    assert np.abs(beside).max() < 1e-13
+    assert_allclose((rows @ direction).std(), (X @ direction).std(), rtol=0.3)
+
+
 @pytest.mark.parametrize("d", [2, 12])
 def test_local_start_without_noise_is_the_rows(d):
     rows = np.random.default_rng(0).standard_normal((50, d))

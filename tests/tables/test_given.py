@@ -16,6 +16,7 @@ from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdrift import ConservativeDrifter
+from skdrift._data._imputation import mixture_of_incomplete
 from skdrift.impute import DriftImputer
 from skdrift.pipeline import make_drift_pipeline
 from skdrift.tables import (
@@ -444,3 +445,29 @@ def test_weights():
     filled = DriftImputer(random_state=0).fit(X, sample_weight=weight).transform(X)
     assert np.abs(filled[10:40, 1]).max() < 20
     assert_allclose(filled[:10], X[:10])
+
+
+def test_completed_rows_have_weights_of_the_bayesian_bootstrap():
+    X = np.random.default_rng(0).standard_normal((400, 2))
+
+    def weights(seed):
+        rng = np.random.RandomState(seed)
+        mixture = mixture_of_incomplete(X, np.ones(400), "free", 1, rng, lambda x: x)
+        return 400 * mixture._rows.weight
+
+    one, other = weights(0), weights(1)
+    # Exponential: the mean and the standard deviation are 1; and independent.
+    assert_allclose([one.std(), other.std()], 1, atol=0.2)
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.15
+
+
+def test_every_table_of_an_imputation_has_a_mixture_of_its_own():
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    X[::3, 1] = np.nan
+    imputer = DriftImputer(n_imputations=3, max_iter=1, random_state=0).fit(X)
+    tables = imputer.impute(X, random_state=0)
+    imputer._mixtures = imputer._mixtures[:1] * 3
+    of_one = imputer.impute(X, random_state=0)
+    assert_array_equal(tables[0], of_one[0])
+    for k in (1, 2):
+        assert (tables[k][::3, 1] != of_one[k][::3, 1]).all()

@@ -187,3 +187,16 @@ def test_a_classifier_finds_more_of_a_rare_class():
 
     resampled = DriftOversampler(random_state=0).fit_resample(X[train], y[train])
     assert score(*resampled) > score(X[train], y[train]) + 0.1  # 0.15
+
+
+@pytest.mark.parametrize("missing", [None, np.nan], ids=str)
+def test_missing_objects_are_drawn_as_they_were_given(missing):
+    X = np.empty((60, 2), dtype=object)
+    X[:, 0] = np.random.default_rng(0).standard_normal(60).tolist()
+    X[:, 1] = ["a", "b", missing] * 20
+    y = np.repeat([0, 1], [40, 20])
+    drawn = DriftOversampler(random_state=0).fit_resample(X, y)[0][60:, 1]
+    gone = [value for value in drawn if not isinstance(value, str)]
+    assert len(gone) > 2
+    for value in gone:
+        assert value is None if missing is None else np.isnan(value)

@@ -638,3 +638,17 @@ def test_kinds_of_missing_values_stay_apart():
         Circular("hour", 24),
     ]
     exact(frame, round_trip(frame, rules))
+
+
+def test_missing_points_of_a_circle_are_spread_like_the_others():
+    hour = np.random.default_rng(0).uniform(0, 24, 300)
+    frame = pd.DataFrame({"hour": np.where(np.arange(300) % 3 == 0, np.nan, hour)})
+    table = RuledTable([Circular("hour", 24)], frame, library_of(frame))
+    cosine, sine = table.changed(frame).content
+    assert_array_equal(cosine.missing, frame["hour"].isna())
+    # A column without gaps needs some number where the point is not known.
+    known, unknown = sine.values[~cosine.missing], sine.values[cosine.missing]
+    assert_allclose(np.hypot(cosine.values, known), 1)
+    levels = [0, 0.1, 0.5, 0.9, 1]
+    found, expected = (np.quantile(x, levels) for x in (unknown, known))
+    assert_allclose(found, expected, atol=0.05)
