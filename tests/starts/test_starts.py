@@ -147,7 +147,7 @@ def test_small_clusters_keep_their_share(n_small):
 def test_neighbours_are_mutual_or_the_nearest():
     rng = np.random.default_rng(0)
     rows = np.vstack((rng.standard_normal((200, 2)), [[9.0, 9.0]]))
-    near, share = local(rows).neighborhoods(np.arange(len(rows)))
+    near, share = local(rows).neighborhoods(rows, np.arange(len(rows)))
     distance = cdist(rows, rows)
     reach = np.sort(distance, axis=1)[:, 79]
     for i in range(201):
@@ -157,6 +157,60 @@ def test_neighbours_are_mutual_or_the_nearest():
         assert set(near[i, share[i] > 0]) == set(nearest[counts])
     assert_allclose(share.sum(axis=1), 1)
     assert np.count_nonzero(share[200]) == 6  # the outlier is a stranger to all
+
+
+def test_neighbourhoods_of_other_rows_are_those_of_their_places():
+    rows = np.random.default_rng(0).standard_normal((100, 3))
+    start, places = local(rows), np.arange(0, 100, 7)
+    for found, expected in zip(
+        start.neighborhoods(rows[places]),
+        start.neighborhoods(rows[places], places),
+        strict=True,
+    ):
+        assert_array_equal(found, expected)
+
+
+# -- displaced rows -----------------------------------------------------------------
+
+
+def displaced(start, seed=0):
+    places = np.arange(len(start.rows.rows))
+    return start.displaced(start.rows, places, np.random.RandomState(seed)).rows
+
+
+@pytest.mark.parametrize("d", [2, 12])
+def test_rows_are_displaced_by_as_much_as_they_are_apart(d):
+    rows = np.random.default_rng(0).standard_normal((90, d))
+    rows[0] = 9.0
+    start = local(rows)
+    near = np.argsort(cdist(rows, rows), axis=1)[:, :40]
+    mean = rows[near].mean(axis=1)
+    spread = np.sqrt(rows[near].var(axis=1).sum(axis=1))
+    b = np.minimum(1, np.sort(cdist(rows, rows), axis=1)[:, 1] / spread)[:, None]
+    assert b[0] == 1  # it is farther from all than they are spread
+    draws = np.array([displaced(start, seed) for seed in range(3000)])
+    centre = mean + np.sqrt(1 - b**2) * (rows - mean)
+    length = b[:, 0] * spread
+    error = np.abs(draws.mean(axis=0) - centre).max(axis=1) / length
+    assert error.max() < 0.08  # four standard errors of 3000
+    moved = np.sqrt(np.mean(np.sum((draws - centre) ** 2, axis=2), axis=0))
+    assert_allclose(moved, length, rtol=0.08)
+
+
+def test_rows_of_several_samples_stay():
+    rows = np.random.default_rng(0).standard_normal((50, 2))
+    count = np.where(np.arange(50) < 20, 2.0, 1.0)
+    start = local(rows)
+    start.rows = start.rows._replace(count=count)
+    moved = displaced(start)
+    assert_allclose(moved[:20], rows[:20], rtol=1e-14)
+    assert np.all(moved[20:] != rows[20:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_displaced_rows_keep_the_precision(dtype):
+    start = local(np.random.default_rng(0).standard_normal((50, 2)).astype(dtype))
+    assert displaced(start).dtype == dtype
 
 
 # -- given rows ----------------------------------------------------------------------
