@@ -26,12 +26,12 @@ the mean log-density of draws minus that of test rows, with its standard error. 
 """
 
 import argparse
-import copy
 import time
 import warnings
 
 import numpy as np
 from datasets import REAL, SYNTHETIC, split_of
+from deep_generators import SplineFlow
 from joblib import Parallel, delayed
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -44,8 +44,6 @@ from skdrift import ConservativeDrifter
 ROUNDED_SETS = "mixed", "gridded", "digits", "iris", "diabetes"
 SETS = [name for name in (*SYNTHETIC, *REAL) if name != "semi_continuous"]
 NAMES = ["ConservativeDrifter", "kde", "KernelDensity", "GaussianMixture"]
-# Training of the flow.
-BATCH, PATIENCE, MOST_EPOCHS = 64, 30, 500
 
 
 def dequantized(train, test, seed):
@@ -77,48 +75,6 @@ def gaussian_mixture(train):
         for kind in ("full", "tied", "diag", "spherical")
     ]
     return min(mixtures, key=lambda mixture: mixture.bic(train))
-
-
-class SplineFlow:
-    """Neural spline flow, trained until rows that it does not see get less likely."""
-
-    def __init__(self, train, seed):
-        import torch
-        import zuko
-
-        torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        rows = torch.tensor(train, dtype=torch.float32)
-        rows = rows[torch.randperm(len(rows))]
-        validation, rows = rows.split([len(rows) // 5, len(rows) - len(rows) // 5])
-        self._flow = zuko.flows.NSF(
-            rows.shape[1], transforms=3, hidden_features=(64, 64)
-        )
-        adam = torch.optim.AdamW(self._flow.parameters(), lr=1e-3, weight_decay=1e-4)
-        best, since = np.inf, 0
-        for _ in range(MOST_EPOCHS):
-            for part in torch.randperm(len(rows)).split(BATCH):
-                adam.zero_grad()
-                (-self._flow().log_prob(rows[part]).mean()).backward()
-                torch.nn.utils.clip_grad_norm_(self._flow.parameters(), 5.0)
-                adam.step()
-            with torch.no_grad():
-                loss = -self._flow().log_prob(validation).mean().item()
-            since += 1
-            if loss < best:
-                best, since = loss, 0
-                state = copy.deepcopy(self._flow.state_dict())
-            if since >= PATIENCE:
-                break
-        self._flow.load_state_dict(state)
-
-    def score_samples(self, X):
-        """Log-density of rows."""
-        import torch
-
-        with torch.no_grad():
-            rows = torch.tensor(X, dtype=torch.float32)
-            return self._flow().log_prob(rows).double().numpy()
 
 
 def measure(name, split, with_flow):

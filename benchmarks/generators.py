@@ -12,6 +12,13 @@ already with the cheaper flow that is used here.
 import warnings
 
 import numpy as np
+from deep_generators import (
+    conditional_gan,
+    gaussian_copula,
+    spline_flow,
+    variational_autoencoder,
+    vine_copula,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -174,6 +181,11 @@ GENERATORS = {
     "KernelDensity": kernel_density,
     "GaussianMixture": gaussian_mixture,
     "BayesianMixture": bayesian_mixture,
+    "gaussian_copula": gaussian_copula,
+    "vine_copula": vine_copula,
+    "CTGAN": conditional_gan,
+    "TVAE": variational_autoencoder,
+    "spline_flow": spline_flow,
     "flow_matching": flow_matching,
     "arfpy": random_forest,
     "ForestDiffusion": forest_flow,

@@ -305,7 +305,7 @@ FAULTS = {
     ],
     ("flow/_batches.py", "flow/test_batches.py"): [
         ("max(_MOST_ROWS, _PER_PARTICLE * n_particles)", "_MOST_ROWS"),
-        ("self._rows.weight[order], random_state", "self._rows.weight, random_state"),
+        ("self.rows.weight[order], random_state", "self.rows.weight, random_state"),
         ("size > _LARGEST_PART * n_rows", "size > n_rows"),
     ],
     ("flow/_map.py", "flow/test_map.py"): [
@@ -387,6 +387,8 @@ FAULTS = {
             "pass",
         ),
         ("e = np.sqrt(w) * random_state", "e = w * random_state"),
+        ("rows.count < 2", "rows.count < 3"),
+        ("neighbors.reach(places, 2)", "neighbors.reach(places, 3)"),
         (
             "log_weights = np.log(weight[part])",
             "log_weights = np.log(weight[part] / weight[part])",
@@ -490,14 +492,15 @@ FAULTS = {
             "steps",
         ),
     ],
+    ("_data/_covariance.py", "data/test_covariance.py"): [
+        ("rest = np.maximum(1 - b * w * r,", "rest = np.maximum(1 - 0 * w * r,"),
+        ("_SHARES[np.argmax(log_p)]", "_SHARES[0]"),
+        ("b = (1 - a) / (1 - w)", "b = 1 - a + 0 * w"),
+    ],
     ("_data/_mixture.py", "data/test_density.py", "data/test_conditionals.py"): [
         (
             "covariance = shape.noise**2 * (coloring.T",
             "covariance = shape.noise * (coloring.T",
-        ),
-        (
-            "share = min(1.0, (alpha + mu**2) / spread) if spread > 0 else 1.0",
-            "share = 0.0",
         ),
         ("total += log_p @ self._rows.count[out]", "total += log_p.sum(axis=1)"),
         ("share = 1 / (self._rows.n_samples + 1)", "share = 0.5"),
@@ -577,7 +580,7 @@ FAULTS = {
         ),
     ],
     ("metrics/_neighborhoods.py", "metrics/test_metrics.py"): [
-        ("nearest_distances(Y, Y, k + 1)", "nearest_distances(Y, Y, k)"),
+        ("(centres, centres, k + 1)", "(centres, centres, k)"),
         ("(n_neighbors * n_generated)", "(n_neighbors * len(inside))"),
     ],
     ("metrics/_utility.py", "metrics/test_train_on_synthetic.py"): [

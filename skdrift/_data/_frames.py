@@ -143,15 +143,23 @@ def unusable_columns(X):
 def naming_columns(X, message):
     """Errors about a frame of unusable columns have the message, with the first name.
 
-    ``{name}`` and ``{error}`` in the message are replaced.
+    ``{name}`` and ``{error}`` in the message are replaced. Errors about missing values
+    in an array say who accepts them here: scikit-learn's advice is for classifiers.
     """
     try:
         yield
     except (TypeError, ValueError) as error:
-        names = unusable_columns(X)
-        if not names:
+        names, reason = unusable_columns(X), str(error).partition("\n")[0]
+        if names:
+            text = message.format(name=repr(names[0]), error=reason)
+        elif "contains NaN" in reason:
+            text = (
+                f"{reason} Drop these rows, or fill them with "
+                "skdrift.impute.DriftImputer. Data frames with missing values can be "
+                "passed to skdrift.tables.TabularDrifter."
+            )
+        else:
             raise
-        text = message.format(name=repr(names[0]), error=error)
         raise ValueError(text) from error
 
 

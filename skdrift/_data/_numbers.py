@@ -141,7 +141,8 @@ def _check(values, what):
     if kind is not None:
         raise ValueError(
             f"{what} has {kind} where numbers are required. Convert them to numbers, "
-            "or use skdrift.tables.TabularDrifter, which accepts columns of any type."
+            "or pass a data frame to an estimator that accepts columns of any type, "
+            "such as skdrift.tables.TabularDrifter."
         )
 
 

@@ -31,7 +31,7 @@ else:
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
 
-class Library(NamedTuple):
+class ArrayLibrary(NamedTuple):
     """An array library and one of its devices; NumPy by default.
 
     Attributes
@@ -71,15 +71,15 @@ class Library(NamedTuple):
         return f"{self.xp.__name__.rpartition('.')[2]} on {self.device}"
 
 
-def library_of(array: Any) -> Library:
+def array_library_of(array: Any) -> ArrayLibrary:
     """Library of an array: NumPy, unless dispatch is on and it has another."""
     if not (get_config()["array_api_dispatch"] and is_foreign(array)):
-        return Library()
+        return ArrayLibrary()
     try:
         xp, _, device = get_namespace_and_device(array)
     except TypeError:  # of no library that follows the standard, such as pyarrow
-        return Library()
-    return Library(xp, device)
+        return ArrayLibrary()
+    return ArrayLibrary(xp, device)
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def in_numpy(**arrays):
 
     Yields the library of the first array, and all arrays as NumPy has them.
     """
-    libraries = [library_of(array) for array in arrays.values()]
+    libraries = [array_library_of(array) for array in arrays.values()]
     pairs = zip(libraries, arrays.items(), strict=True)
     taken = [library.take(array, name) for library, (name, array) in pairs]
     with config_context(array_api_dispatch=False):
@@ -114,7 +114,7 @@ def like_fit(verb: _Verb) -> _Verb:
 
     @wraps(verb)
     def dispatched(self, *args, **kwargs):
-        library = library_of(getattr(self, "particles_", None))
+        library = array_library_of(getattr(self, "particles_", None))
         with config_context(array_api_dispatch=False):
             result = verb(self, *args, **kwargs)
         return library.put(result)
@@ -125,7 +125,7 @@ def like_fit(verb: _Verb) -> _Verb:
 def _check_same_library(estimator, X, verb):
     if not estimator.__sklearn_is_fitted__():
         return  # which the verb says
-    found, fitted = library_of(X), library_of(estimator.particles_)
+    found, fitted = array_library_of(X), array_library_of(estimator.particles_)
     if found != fitted:
         raise ValueError(
             f"Inputs passed to {type(estimator).__name__}.{verb}() must use the same "

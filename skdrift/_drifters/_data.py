@@ -149,8 +149,8 @@ def _checked_array(drifter, X):
         "or use skdrift.tables.TabularDrifter, which accepts columns of any type "
         "and missing values. ({error})"
     )
+    check_numbers(X)
     with naming_columns(X, message):
-        check_numbers(X)
         return validate_data(
             drifter, X, dtype=(np.float64, np.float32), ensure_min_samples=2
         )

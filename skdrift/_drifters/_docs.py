@@ -11,8 +11,9 @@ batch_size : int, "auto" or None, default="auto"
     Number of data rows that attract an ensemble, where there are more: a part of them
     as even as the rows lie, chosen anew for every ensemble of :meth:`sample`.
     ``"auto"`` is 20,000, or two for every particle if these are more: draws are then as
-    good as with all rows. None stands for all rows, as does a size of more than 80 % of
-    them. Of rows in chunks a part is kept, see :meth:`fit`.
+    good as with all rows. A size of more than 80 % of the rows stands for all of them.
+    None stands for all rows where they are, even with `early_stopping`. Of rows in
+    chunks a part is kept, see :meth:`fit`.
 """,
     "self_interaction": """
 self_interaction : {"full", "leave-one-out"}, default="full"
@@ -81,8 +82,10 @@ early_stopping : bool, default=True
     Guard against copying the data. The flow also stops before the memorisation AUC
     reaches 0.55: the probability that a particle is nearer to its nearest data row than
     a data row is to its own. A local start gets the noise that brings the AUC to about
-    0.52 at the end, found in at most five flows; if False, its noise is that of the
-    neighbourhood. Without effect if most rows are duplicated.
+    0.52 at the end, found in at most five flows, and every ensemble is attracted by
+    rows that have been displaced by about as much as they are apart, so that none ends
+    on a row that lies alone. If False, the noise is that of the neighbourhood and rows
+    stay in place. Without effect if most rows are duplicated.
 """,
     "engine": """
 engine : {"auto", "numpy", "numba", "keops", "nufft", "dask"}, default="auto"

@@ -84,7 +84,8 @@ class LocalStart(Start):
         """Rows moved within their neighbourhoods, by about as much as they are apart.
 
         The noise of a row is its distance to the nearest other row, relative to the
-        spread of its neighbourhood, and 1 at most.
+        spread of its neighbourhood, and 1 at most. Neighbours need not be mutual: the
+        noise is short, and those of a row that lies alone hardly ever are.
 
         Parameters
         ----------
@@ -105,13 +106,13 @@ class LocalStart(Start):
             distance = self.neighbors.distance(x)
         else:
             distance = self.neighbors.reach(places, 2)
-        mean, noise, spread = self._gaussians(x, places, random_state)
+        mean, noise, spread = self._gaussians(x, places, random_state, mutual=False)
         spread = np.where(spread > 0, spread, 1.0)
         b = np.where(rows.count < 2, np.minimum(1, distance / spread), 0)[:, None]
         moved = mean + np.sqrt(1 - b * b) * (x - mean) + b * noise
         return rows._replace(rows=moved.astype(x.dtype, copy=False))
 
-    def _gaussians(self, x, places, random_state):
+    def _gaussians(self, x, places, random_state, mutual=True):
         """Means, draws around them, and spread, of the neighbourhoods of rows."""
         rows = self.rows.rows
         mean, noise = np.empty((2, *x.shape), rows.dtype)
@@ -119,7 +120,7 @@ class LocalStart(Start):
         step = max(1, _CHUNK // (_N_NEIGHBORS * rows.shape[1]))
         for part in (slice(i, i + step) for i in range(0, len(x), step)):
             known = None if places is None else places[part]
-            near, w = self.neighborhoods(x[part], known)
+            near, w = self.neighborhoods(x[part], known, mutual)
             mean[part] = np.einsum("nk,nkd->nd", w, rows[near])
             deviation = rows[near] - mean[part, None]
             e = np.sqrt(w) * random_state.standard_normal(w.shape)
@@ -127,7 +128,7 @@ class LocalStart(Start):
             spread[part] = np.sqrt(np.einsum("nk,nkd,nkd->n", w, deviation, deviation))
         return mean, noise, spread
 
-    def neighborhoods(self, x, places=None):
+    def neighborhoods(self, x, places=None, mutual=True):
         """Nearest rows of some rows, and their weights.
 
         Parameters
@@ -136,6 +137,8 @@ class LocalStart(Start):
             Rows.
         places : ndarray of shape (n,), dtype int, default=None
             Their places, if they are rows of the start.
+        mutual : bool, default=True
+            Whether neighbours count only if they are mutual.
 
         Returns
         -------
@@ -149,7 +152,7 @@ class LocalStart(Start):
         neighbors = self.neighbors
         near = neighbors.indices(x, k) if places is None else neighbors.among(places, k)
         share = self.rows.weight[near]
-        if k < len(rows):  # so few are one neighbourhood
+        if mutual and k < len(rows):  # so few are one neighbourhood
             distance = np.linalg.norm(rows[near] - x[:, None], axis=2)
             closest = np.sort(distance, axis=1)[:, _FEWEST - 1, None]
             reach = neighbors.reach(near, _MUTUAL * k)

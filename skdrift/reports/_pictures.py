@@ -55,7 +55,8 @@ def _draw_excess(report, group, ax):
     ax.axvline(0, color=DATA, lw=1)
     for worse, colour, marker in ((False, DRAWN, "o"), (True, OTHER, "D")):
         at = (found > 1) == worse
-        ax.plot(shown[at], place[at], marker, color=colour, clip_on=False)
+        if at.any():  # a line without points would widen what is saved to a corner
+            ax.plot(shown[at], place[at], marker, color=colour, clip_on=False)
     ax.set(
         xlim=(-1.1, _FARTHEST),
         ylim=(len(rows) - 0.5, -0.5),

@@ -271,6 +271,9 @@ class QualityReport:
             places = [place_of(name, names, "features") for name in features]
         return draw_distributions([self.tables.columns[j] for j in places])
 
+    def __repr__(self) -> str:
+        return f"<QualityReport: {self.verdict}>"
+
     def _repr_html_(self) -> str:
         return section(self)
 

@@ -320,6 +320,8 @@ def validated(estimator, X, reset):
         raise ValueError(
             f"Column names must be unique; {twice} occur more than once. Rename them."
         )
+    if reset and not len(X):
+        raise ValueError("X has no rows. Pass a table with at least one.")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return library, X
 

@@ -1,5 +1,6 @@
 """Behaviour of the estimators through their public interface."""
 
+import datetime
 import pickle
 import warnings
 
@@ -725,7 +726,7 @@ NAN[3, 2], INF[0, 0] = np.nan, np.inf
         (np.empty((0, 3)), "0 sample"),
         (np.empty((5, 0)), "0 feature"),
         (WINE[:, 0], "Reshape your data"),
-        (NAN, "contains NaN"),
+        (NAN, r"contains NaN\. .*DriftImputer"),
         (INF, "contains infinity"),
         ([["a", "b"], ["c", "d"]], "has strings where numbers are required"),
         (WINE[:1], "1 sample"),
@@ -949,12 +950,20 @@ def test_score_sees_what_is_drawn_of_discrete_columns():
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_frames_with_unusable_columns_name_them(frame):
     good = {"a": [1.0, 2.0, 4.0, 3.0], "b": [0.0, 1.0, 0.0, 2.0]}
-    columns = [["x", "y", "z", "x"], [1.0, np.nan, 2.0, 3.0]]
-    if frame is pd.DataFrame:  # polars makes numbers of dates
-        columns.append(np.array(["2026-01-01"] * 4, "datetime64[us]"))
-    for column in columns:
-        with pytest.raises(ValueError, match=r"Column 'c' of X .*TabularDrifter"):
+    day, time = datetime.date(2026, 1, 1), datetime.time(9, 30)
+    columns = [
+        ("strings", ["x", "y", "z", "x"]),
+        ("NaN", [1.0, np.nan, 2.0, 3.0]),
+        ("dates or times", [day] * 4),
+        ("dates or times", [time] * 4),
+        ("dates or times", [datetime.datetime.combine(day, time)] * 4),
+    ]
+    for received, column in columns:
+        message = rf"Column 'c' of '?X'? .*{received}"
+        with pytest.raises(ValueError, match=message) as caught:
             ConservativeDrifter().fit(frame({**good, "c": column}))
+        # What to do is said once.
+        assert str(caught.value).count("TabularDrifter") == 1
     turned = frame({"b": good["b"], "a": good["a"]})
     with pytest.raises(ValueError, match="'X' and 'start' must have the same names"):
         ConservativeDrifter(start=turned).fit(frame(good))

@@ -113,3 +113,33 @@ def test_links_between_files_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if ":" not in link]
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_code_of_the_readme_does_what_it_says():
+    (code,) = re.findall(r"```python\n(.+?)```", README, flags=re.DOTALL)
+    names = {}
+    exec(code, names)
+    table, new, setosa = (names[name] for name in ("table", "new", "setosa"))
+    assert len(new) == 200
+    assert new.dtypes.equals(table.dtypes)
+    assert new.isna().sum()["sepal width (cm)"] == 20  # the share of the table
+    assert (setosa["species"] == "setosa").all()
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_benchmark():
+    path = ROOT / "doc" / "method" / "quality.inc"
+    measured = re.findall(
+        r'   "(\w+)", "(.+)", "(.+)", "(.+)", "(.+)", "(.+ to .+)"',
+        path.read_text(encoding="utf-8"),
+    )
+    by_name = {name: numbers for name, *numbers in measured}
+    rows = re.findall(r"\| (.+) \| (.+) \| (.+) \| (.+ to .+) \| (.+) \|", README)
+    assert len(rows) == 5
+    for label, c2st, covered, auc, inside in rows:
+        match = re.search("bootstrap|[A-Z][A-Za-z]+", label)
+        count, passed, *numbers = by_name[match[0]]
+        assert numbers == [c2st, covered, auc]
+        assert inside == f"{passed} of {count}"

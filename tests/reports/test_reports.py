@@ -258,6 +258,18 @@ def test_page(of_copies, tmp_path):
     assert of_copies._repr_html_() in text
 
 
+def test_a_console_shows_the_verdict(of_fresh):
+    assert repr(of_fresh) == f"<QualityReport: {of_fresh.verdict}>"
+
+
+def test_pictures_of_pages_have_no_margin(of_fresh):
+    of_fresh.plot()
+    figure = plt.gcf()
+    box = figure.get_tightbbox(figure.canvas.get_renderer())
+    # The corner of the figure is 0, and the axes begin at 11 % of its height.
+    assert box.y0 > 0.03 * figure.get_figheight()
+
+
 def test_page_is_well_formed(of_fresh):
     body = of_fresh._repr_html_()
     body = body.replace("&nbsp;", " ")

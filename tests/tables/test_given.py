@@ -106,7 +106,8 @@ def test_columns_may_lack(drifter):
     near = frame[np.abs(frame["x"] - 1) < 0.2]
     assert list(rows.columns) == list(frame.columns)
     assert (rows["x"] == 1).all()
-    assert np.mean(rows["flag"]) > 0.97
+    # Some per cent are of the Gaussian of all rows, which knows no threshold.
+    assert np.mean(rows["flag"]) > 0.95
     assert abs(np.mean(rows["kind"] == "a") - np.mean(near["kind"] == "a")) < 0.12
     assert abs(np.mean(rows["spent"] == 0) - 0.4) < 0.12
     assert abs(np.mean(rows["count"]) - np.mean(near["count"])) < 0.5

@@ -67,7 +67,7 @@ def test_the_bandwidth_of_a_step():
         ({"param_bandwidth": np.array(["scott"] * 5)}, "'bandwidth' must be numbers"),
         (
             {"param_bandwidth": np.array([1, 2, 3, 4, "rate"], object)},
-            "'bandwidth' must be numbers.*'rate'",
+            "'bandwidth' must be numbers.*4, 'rate'.*'bandwidth_' of a fit",
         ),
         # Candidates of another grid, without a bandwidth.
         (
