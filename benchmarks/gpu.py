@@ -17,7 +17,7 @@ Then the table: seconds of a Gaussian reduction, the median of five, in float32,
 And of a step of a flow, as many particles as rows:
 
 * velocity: both sums, from particles of NumPy to velocities of NumPy;
-* copies: the part of it that copies the particles to the device and as many numbers back.
+* copies: the part of it that copies particles to the device, and as many numbers back.
 
 Without a GPU everything runs on the CPU, with few rows: that the script works.
 
