@@ -132,12 +132,6 @@ def moments_of(run):
             "The flow of this drifter took no step, so it has no trajectory. Fit with "
             "another start, a smaller tol or a larger max_iter."
         )
-    if flow.batch_size is not None:
-        raise ValueError(
-            f"The particles were attracted by a part of the rows, {flow.batch_size} of "
-            f"{len(flow.rows.rows)}, so their steps are not those of the field of all "
-            "rows. Fit with batch_size=None."
-        )
     check_lipschitz(flow.field.profiles)
     h, size = (flow.history[key] for key in ("bandwidth", "step_size"))
     positions = (*flow.trajectory, flow.particles)

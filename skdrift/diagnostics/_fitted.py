@@ -22,7 +22,7 @@ class FittedRun(NamedTuple):
         Kernel of the field.
     field : {"conservative", "displacement"}
     rows, weight : ndarray
-        Data, and their weights or None.
+        Data as the fitted ensemble saw them, or others; and their weights or None.
     engine : str
     """
 
@@ -56,7 +56,7 @@ def fitted_run(drifter, X=None):
         )
     check_is_fitted(drifter)
     flow, kernel = drifter.flow_, drifter.kernel_
-    rows, weight = flow.rows.rows, flow.rows.weight
+    rows, weight = flow.attracting.rows, flow.attracting.weight
     if X is not None:
         check_numbers(X)
         X = validate_data(drifter, X, dtype=rows.dtype, reset=False)

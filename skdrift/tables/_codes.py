@@ -73,7 +73,7 @@ class Steps(NamedTuple):
     def encode(self, values):
         """Numbers of steps."""
         if values.dtype.kind == "f":
-            return (values - self.low) / self.step
+            return (values.astype(np.float64) - self.low) / self.step
         below = values < self.low
         distance = _above(values, self.low)
         distance = np.where(below, -distance, distance)

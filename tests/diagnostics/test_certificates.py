@@ -190,15 +190,16 @@ def test_estimated_determinants(monkeypatch, step):
 # -- flows ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("batch_size", [None, 60])
 @pytest.mark.parametrize("estimator", [ConservativeDrifter, LaplaceDrifter])
-def test_ledger_of_a_flow(estimator):
-    drifter = fitted(
-        estimator, start="gaussian", random_state=0, n_particles=30, max_iter=4
-    )
+def test_ledger_of_a_flow(estimator, batch_size):
+    options = {"n_particles": 30, "max_iter": 4, "random_state": 0}
+    drifter = fitted(estimator, start="gaussian", batch_size=batch_size, **options)
     found, flow = entropy_ledger(drifter), drifter.flow_
     kernel = _named(Gaussian()) if estimator is ConservativeDrifter else LAPLACE
     case = kernel, drifter_field(drifter), flow.field.leave_one_out
-    y, w = flow.rows.rows, flow.rows.weight
+    y, w = flow.attracting.rows, flow.attracting.weight
+    assert len(y) == (batch_size or len(flow.rows.rows))
     h, size = drifter.history_["bandwidth"], drifter.history_["step_size"]
     log_det = 0.0
     for t, x in enumerate(flow.trajectory):
@@ -401,23 +402,3 @@ def test_no_theorem_is_about_the_full_displacement_field():
     assert np.isfinite(entropy_ledger(full).change).all()
     with pytest.raises(ValueError, match=r"eq\. 55"):
         rate_certificate(full)
-
-
-class _OfPart:
-    """A flow whose particles were attracted by a part of the rows."""
-
-    batch_size = 100
-
-    def __init__(self, flow):
-        self._flow = flow
-
-    def __getattr__(self, name):
-        return getattr(self._flow, name)
-
-
-@pytest.mark.parametrize("function", [entropy_ledger, rate_certificate])
-def test_no_ledger_of_a_flow_to_a_part_of_the_rows(function):
-    drifter = fitted(ConservativeDrifter, **SHORT)
-    drifter.flow_ = _OfPart(drifter.flow_)
-    with pytest.raises(ValueError, match="a part of the rows, 100 of"):
-        function(drifter)

@@ -37,6 +37,7 @@ from skdrift.diagnostics import (
     self_interaction,
     stein_drift,
 )
+from skdrift.flow._stops import root_mean_square
 from skdrift.kernels import Gaussian, Kernel, Matern, RationalQuadratic
 
 # k, its slope and the slope of that, as they are published; r2 may be complex.
@@ -593,7 +594,7 @@ def conservative():
 def test_report_says_what_the_functions_say(conservative):
     report = diagnose(conservative)
     h, x = conservative.history_["bandwidth"][-1], conservative.flow_.particles
-    y, w = conservative.flow_.rows[:2]
+    y, w = conservative.flow_.attracting[:2]
     values = {name: q.value for name, q in report.quantities.items()}
     assert_allclose(
         values["residual velocity"], conservative.residual_velocity_ / h, rtol=1e-10
@@ -675,9 +676,13 @@ def test_a_worse_fit_is_told_from_a_better_one(conservative):
 
 def test_report_on_other_rows(conservative):
     own = diagnose(conservative, WINE)
+    h, flow = conservative.history_["bandwidth"][-1], conservative.flow_
+    v = flow.bound(178, 178).on_particles(flow.particles, h)
+    assert_allclose(own["residual velocity"].value, root_mean_square(v) / h)
+    in_place = ConservativeDrifter(batch_size=None, random_state=0).fit(WINE)
     assert_allclose(
-        own["residual velocity"].value,
-        diagnose(conservative)["residual velocity"].value,
+        diagnose(in_place, WINE)["residual velocity"].value,
+        diagnose(in_place)["residual velocity"].value,
     )
     shifted = diagnose(conservative, WINE + WINE.std(axis=0))
     assert shifted["residual velocity"].value > 2 * own["residual velocity"].value

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import polars.testing
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import linear_sum_assignment
@@ -129,6 +129,7 @@ def test_decoding_undoes_encoding(library, data):
 
 
 @settings(max_examples=50, deadline=None)
+@example(np.array([[-30.0], [63672196.0]], np.float32))  # the difference is no float32
 @given(
     hnp.arrays(
         st.sampled_from([np.float64, np.float32, np.int32, bool]),

@@ -101,13 +101,13 @@ def test_report_names_infinite_variance_and_missing_constants():
 def test_entropy_rises_at_the_end_of_a_default_fit():
     drifter = ConservativeDrifter(random_state=0).fit(IRIS)
     report, h = diagnose(drifter), drifter.history_["bandwidth"][-1]
-    rows = drifter.flow_.rows
+    rows = drifter.flow_.attracting
     balance = entropy_balance(
         drifter.flow_.particles, rows.rows, h, sample_weight=rows.weight
     )
     assert_allclose(report["entropy rate"].value, h**2 * balance, rtol=1e-8)
-    # Measured: 0.22.
-    assert 0.15 < report["entropy rate"].value < 0.3
+    # Measured: 0.14 (0.22 if the rows stay in place).
+    assert 0.1 < report["entropy rate"].value < 0.3
     assert "no longer lowers" in report["entropy rate"].verdict
     assert "not bounded" in report["Stein drift"].verdict
 
@@ -179,26 +179,24 @@ def test_the_local_scale_has_no_bound_on_the_plane():
 
 def test_report_of_the_displacement_field_names_units_and_no_floor():
     drifter = LaplaceDrifter(random_state=0).fit(IRIS)
-    report, flow = diagnose(drifter), drifter.flow_
+    report, flow, rows = diagnose(drifter), drifter.flow_, drifter.flow_.attracting
     assert report["Stein drift"].symbol == "S_N"
     assert report["scale mismatch"].state == "note"
     assert "not a lower bound" in report["scale mismatch"].verdict
     h = drifter.history_["bandwidth"][-1]
     expected = stein_drift(
         flow.particles,
-        flow.rows.rows,
+        rows.rows,
         h,
         field="displacement",
-        sample_weight=flow.rows.weight,
+        sample_weight=rows.weight,
         **LOO,
     )
     assert_allclose(report["Stein drift"].value, expected, rtol=1e-8)
     assert_allclose(report["entropy rate"].value, -expected, rtol=1e-8)
     # The error of leaving out, by the field itself.
     fields = (DriftField(displacement(LAPLACE), own) for own in (True, False))
-    bound = (
-        f.bind(NumpyEngine(), flow.rows.rows, flow.rows.log_weight) for f in fields
-    )
+    bound = (f.bind(NumpyEngine(), rows.rows, rows.log_weight) for f in fields)
     left_out, full = (f.on_particles(flow.particles, h) for f in bound)
     error = np.sqrt(np.mean(np.square(left_out - full).sum(axis=1))) / h
     assert_allclose(report["leave-one-out error"].value, error, rtol=1e-8)
