@@ -14,6 +14,11 @@ Then the table: seconds of a Gaussian reduction, the median of five, in float32,
 * dense: the same in plain PyTorch (:mod:`peers`), up to 100,000 rows;
 * numba: the compiled engine on the CPU, up to 100,000 rows.
 
+And of a step of a flow, as many particles as rows:
+
+* velocity: both sums, from particles of NumPy to velocities of NumPy;
+* copies: the part of it that copies particles to the device, and as many numbers back.
+
 Without a GPU everything runs on the CPU, with few rows: that the script works.
 
     python benchmarks/gpu.py
@@ -21,6 +26,7 @@ Without a GPU everything runs on the CPU, with few rows: that the script works.
 
 import argparse
 import sys
+from functools import partial
 from itertools import product
 from statistics import median
 from time import perf_counter
@@ -31,6 +37,7 @@ from peers import torch_dense, torch_missing
 from skdrift import ConservativeDrifter
 from skdrift.bandwidth import conservative_rate
 from skdrift.engines import KeopsEngine, NumbaEngine, NumpyEngine, Profiles
+from skdrift.fields import DriftField, conservative
 from skdrift.kernels import Gaussian, Matern
 
 LARGEST_ERROR = {np.float64: 1e-11, np.float32: 1e-4}
@@ -41,12 +48,10 @@ REPETITIONS = 5
 class HostKeops(KeopsEngine):
     """KeOps with arrays of NumPy, also where PyTorch finds a GPU."""
 
-    def bind(self, sources, log_weights=None):
-        """Prepare sources; see the parent."""
+    def _memory(self):
         from skdrift.engines import _keops
 
-        memory = _keops._HostMemory()
-        return _keops._KeopsSources(sources, log_weights, memory)
+        return _keops._HostMemory()
 
 
 def errors_of_sums(engine, dtype):
@@ -125,6 +130,18 @@ def print_table(device, sizes, columns):
         print(f"{d:8}{n:9}{times}", flush=True)
 
 
+def print_steps(device, sizes, columns):
+    names = "velocity", "copies"
+    print(f"\n{'columns':>8}{'rows':>9}" + "".join(f"{name:>14}" for name in names))
+    engine, field = KeopsEngine(device), DriftField(conservative(Gaussian()))
+    for d, n in product(columns, sizes):
+        Y, X = np.random.default_rng(0).normal(size=(2, n, d)).astype(np.float32)
+        bound, h = field.bind(engine, Y), conservative_rate(n, d)
+        velocity = seconds(partial(bound.on_particles, X, h))
+        copies = seconds(lambda X=X: engine.fetch(engine.place(X)))
+        print(f"{d:8}{n:9}{velocity:14.5f}{copies:14.5f}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--columns", type=int, nargs="+", default=[2, 10, 64])
@@ -139,6 +156,7 @@ def main():
     few, many = [2000], [10_000, 100_000, 1_000_000]
     sizes = options.rows or (few if device == "cpu" else many)
     print_table(device, sizes, options.columns)
+    print_steps(device, sizes, options.columns)
     sys.exit(not passed)
 
 

@@ -11,8 +11,9 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._data._numbers import check_mask, check_numbers
+from ._data._numbers import check_mask, check_numbers, is_foreign
 from ._docstrings import documented
+from ._drifters._arrays import array_library_of
 from ._estimator import VersionedStateMixin
 
 if TYPE_CHECKING:
@@ -229,8 +230,10 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         """
         check_is_fitted(self)
         self._check_steps()
-        check_numbers(X)
-        given = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+        library = array_library_of(X)
+        given = library.take(X, "X")
+        check_numbers(given)
+        given = check_array(given, dtype=np.float64, ensure_all_finite="allow-nan")
         Z = X
         for name, step in self.steps[:-1]:
             if _is_transformer(step):
@@ -238,9 +241,10 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         rows = self._back(self[-1].sample_conditional(Z, random_state=random_state))
         # The way there and back may round.
         known = ~np.isnan(given)
-        exact = np.where(known, given, np.asarray(rows))
-        if isinstance(rows, np.ndarray):
-            return exact.astype(rows.dtype, copy=False)
+        drawn = array_library_of(rows).take(rows, "rows")
+        exact = np.where(known, given, np.asarray(drawn))
+        if isinstance(drawn, np.ndarray):
+            return library.put(exact.astype(drawn.dtype, copy=False))
         return type(rows)(dict(zip(rows.columns, exact.T, strict=True)))
 
     def _back(self, drawn):
@@ -248,7 +252,7 @@ class DriftPipeline(VersionedStateMixin, Pipeline):
         steps = [step for _, step in self.steps[:-1] if _is_transformer(step)]
         if not steps:
             return drawn
-        rows = np.asarray(drawn)
+        rows = drawn if is_foreign(drawn) else np.asarray(drawn)
         for step in reversed(steps):
             rows = step.inverse_transform(rows)
         if isinstance(drawn, np.ndarray) or not isinstance(rows, np.ndarray):

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
 from .._estimator import warn_user
+from ._numbers import check_readable
 from ._rows import are_integers
 
 # Repetitions of a row, on average, beyond which counts may be meant as shares.
@@ -16,6 +17,7 @@ NO_WEIGHT_MESSAGE = "The 'sample_weight' are all zero; at least one must be posi
 
 def check_weight(sample_weight, X):
     """Weights of the rows as float64: nonnegative, and not all zero."""
+    check_readable(sample_weight, "sample_weight")
     weight = _check_sample_weight(
         sample_weight, X, dtype=float, ensure_non_negative=True
     )

@@ -57,19 +57,70 @@ def check_mapped(X, name="X"):
         )
 
 
-def check_numbers(X, name="X"):
-    """Values must be numbers, and not masked, times, or strings of digits.
+def is_foreign(X):
+    """Whether `X` is an array of another library than NumPy, such as a tensor."""
+    # The libraries have no other method in common.
+    return hasattr(X, "__dlpack__") and not isinstance(X, np.ndarray)
 
-    The file of a memory-mapped array must be whole.
+
+def check_detached(X, name="X"):
+    """A tensor must not require a gradient, which results could not have.
 
     Raises
     ------
     ValueError
-        With the number of masked entries, the sizes of the file, or the kind of the
-        values and the name of a frame's column.
+        With what to pass instead.
+    """
+    if getattr(X, "requires_grad", False):
+        raise ValueError(
+            f"'{name}' is a tensor that requires a gradient, but skdrift does not "
+            f"differentiate. Pass {name}.detach()."
+        )
+
+
+def check_readable(X, name="X"):
+    """NumPy must be able to read an array of another library, such as a tensor.
+
+    Returns
+    -------
+    bool
+        Whether `X` is such an array.
+
+    Raises
+    ------
+    ValueError
+        With the type and device of the array, and what the library says.
+    """
+    if not is_foreign(X):
+        return False
+    check_detached(X, name)
+    try:
+        np.asarray(X)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"'{name}' is an array of the type {type(X).__name__} on the device "
+            f"{getattr(X, 'device', None)} that NumPy cannot read ({error}). Move it "
+            "to the CPU, in a type that NumPy has, or let a drifter dispatch on it: "
+            "sklearn.set_config(array_api_dispatch=True)."
+        ) from error
+    return True
+
+
+def check_numbers(X, name="X"):
+    """Values must be numbers, and not masked, times, or strings of digits.
+
+    The file of a memory-mapped array must be whole, and an array of another library
+    must be one that NumPy can read.
+
+    Raises
+    ------
+    ValueError
+        With the number of masked entries, the sizes of the file, what cannot be read,
+        or the kind of the values and the name of a frame's column.
     """
     check_mask(X, name)
     check_mapped(X, name)
+    check_readable(X, name)
     library = library_of(X)
     if library is Columns:
         return

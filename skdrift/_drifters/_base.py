@@ -38,6 +38,7 @@ from ..flow._checkpoint import checkpoint_of
 from ..flow._fit import FlowParameters, Recipe, TracerProbe, fit_flow
 from ..flow._progress import CallbackSupportMixin, FitProgress, step_printer
 from ..flow._stops import CALMER
+from ._arrays import in_numpy, like_fit, like_rows
 from ._data import further_data, given_data
 
 if TYPE_CHECKING:
@@ -156,7 +157,9 @@ class BaseDrifter(
             such as a generator of arrays or frames, or a Dask array or dataframe,
             whose rows stay where they are. Of these at most 200,000 rows are kept,
             chosen at random, with the exact moments of all; if there are no more, the
-            result is that for an array (see :doc:`/method/large`).
+            result is that for an array (see :doc:`/method/large`). With scikit-learn's
+            array-API dispatch, results for a tensor are tensors on its device (see
+            :doc:`/method/sampling`).
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -176,10 +179,10 @@ class BaseDrifter(
         Raises
         ------
         ValueError
-            If the input or a parameter is invalid, such as strings, dates, or masked
-            entries of a masked array, the engine asked for is not available, or the
-            checkpoint is damaged or of another fit. The estimator is then not fitted.
-            Errors in chunks name their index.
+            If the input or a parameter is invalid, such as strings, dates, masked
+            entries of a masked array, or a tensor that requires a gradient, the engine
+            asked for is not available, or the checkpoint is damaged or of another fit.
+            The estimator is then not fitted. Errors in chunks name their index.
         TypeError
             If `X` is sparse, or a Dask collection that is no table.
         RuntimeError
@@ -189,9 +192,12 @@ class BaseDrifter(
             If the velocity of the particles is not finite.
         """
         try:
-            with checkpoint_of(self) as checkpoint:
-                data = given_data(self, X, sample_weight)
-                return self._fit_to(data, checkpoint)
+            with (
+                in_numpy(X=X, sample_weight=sample_weight) as (library, *given),
+                checkpoint_of(self) as checkpoint,
+            ):
+                data = given_data(self, *given)
+                return self._fit_to(data, checkpoint, library)
         except BaseException:
             forget(self, "_tracers", "_summary")
             raise
@@ -240,14 +246,17 @@ class BaseDrifter(
         """
         before = self.__dict__.copy()
         try:
-            with checkpoint_of(self) as checkpoint:
-                data = further_data(self, X, sample_weight)
-                return self._fit_to(data, checkpoint)
+            with (
+                in_numpy(X=X, sample_weight=sample_weight) as (library, *given),
+                checkpoint_of(self) as checkpoint,
+            ):
+                data = further_data(self, *given)
+                return self._fit_to(data, checkpoint, library)
         except BaseException:
             self.__dict__ = before
             raise
 
-    def _fit_to(self, data, checkpoint):
+    def _fit_to(self, data, checkpoint, library):
         parameters = FlowParameters(*(getattr(self, p) for p in FlowParameters._fields))
         flow, field = fit_flow(
             data.X,
@@ -265,10 +274,10 @@ class BaseDrifter(
         self.kernel_ = flow.kernel
         self.bandwidth_ = flow.bandwidth
         self.step_size_ = flow.step_size
-        self.scale_ = flow.scaling.scale
+        self.scale_ = library.put(flow.scaling.scale)
         self.columns_ = flow.draws.laws
-        self.start_ = positions((*flow.trajectory, flow.particles)[0])
-        self.particles_ = positions(flow.particles)
+        self.start_ = library.put(positions((*flow.trajectory, flow.particles)[0]))
+        self.particles_ = library.put(positions(flow.particles))
         self.history_ = flow.history
         self.n_iter_ = flow.n_iter
         self.residual_velocity_ = float(flow.history["residual_velocity"][-1])
@@ -312,6 +321,7 @@ class BaseDrifter(
 
     # -- verbs of a fitted drifter -------------------------------------------------
 
+    @like_fit
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """Draw new rows by evolving fresh ensembles through the fitted schedule.
 
@@ -335,7 +345,8 @@ class BaseDrifter(
         -------
         array-like of shape (n_samples, n_features)
             New rows in the units and precision of the data: an ndarray, or the data
-            frame that `set_output` asked for.
+            frame that `set_output` asked for. With array-API dispatch, an array of the
+            library and on the device of the rows that were fitted.
 
         Raises
         ------
@@ -350,6 +361,7 @@ class BaseDrifter(
         rows = flow.draw(n_samples, random_state, lambda what: step_printer(self, what))
         return _wrap_data_with_container("transform", rows, rows, self)
 
+    @like_rows
     def sample_conditional(self, X: ArrayLike, random_state: Seed = None) -> Rows:
         """Draw the unknown entries of rows given the known ones.
 
@@ -409,6 +421,7 @@ class BaseDrifter(
             )
         return _wrap_data_with_container("transform", rows, rows, self)
 
+    @like_fit
     def trajectory(self) -> Floats:
         """Positions of the particles before every step, and at the end.
 
@@ -420,6 +433,7 @@ class BaseDrifter(
         """
         return self._flow().positions()
 
+    @like_rows
     def transform(self, X: ArrayLike) -> Rows:
         """Carry rows through the fitted flow as passive tracers.
 
@@ -463,6 +477,7 @@ class BaseDrifter(
             )
         return self._flow().carry(X)
 
+    @like_rows
     def inverse_transform(self, X: ArrayLike) -> Floats:
         """Find the rows that :meth:`transform` carries to given ones.
 
@@ -516,6 +531,7 @@ class BaseDrifter(
             _warn_of_origins(origin)
         return rows
 
+    @like_rows
     def velocity(self, X: ArrayLike) -> Floats:
         """Final drifting field at given points.
 
@@ -541,6 +557,7 @@ class BaseDrifter(
         X = self._checked_rows(X)
         return self._flow().velocity(X)
 
+    @like_rows
     def score_samples(
         self,
         X: ArrayLike,
@@ -620,6 +637,7 @@ class BaseDrifter(
         _warn_of_origins(origin)
         return log_density
 
+    @like_rows
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Minus the residual velocity of held-out rows towards the fitted particles.
 
@@ -666,6 +684,7 @@ class BaseDrifter(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.array_api_support = True
         return tags
 
 

@@ -16,6 +16,7 @@ from ..bandwidth import conservative_rate, laplace_rate
 from ..fields import conservative, displacement
 from ..flow._fit import Recipe
 from ..kernels import KERNEL_NAMES, Kernel, get_kernel
+from ._arrays import like_rows
 from ._base import BaseDrifter
 from ._docs import CONSERVATIVE, SHARED
 from ._recipes import bandwidth_constraint, kernel_recipe
@@ -194,6 +195,7 @@ class ConservativeDrifter(KernelDrifter):
             verbose=verbose,
         )
 
+    @like_rows
     def potential(self, X: ArrayLike) -> Floats:
         """Scalar potential of the final drifting field at given points.
 

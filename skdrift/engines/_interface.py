@@ -274,6 +274,39 @@ class Engine:
         """
         raise NotImplementedError(f"{type(self).__name__} must define bind(sources)")
 
+    def place(self, array: Array) -> Array:
+        """Put points where the sums run, so that several of them find them there.
+
+        Of placed points, which :meth:`bind` and :meth:`BoundSources.reduce` accept,
+        the results are placed too: arrays of another library, with its operators.
+
+        Parameters
+        ----------
+        array : ndarray or placed array
+            Points.
+
+        Returns
+        -------
+        array
+            The points. In the base class, as they are.
+        """
+        return array
+
+    def fetch(self, array: Array) -> Floats:
+        """Get what was placed, or a result, as an array of NumPy.
+
+        Parameters
+        ----------
+        array : ndarray or placed array
+            Points, or a part of a :class:`Reduction`.
+
+        Returns
+        -------
+        ndarray
+            The same numbers. In the base class, the array.
+        """
+        return array
+
     @staticmethod
     def unavailable_reason() -> str | None:
         """Say why the engine cannot run on this machine.

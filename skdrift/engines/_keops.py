@@ -24,7 +24,7 @@ from ._interface import BoundSources, Engine, Reduction, Work
 from ._lock import one_at_a_time
 
 if TYPE_CHECKING:
-    from .._typing import Floats
+    from .._typing import Array, Floats
 
 
 class KeopsEngine(Engine):
@@ -66,49 +66,67 @@ class KeopsEngine(Engine):
 
     def bind(self, sources: Floats, log_weights: Floats | None = None) -> BoundSources:
         """Prepare sources for many reductions; see :class:`Engine`."""
+        return _KeopsSources(sources, log_weights, self._memory())
+
+    def place(self, array: Array) -> Array:
+        """Put an array where PyTorch keeps the sources; see :class:`Engine`."""
+        return self._memory().put(array)
+
+    def fetch(self, array: Array) -> Floats:
+        """Get an array from there; see :class:`Engine`."""
+        return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+    def _memory(self):
         device = self.device or _gpu_of_torch()
-        memory = _HostMemory() if device is None else _TorchMemory(device)
-        return _KeopsSources(sources, log_weights, memory)
+        return _HostMemory() if device is None else _TorchMemory(device)
 
 
 class _KeopsSources(BoundSources):
     def __init__(self, sources, log_weights, memory):
         super().__init__(sources, log_weights)
         self.memory = memory
+        sources, m = memory.put(sources), len(sources)
+        self.dtype = memory.dtype_of(sources)
         # Distances are translation-invariant; small numbers keep float32 accurate.
-        self.centre = sources.mean(axis=0)
-        self.dtype = sources.dtype
-        self.sources = memory.put(sources - self.centre)
-        # Infinite log-weights, of sources that do not count, would make NaNs.
-        log_w = np.maximum(self.log_weights, _deleted_log_weight(self.dtype))
-        self.log_w = memory.put(log_w.astype(self.dtype).reshape(-1, 1))
-        self.labels = memory.put(_exact_labels(np.arange(len(sources)), self.dtype))
+        self.centre = sources.mean(0)
+        self.sources = sources - self.centre
+        if log_weights is None:
+            self.log_w = memory.full((m, 1), -np.log(m), self.dtype)
+        else:  # infinite ones, of sources that do not count, would make NaNs
+            log_w = np.maximum(log_weights, _deleted_log_weight(self.dtype))
+            self.log_w = memory.put(log_w.astype(self.dtype).reshape(-1, 1))
+        self.labels = memory.labels(memory.arange(m), self.dtype)
 
     def reduce(self, queries, profiles, bandwidth, deleted=None):
         """Reduce over the sources at every query; see :class:`NumpyEngine`."""
+        memory, x = self.memory, self.memory.put(queries)
+        x = memory.cast(x - self.centre, self.dtype)
         if deleted is None:
-            deleted = np.full(len(queries), -1)
-        with _lock_unless_compiled(profiles, self.dtype, queries.shape[1]):
-            formula = self._fused_formula(queries, profiles, bandwidth, deleted)
+            deleted = memory.full((len(x),), -1, np.int64)
+        labels = memory.labels(memory.put(deleted), self.dtype)
+        with _lock_unless_compiled(profiles, self.dtype, x.shape[1]):
+            formula = self._fused_formula(x, profiles, bandwidth, labels)
             with _explained():
-                shift, z, *pulled = self.memory.get(formula()).T
+                sums = formula()
+        shift, z, pulled = sums[:, 0], sums[:, 1], sums[:, 2:]
         # A shift this low stands for a query whose only source is deleted.
         empty = shift < 0.5 * _deleted_log_weight(self.dtype)
         z[empty] = 1
-        displacement = np.stack(pulled, axis=1) / z[:, None]
-        displacement[empty] = 0
-        return Reduction(np.where(empty, -np.inf, shift + np.log(z)), displacement)
+        log_z, displacement = shift + memory.xp.log(z), pulled / z[:, None]
+        log_z[empty], displacement[empty] = -np.inf, 0
+        if isinstance(queries, np.ndarray):
+            return Reduction(memory.get(log_z), memory.get(displacement))
+        return Reduction(log_z, displacement)
 
-    def _fused_formula(self, queries, profiles, bandwidth, deleted):
+    def _fused_formula(self, x, profiles, bandwidth, labels):
         """Symbolic ``sum_j exp(log n_j - max) (1, pull_j (y_j - x))``, ready to run."""
-        keops, put, dtype = self.memory.keops, self.memory.put, self.dtype
-        x = keops.Vi(put((queries - self.centre).astype(dtype, copy=False)))
-        difference = keops.Vj(self.sources) - x
-        label = keops.Vi(put(_exact_labels(deleted, dtype)))
+        keops, dtype = self.memory.keops, self.dtype
+        difference = keops.Vj(self.sources) - keops.Vi(x)
+        label = keops.Vi(labels)
 
         def constant(value):
             # A tensor, where a literal would enter the formula's text.
-            return keops.Pm(put(np.array([value], dtype=dtype)))
+            return keops.Pm(self.memory.full((1,), value, dtype))
 
         r2 = (difference**2).sum(-1) * constant(bandwidth**-2)
         other = ((label - keops.Vj(self.labels)) ** 2).sum(-1).sign()  # 0: deleted
@@ -126,11 +144,20 @@ class _KeopsSources(BoundSources):
         return lambda: log_k.reduction("Max_SumShiftExpWeight", other=terms, axis=1)
 
 
-class _HostMemory:
+class _Memory:
+    """Where arrays are kept between reductions, in a library that KeOps reads."""
+
+    def labels(self, index, dtype):
+        """Integers as two floating columns, so that float32 tells 2^36 rows apart."""
+        return self.cast(self.xp.stack((index // 4096, index % 4096), 1), dtype)
+
+
+class _HostMemory(_Memory):
     """Arrays of NumPy, which KeOps copies to a GPU by itself."""
 
     def __init__(self):
-        self.keops = _import_keops("numpy")
+        self.keops, self.xp = _import_keops("numpy"), np
+        self.full, self.arange = np.full, np.arange
 
     def put(self, array):
         return np.ascontiguousarray(array)
@@ -138,21 +165,45 @@ class _HostMemory:
     def get(self, array):
         return array
 
+    def cast(self, array, dtype):
+        return array.astype(dtype, copy=False)
 
-class _TorchMemory:
+    def dtype_of(self, array):
+        return array.dtype
+
+
+class _TorchMemory(_Memory):
     """Tensors of PyTorch, which stay where they are."""
 
     def __init__(self, device):
         import torch
 
         self.keops = _import_keops("torch")
-        self.torch, self.device = torch, device
+        self.xp, self.device = torch, device
 
     def put(self, array):
-        return self.torch.tensor(np.ascontiguousarray(array), device=self.device)
+        if isinstance(array, np.ndarray):
+            array = self.xp.tensor(np.ascontiguousarray(array), device=self.device)
+        return array.contiguous()
 
     def get(self, tensor):
         return tensor.cpu().numpy()
+
+    def full(self, shape, value, dtype):
+        options = dict(dtype=self._own(dtype), device=self.device)
+        return self.xp.full(shape, value, **options)
+
+    def arange(self, n):
+        return self.xp.arange(n, device=self.device)
+
+    def cast(self, tensor, dtype):
+        return tensor.to(self._own(dtype))
+
+    def dtype_of(self, tensor):
+        return np.dtype(str(tensor.dtype).removeprefix("torch."))
+
+    def _own(self, dtype):
+        return getattr(self.xp, np.dtype(dtype).name)
 
 
 @contextmanager
@@ -172,11 +223,6 @@ def _explained():
 def _deleted_log_weight(dtype):
     """Finite stand-in for log 0: far below any log-weight, and safe to subtract."""
     return -0.25 * float(np.finfo(dtype).max)
-
-
-def _exact_labels(index, dtype):
-    """Integers as two floating columns, so that float32 tells 2^36 rows apart."""
-    return np.stack(np.divmod(index, 4096), axis=1).astype(dtype)
 
 
 @cache

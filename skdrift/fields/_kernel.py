@@ -79,6 +79,8 @@ class BoundDriftField(BoundField):
         self.engine = engine
         is_bound = isinstance(data, BoundSources)
         self.data = data if is_bound else engine.bind(data, log_weights)
+        # Bound data may be those of another engine, which expects arrays of NumPy.
+        self._is_of_engine = not is_bound
 
     def terms(self, queries, particles, bandwidth, deleted=None):
         """Reductions over data and particles; `deleted` is one particle per query."""
@@ -97,11 +99,15 @@ class BoundDriftField(BoundField):
         )
 
     def on_particles(self, particles, bandwidth):
-        own = self.own(len(particles))
-        return self.terms(particles, particles, bandwidth, own).velocity
+        x, own = self._placed(particles), self.own(len(particles))
+        return self.engine.fetch(self.terms(x, x, bandwidth, own).velocity)
 
     def at(self, queries, particles, bandwidth):
-        return self.terms(queries, particles, bandwidth).velocity
+        x, y = self._placed(queries), self._placed(particles)
+        return self.engine.fetch(self.terms(x, y, bandwidth).velocity)
+
+    def _placed(self, points):
+        return self.engine.place(points) if self._is_of_engine else points
 
     def of_tracers(self, queries, particles, bandwidth):
         """Velocity of points that stand for further particles, but repel none."""

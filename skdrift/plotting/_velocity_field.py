@@ -151,7 +151,8 @@ class VelocityFieldDisplay:
             )
         plane = column_indices(features, names, 2)
         as_given, X = container_like(X), check_data(X, d)
-        particles = estimator.particles_[:, plane]
+        flow = estimator.flow_  # whose arrays are those of NumPy, whatever was fitted
+        particles = flow.scaling.to_data(flow.particles)[:, plane]
         grid = _grid(X[:, plane], particles, margin, grid_resolution)
         points = np.tile(_check_reference(reference, X), (grid_resolution**2, 1))
         points[:, plane] = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
@@ -257,7 +258,7 @@ def _background(estimator, points, velocity, plane):
     """Potential or else speed at the points, and which of the two."""
     if hasattr(estimator, "potential"):
         return estimator.potential(points) / estimator.bandwidth_**2, "potential"
-    unit = estimator.bandwidth_ * estimator.scale_[plane]
+    unit = estimator.bandwidth_ * estimator.flow_.scaling.scale[plane]
     return np.linalg.norm(velocity / unit, axis=1), "speed"
 
 
