@@ -700,7 +700,7 @@ FAULTS = {
         "engines/test_engines.py",
     ): [
         ("return self.flow_._replace(engine=self.engine)", "return self.flow_"),
-        ('            forget(self, "_tracers")\n', ""),
+        ('            forget(self, "_tracers", "_summary")\n', ""),
     ],
     # -- theory and diagnostics ------------------------------------------------------
     (
