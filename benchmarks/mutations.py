@@ -213,7 +213,10 @@ FAULTS = {
     ): [
         ("return v + (n / total)[:, None] * c\n", "return v + c\n"),
         ("log_n + np.log(share / n_particles)", "log_n + np.log(share)"),
-        ("own = self.own(len(particles))", "own = None"),
+        (
+            "self._placed(particles), self.own(len(particles))",
+            "self._placed(particles), None",
+        ),
         ("- (n / total)[:, None] * m_slope", "+ (n / total)[:, None] * m_slope"),
         (
             "terms.data.log_z - terms.model.log_z",
@@ -495,7 +498,7 @@ FAULTS = {
     ("_data/_covariance.py", "data/test_covariance.py"): [
         ("rest = np.maximum(1 - b * w * r,", "rest = np.maximum(1 - 0 * w * r,"),
         ("_SHARES[np.argmax(log_p)]", "_SHARES[0]"),
-        ("b = (1 - a) / (1 - w)", "b = 1 - a + 0 * w"),
+        ("        b = (1 - a) / (1 - w)\n", "        b = 1 - a + 0 * w\n"),
     ],
     ("_data/_mixture.py", "data/test_density.py", "data/test_conditionals.py"): [
         (
