@@ -87,8 +87,8 @@ class LocalStart(Start):
         """Rows moved within their neighbourhoods, by about as much as they are apart.
 
         The noise of a row is .7 times its distance to the nearest other row, relative
-        to the spread of its neighbourhood, and 1 at most. Neighbours need not be mutual: the
-        noise is short, and those of a row that lies alone hardly ever are.
+        to the spread of its neighbourhood, and 1 at most. Neighbours need not be
+        mutual: the noise is short, and those of a row that lies alone hardly ever are.
 
         Parameters
         ----------
