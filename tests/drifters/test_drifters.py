@@ -624,8 +624,8 @@ def test_many_duplicates(cls):
 @pytest.mark.parametrize("factor", [1e-150, 1e150])
 def test_extreme_units(cls, factor):
     X = WINE[:, :3]
-    rows = cls(random_state=0).fit(X * factor).sample(50) / factor
-    assert_allclose(rows, cls(random_state=0).fit(X).sample(50), rtol=1e-6)
+    rows = cls(random_state=1).fit(X * factor).sample(50) / factor
+    assert_allclose(rows, cls(random_state=1).fit(X).sample(50), rtol=1e-6)
 
 
 @both
