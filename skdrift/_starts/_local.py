@@ -28,6 +28,9 @@ _MANY_ROWS, _FEW_STEPS = 1000, 5
 # Rows are displaced by this many distances to their nearest other row. With 1 isolated
 # rows are no safer, and draws of 30 and more columns are told from new rows more often.
 _MOVED = 0.7
+# From this share of the rows on, the neighbours of all are looked up at once: another
+# ensemble will need others of them.
+_MANY = 0.1
 # Numbers of neighbours' coordinates held at a time.
 _CHUNK = 2**22
 
@@ -104,10 +107,12 @@ class LocalStart(Start):
         WeightedRows
             A row that stands for several samples stays where it is.
         """
-        x = rows.rows
+        x, n = rows.rows, len(self.rows.rows)
         if places is None:
             distance = self.neighbors.distance(x)
         else:
+            if len(places) >= _MANY * n:
+                self.neighbors.look_up(min(_N_NEIGHBORS, n))
             distance = self.neighbors.reach(places, 2)
         mean, noise, spread = self._gaussians(x, places, random_state, mutual=False)
         spread = np.where(spread > 0, spread, 1.0)
