@@ -192,12 +192,7 @@ class BaseDrifter(
             If the velocity of the particles is not finite.
         """
         try:
-            with (
-                in_numpy(X=X, sample_weight=sample_weight) as (library, *given),
-                checkpoint_of(self) as checkpoint,
-            ):
-                data = given_data(self, *given)
-                return self._fit_to(data, checkpoint, library)
+            return self._fit_to(given_data, X, sample_weight)
         except BaseException:
             forget(self, "_tracers", "_summary")
             raise
@@ -246,17 +241,20 @@ class BaseDrifter(
         """
         before = self.__dict__.copy()
         try:
-            with (
-                in_numpy(X=X, sample_weight=sample_weight) as (library, *given),
-                checkpoint_of(self) as checkpoint,
-            ):
-                data = further_data(self, *given)
-                return self._fit_to(data, checkpoint, library)
+            return self._fit_to(further_data, X, sample_weight)
         except BaseException:
             self.__dict__ = before
             raise
 
-    def _fit_to(self, data, checkpoint, library):
+    def _fit_to(self, read, X, sample_weight):
+        """Fit to the data that ``read(self, X, sample_weight)`` gives."""
+        with (
+            in_numpy(X=X, sample_weight=sample_weight) as (library, *given),
+            checkpoint_of(self) as checkpoint,
+        ):
+            return self._fitted(read(self, *given), checkpoint, library)
+
+    def _fitted(self, data, checkpoint, library):
         parameters = FlowParameters(*(getattr(self, p) for p in FlowParameters._fields))
         flow, field = fit_flow(
             data.X,

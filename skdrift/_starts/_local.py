@@ -111,7 +111,9 @@ class LocalStart(Start):
         if places is None:
             distance = self.neighbors.distance(x)
         else:
-            if len(places) >= _MANY * n:
+            if len(places) >= n / 2:  # as many as draws of that size look up
+                self.neighbors.look_up(min(_MUTUAL * _N_NEIGHBORS, n))
+            elif len(places) >= _MANY * n:
                 self.neighbors.look_up(min(_N_NEIGHBORS, n))
             distance = self.neighbors.reach(places, 2)
         mean, noise, spread = self._gaussians(x, places, random_state, mutual=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -282,15 +283,8 @@ def _reference_density(estimator, candidates, is_member, reference, seed):
 
 def _membership_risk(members, others, max_false_positives, seed):
     """Risk by scores of members and non-members."""
-    rng = check_random_state(seed)
-    resampled = [
-        _measures(
-            _resampled(members, rng), _resampled(others, rng), max_false_positives
-        )
-        for _ in range(_N_RESAMPLES)
-    ]
-    value = _measures(members, others, max_false_positives)
-    return MembershipRisk(*estimates(value, resampled))
+    measures = partial(_measures, max_false_positives=max_false_positives)
+    return MembershipRisk(*_bootstrapped(measures, members, others, seed))
 
 
 def _measures(members, others, max_false_positives):
@@ -314,8 +308,17 @@ def estimates(values, resampled):
     return [Estimate(*map(float, ends)) for ends in zip(values, low, high, strict=True)]
 
 
-def _resampled(rows, rng):
-    return rows[rng.randint(len(rows), size=len(rows))]
+def _bootstrapped(measures, members, strangers, seed):
+    """Estimates of ``measures(members, strangers)``, each resampled by itself."""
+    rng = check_random_state(seed)
+
+    def resampled(rows):
+        return rows[rng.randint(len(rows), size=len(rows))]
+
+    values = [
+        measures(resampled(members), resampled(strangers)) for _ in range(_N_RESAMPLES)
+    ]
+    return estimates(measures(members, strangers), values)
 
 
 @documented(_SHARED)
@@ -513,13 +516,8 @@ def isolated_row_ratio(
 
 def isolation_estimate(isolation, distance, is_member, share, seed):
     """The ratio of :func:`isolated_row_ratio`, with its interval."""
-    rng = check_random_state(seed)
-    members, strangers = isolated_distances(isolation, distance, is_member, share)
-    resampled = [
-        [ratio_of_medians(_resampled(members, rng), _resampled(strangers, rng))]
-        for _ in range(_N_RESAMPLES)
-    ]
-    return estimates([ratio_of_medians(members, strangers)], resampled)[0]
+    parts = isolated_distances(isolation, distance, is_member, share)
+    return _bootstrapped(lambda *of: [ratio_of_medians(*of)], *parts, seed)[0]
 
 
 def isolated_distances(isolation, distance, is_member, share=0.05):
@@ -671,13 +669,7 @@ def guesses(columns, place, key, n_neighbors=1, tolerance=0.05, standardize=True
 
 def attribute_estimate(members, strangers, seed):
     """Risk by which secrets of members and strangers were guessed."""
-    rng = check_random_state(seed)
-    values = attribute_rates(members, strangers)
-    resampled = [
-        attribute_rates(_resampled(members, rng), _resampled(strangers, rng))
-        for _ in range(_N_RESAMPLES)
-    ]
-    return AttributeRisk(*estimates(values, resampled))
+    return AttributeRisk(*_bootstrapped(attribute_rates, members, strangers, seed))
 
 
 def attribute_rates(members, strangers):

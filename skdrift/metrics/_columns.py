@@ -215,9 +215,7 @@ def shape_of(column, key, reference):
         column.parts[table][~is_missing(column, table)] for table in (key, reference)
     )
     if column.kind == "category":
-        n = len(column.categories)
-        shares = [np.bincount(x, minlength=n) / len(x) for x in (first, second)]
-        return 1 - 0.5 * float(np.abs(shares[0] - shares[1]).sum())
+        return _overlap(first, second)
     values = np.concatenate([first, second])
     levels = [
         np.searchsorted(np.sort(x), values, "right") / len(x) for x in (first, second)
@@ -245,9 +243,13 @@ def trend_of(first, second, key, reference):
 def _contingency_trend(first, second):
     """Similarity of two tables of shares, given codes of two columns in two tables."""
     n = 1 + max(codes.max() for codes in second)
-    pairs = [a * n + b for a, b in zip(first, second, strict=True)]
-    length = 1 + max(p.max() for p in pairs)
-    shares = [np.bincount(p, minlength=length) / len(p) for p in pairs]
+    return _overlap(*(a * n + b for a, b in zip(first, second, strict=True)))
+
+
+def _overlap(*codes):
+    """One minus the total variation distance of codes in two tables."""
+    n = 1 + max(code.max() for code in codes)
+    shares = [np.bincount(code, minlength=n) / len(code) for code in codes]
     return 1 - 0.5 * float(np.abs(shares[0] - shares[1]).sum())
 
 

@@ -157,10 +157,7 @@ def precision(
     0.5
     """
     X, Y = _checked(generated, reference, n_neighbors)
-    inside = [
-        (tile <= radius).any(axis=0) for tile, radius in _balls(Y, X, n_neighbors)
-    ]
-    return float(np.any(inside, axis=0).mean())
+    return _share_inside(Y, X, n_neighbors)
 
 
 @documented(SHARED)
@@ -209,10 +206,7 @@ def recall(
     0.5
     """
     X, Y = _checked(generated, reference, n_neighbors, "generated")
-    inside = [
-        (tile <= radius).any(axis=0) for tile, radius in _balls(X, Y, n_neighbors)
-    ]
-    return float(np.any(inside, axis=0).mean())
+    return _share_inside(X, Y, n_neighbors)
 
 
 @documented(SHARED)
@@ -364,6 +358,12 @@ def _checked(generated, reference, k, centres="reference"):
             f"got n_neighbors={k} and {n} samples."
         )
     return X, Y
+
+
+def _share_inside(centres, rows, k):
+    """Share of the rows that are in a neighbourhood of one of the centres."""
+    inside = [(tile <= radius).any(axis=0) for tile, radius in _balls(centres, rows, k)]
+    return float(np.any(inside, axis=0).mean())
 
 
 def _balls(centres, rows, k):
