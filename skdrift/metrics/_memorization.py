@@ -162,9 +162,14 @@ def near_copy_share(
     if len(train) < 2:
         raise ValueError("'train' must have at least two samples; got 1.")
     within = nearest_distances(train, train, 2)
+    return share_of_near(nearest_distances(generated, train), within, quantile)
+
+
+def share_of_near(distance, within, quantile=0.05):
+    """Share of the distances up to a quantile of those within the training samples."""
     # An observed distance, not interpolated between repeated and other samples.
     threshold = np.quantile(within, quantile, method="inverted_cdf")
-    return float(np.mean(nearest_distances(generated, train) <= threshold))
+    return float(np.mean(distance <= threshold))
 
 
 def median_record_distances(generated, test, train):

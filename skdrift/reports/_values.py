@@ -31,7 +31,7 @@ from ..metrics._attacks import (
     recognised,
 )
 from ..metrics._columns import faults_of, shape_of, trend_of
-from ..metrics._memorization import auc_of_distances
+from ..metrics._memorization import auc_of_distances, share_of_near
 from ..metrics._tables import coded, is_missing
 
 # Trees of the classifiers: with more, values of fresh data vary more.
@@ -263,10 +263,9 @@ class Meter:
 
     def _copies(self, distance, is_train):
         within = self._tables.to_nearest("real", is_train)[is_train]
-        threshold = np.quantile(within, 0.05, method="inverted_cdf")
         return {
             "exact_copy_share": float(np.mean(distance == 0)),
-            "near_copy_share": float(np.mean(distance <= threshold)),
+            "near_copy_share": share_of_near(distance, within),
         }
 
     def _privacy(self, is_train):
