@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# Where all values but one are equal, the one is at most 15 standard deviations away.
+_LEAST_OF_ALL = 0.3
+
 
 def excess(values, fresh, better, resolution):
     """By how much values are worse than those of fresh data, and the largest excess.
@@ -30,8 +33,9 @@ def excess(values, fresh, better, resolution):
         Of the fresh values.
     """
     others = [np.delete(fresh, i, axis=0) for i in range(len(fresh))]
+    least = np.fmax(resolution, _LEAST_OF_ALL * fresh.std(axis=0, ddof=1))
     largest = max(
-        np.nan_to_num(_excess(row, rest, better, resolution)[0]).max(initial=0.0)
+        np.nan_to_num(_excess(row, rest, better, least)[0]).max(initial=0.0)
         for row, rest in zip(fresh, others, strict=True)
     )
     worse, mean, scale = _excess(values, fresh, better, resolution)
@@ -42,7 +46,8 @@ def _excess(values, fresh, better, resolution):
     mean, scale = fresh.mean(axis=0), fresh.std(axis=0, ddof=1)
     # Values that never differ still do so by roundings, or by a row.
     scale = np.maximum(scale, np.maximum(resolution, 1e-9 * np.abs(mean)))
-    z = (values - mean) / scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (values - mean) / scale  # NaN, not compared, if all are 0
     better = np.asarray(better)
     worse = np.where(better == "lower", z, np.where(better == "higher", -z, np.abs(z)))
     return worse, mean, scale

@@ -84,10 +84,13 @@ METRICS = [
 # Metrics that change by whole rows, and may vary little in few splits.
 SHARES = {
     "missing_difference",
+    "coverage",
+    "train_on_synthetic_score",
     "support_violations",
     "exact_copy_share",
     "near_copy_share",
     "nearest_tpr",
+    "attribute_gain",
 }
 # Values if nothing is copied or given away. For other metrics, fresh data tell.
 NO_LEAK = {

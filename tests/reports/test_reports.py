@@ -11,6 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp
+from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
 
 from skdrift.metrics import (
     column_shapes,
@@ -350,3 +352,25 @@ def test_groups_and_features_that_do_not_exist(of_fresh):
         of_fresh.plot("all")
     with pytest.raises(ValueError, match=r"'features' parameter .* got 'income'"):
         of_fresh.distributions(["income"])
+
+
+def test_copies_are_told_where_a_share_is_nearly_always_one():
+    """Coverage of 38 rows is 1 in all splits but one, where two rows are missed."""
+    iris = load_iris(as_frame=True)
+    frame = iris.data.assign(kind=iris.target_names[iris.target])
+    train, test = train_test_split(frame, random_state=0)
+    report = QualityReport.from_samples(
+        train, test, train, target="kind", random_state=0
+    )
+    limits = report.summary["limit"].droplevel("group")
+    assert 0.5 < limits["coverage"] < 1
+    told = report.summary["verdict"].droplevel("group") == "worse than fresh data"
+    assert told[["exact_copy_share", "memorization_auc", "nearest_auc"]].all()
+
+
+def test_a_lone_value_does_not_set_the_limit_of_all():
+    fresh = np.random.default_rng(0).standard_normal((19, 2))
+    fresh[:, 1] = np.arange(19) == 7
+    worse, largest, *_ = excess(np.array([20.0, 0]), fresh, ["lower"] * 2, 0.0)
+    assert 4 < largest < 15  # with 0 as its standard deviation it would be 1e9
+    assert worse[0] > largest
