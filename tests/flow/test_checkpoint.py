@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -297,16 +298,38 @@ drifter.fit(load_wine().data)
 """
 
 
+# Continued in a process as fresh as the killed one, as users do: what a process has
+# done before (threads, libraries) may change the last bits of its sums.
+CONTINUED = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from sklearn.base import clone
+from skdrift import ConservativeDrifter
+from skdrift.fields._protocol import BoundField
+from test_checkpoint import WINE, assert_same_fit
+
+advance, computed = BoundField.advance, []
+
+def counted(*arguments):
+    computed.append(1)
+    return advance(*arguments)
+
+BoundField.advance = counted
+whole = ConservativeDrifter(random_state=0, engine="numpy").fit(WINE)
+total = len(computed)
+drifter = clone(whole).set_params(checkpoint=sys.argv[1]).fit(WINE)
+assert len(computed) == 2 * total - int(sys.argv[2]), (len(computed), total)
+assert_same_fit(drifter, whole)
+"""
+
+
 @pytest.mark.parametrize("step", [3, 17])
-def test_a_killed_process_leaves_all_but_the_last_step(path, computed, step):
-    command = [sys.executable, "-c", KILLED, str(path), str(step)]
-    assert subprocess.run(command, check=False).returncode == -9
+def test_a_killed_process_leaves_all_but_the_last_step(path, step):
+    arguments = [str(path), str(step), *sys.path]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert [p.name for p in path.parent.iterdir()] == [path.name]
-    whole = ConservativeDrifter(random_state=0, engine="numpy").fit(WINE)
-    total, computed.n = computed.n, 0
-    drifter = clone(whole).set_params(checkpoint=path).fit(WINE)
-    assert computed.n == total - step
-    assert_same_fit(drifter, whole)
+    subprocess.run([sys.executable, "-c", CONTINUED, *arguments], check=True)
     assert not list(path.parent.iterdir())
 
 
