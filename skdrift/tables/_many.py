@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
 from ._codes import (
@@ -34,9 +35,14 @@ NO_CATEGORY = -1.0
 _CLOSE = 1e-6
 # Number of rows that are matched at once; the time is cubic in it.
 _BATCH = 1000
-# A row is matched at the place of one of so many nearest rows: the nearest donor of
-# every row would be nearer than new data are, a copy of the donor but for its noise.
+# A row is matched at the place of one of so many nearest rows, or more (_share): the
+# nearest donor of every row would be nearer than new data are, a copy of the donor.
 _NEIGHBORS = 8
+# How many neighbours is judged by so many rows, and among at most so many.
+_JUDGES, _JUDGED = 1000, 100_000
+# Among more neighbours than these, a category does not point at its row.
+_FOLLOWED = 64
+_TINY = np.finfo(float).tiny
 # Weight of directions in which the means of the categories do not differ.
 _UNRELATED = 0.3
 # Within categories, columns are not taken to vary less than this (in variances).
@@ -171,6 +177,9 @@ class Donors:
         self._places = np.column_stack([codes[j].nearest(parts[j]) for j in self._many])
         self._metric = _metric(standard, self._places.T, weight)
         self._rows = standard @ self._metric
+        self._share = _share(self._rows, self._places, weight)
+        k = _count(self._share, len(rows))
+        self._is_alone = _is_alone(self._rows, self._places, k)
         # Rows are split into batches along the direction in which they differ most.
         scatter = np.cov(self._rows, rowvar=False, aweights=weight, ddof=0)
         self._axis = np.linalg.eigh(np.atleast_2d(scatter))[1][:, -1]
@@ -231,10 +240,8 @@ class Donors:
         is_whole = (self._places < sizes).all(axis=1)
         weight = np.where(is_whole | ~is_whole.any(), self._weight, 0.0)
         rows = ((drawn - self._mean) / self._scale) @ self._metric
-        k, donors = (
-            min(_NEIGHBORS, len(self._rows)),
-            np.empty(len(rows), dtype=np.int64),
-        )
+        k = _count(self._share, len(self._rows))
+        donors = np.empty(len(rows), dtype=np.int64)
         for batch in gen_batches(len(rows), _BATCH):
             distance = cdist(rows[batch], self._rows, "sqeuclidean")
             distance[:, weight == 0] = np.inf
@@ -249,18 +256,21 @@ class Donors:
         """Donors of drawn rows at the least total squared distance, in batches."""
         rows = ((drawn - self._mean) / self._scale) @ self._metric
         n, donors = len(rows), self._chosen(len(rows), rng)
+        # Categories that no neighbour has may as well be those of other such rows.
+        alone, at = self._is_alone[donors], donors.copy()
+        at[alone] = rng.permutation(at[alone])
         ends = np.arange(1, -(-n // _BATCH)) * n // -(-n // _BATCH)
         matched = np.empty(n, dtype=np.int64)
         # In a random order first, because equal rows keep their order.
-        order, donors = rng.permutation(n), rng.permutation(donors)
+        order, mixed = rng.permutation(n), rng.permutation(n)
         order = order[np.argsort(rows[order] @ self._axis, kind="stable")]
-        donors = donors[np.argsort(self._rows[donors] @ self._axis, kind="stable")]
+        mixed = mixed[np.argsort(self._rows[at[mixed]] @ self._axis, kind="stable")]
         for batch, own in zip(
-            np.split(order, ends), np.split(donors, ends), strict=True
+            np.split(order, ends), np.split(mixed, ends), strict=True
         ):
-            places = _neighbors(rows[batch], rng)
-            cost = cdist(places, self._rows[own], "sqeuclidean")
-            matched[batch] = own[linear_sum_assignment(cost)[1]]
+            places = _neighbors(rows[batch], _count(self._share, n), rng)
+            cost = cdist(places, self._rows[at[own]], "sqeuclidean")
+            matched[batch] = donors[own[linear_sum_assignment(cost)[1]]]
         return matched
 
     def _chosen(self, n, rng):
@@ -275,11 +285,89 @@ class Donors:
         return order[np.searchsorted(share, sought, "right")]
 
 
-def _neighbors(rows, rng):
-    """For each row one of its nearest rows, which may be itself, at random."""
-    k = min(_NEIGHBORS, len(rows))
+def _neighbors(rows, k, rng):
+    """For each row one of its k nearest rows, which may be itself, at random."""
+    k = min(k, len(rows))
     nearest = np.argpartition(cdist(rows, rows, "sqeuclidean"), k - 1, axis=1)
     return rows[nearest[np.arange(len(rows)), rng.integers(k, size=len(rows))]]
+
+
+def _count(share, n):
+    """Number of nearest rows, of n rows, that a donor is chosen from."""
+    return min(max(_NEIGHBORS, round(share * n)), n)
+
+
+def _share(rows, places, weight):
+    """Share of the rows near a row that have its law of categories.
+
+    A category drawn with a place near its own row gives that row away, so as many rows
+    as possible should donate: the largest number whose Brier score for the categories
+    of other rows is within two standard errors of the best. It is 0 for the least
+    number and 1 if the categories do not depend on the other columns.
+    """
+    kept = np.random.RandomState(0).permutation(len(rows))[:_JUDGED]
+    counts = _NEIGHBORS * 2 ** np.arange(max(len(kept) - 1, 1).bit_length())
+    counts = np.append(counts[counts <= len(kept) // 2], len(kept) - 1)
+    if counts[0] < _NEIGHBORS:
+        return 0.0
+    scores = _brier_scores(rows[kept], places[kept], weight[kept], counts)
+    behind = scores - scores[:, [scores.mean(axis=0).argmax()]]
+    error = behind.std(axis=0) / np.sqrt(len(behind))
+    best = np.flatnonzero(behind.mean(axis=0) + 2 * error >= 0)[-1]
+    return counts[best] / counts[-1] if best else 0.0
+
+
+def _is_alone(rows, places, k):
+    """Which rows have no category in common with any of their k nearest rows.
+
+    Their categories cannot be told from the other columns: by the estimate of Good and
+    Turing, a new row is as likely to have one that its neighbours lack as rows are to
+    be alone. Drawn in its place, such a category would point at its row. Among many
+    neighbours it does not, and none is looked up.
+    """
+    if k > _FOLLOWED or len(rows) <= k:
+        return np.zeros(len(rows), dtype=bool)
+    near = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors(return_distance=False)
+    return ~(places[near] == places[:, None]).any(axis=(1, 2))
+
+
+def _brier_scores(rows, places, weight, counts):
+    """Brier scores, for up to _JUDGES rows, of the law among numbers of nearest others.
+
+    2 p(own category) - sum_c p(c)^2, where the square is estimated without bias, by
+    pairs of neighbours with the same category: a drawn row has one donor, so few
+    neighbours are no worse than many for their chance. Sums over the columns.
+    """
+    n = min(len(rows), _JUDGES)
+    scores = np.zeros((n, len(counts)))
+    for one in gen_batches(n, max(1, 10**7 // len(rows))):
+        distance = cdist(rows[one], rows, "sqeuclidean")
+        distance[np.arange(len(distance)), np.arange(n)[one]] = np.inf
+        order = np.argsort(distance, axis=1, kind="stable")[:, :-1]
+        w = weight[order]
+        total = np.cumsum(w, axis=1)
+        pairs = np.cumsum(w * (total - w), axis=1)[:, counts - 1]
+        total = total[:, counts - 1]
+        for place in places.T:
+            near = place[order]
+            own = np.cumsum(w * (near == place[:n][one, None]), axis=1)
+            equal = np.cumsum(w * _sum_of_equal_before(near, w), axis=1)
+            # Weights may be too small for the sum of their products, or 0.
+            scores[one] += 2 * own[:, counts - 1] / np.maximum(total, _TINY)
+            scores[one] -= equal[:, counts - 1] / np.maximum(pairs, _TINY)
+    return scores
+
+
+def _sum_of_equal_before(values, weight):
+    """Sum of the weights of equal values before each value of a row."""
+    order = np.argsort(values, axis=1, kind="stable")
+    values, weight = (np.take_along_axis(x, order, axis=1) for x in (values, weight))
+    before = np.cumsum(weight, axis=1) - weight
+    is_first = np.diff(values, axis=1, prepend=values[:, :1] - 1) != 0
+    start = np.maximum.accumulate(np.where(is_first, before, 0.0), axis=1)
+    sums = np.empty_like(before)
+    np.put_along_axis(sums, order, before - start, axis=1)
+    return sums
 
 
 def _metric(rows, places, weight):

@@ -1,16 +1,22 @@
 """Columns of many unordered categories: two numbers each, drawn with a donor's row."""
 
 import pickle
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from numpy.testing import assert_array_equal
+from problems import WINE
+from scipy.spatial.distance import cdist
 from sklearn.mixture import GaussianMixture
 from tables.test_tables import LIBRARIES, assert_same, drifter
 
+from skdrift.metrics import membership_inference
 from skdrift.pipeline import make_drift_pipeline
 from skdrift.tables import TableEncoder, TabularDrifter
+from skdrift.tables._many import _brier_scores, _is_alone, _share
 
 
 def towns(n, k=60, seed=0):
@@ -143,7 +149,7 @@ def test_frequencies_are_those_of_the_data(library):
 
 
 def test_joint_frequencies():
-    """Measured; with a column for each category .02, .11, .003, .15 and .08."""
+    """Fresh data have .18, .13, .17 and, for the means, .15 (.19 at most)."""
     frame, fresh = towns(1000), towns(1000, seed=5)
     drawn = TabularDrifter(drifter()).fit(frame).sample(1000, random_state=0)
     cuts = frame["income"].quantile([0.2, 0.4, 0.6, 0.8])
@@ -153,7 +159,7 @@ def test_joint_frequencies():
     for names in (["street", "fifth"], ["town", "fifth"], ["street", "region"]):
         assert distance(drawn, frame, names) < distance(fresh, frame, names)
     means = [f.groupby("town")["income"].mean() for f in (frame, drawn)]
-    assert (means[0] - means[1]).abs()[frame["town"].value_counts() > 20].max() < 0.15
+    assert (means[0] - means[1]).abs()[frame["town"].value_counts() > 20].max() < 0.25
 
 
 def test_one_informative_column_among_many():
@@ -168,7 +174,7 @@ def test_one_informative_column_among_many():
 
 
 def test_drawn_rows_are_no_nearer_than_needed():
-    """Measured: 0.37 of the distance of fresh rows; 0.2 if matched in place."""
+    """Measured: .97 of the distance of fresh rows; .2 if matched in place."""
     rng = np.random.default_rng(0)
 
     def sample():
@@ -186,7 +192,81 @@ def test_drawn_rows_are_no_nearer_than_needed():
 
     frame = sample()
     drawn = TabularDrifter(drifter()).fit(frame).sample(1000, random_state=0)
-    assert nearest(drawn) > 0.3 * nearest(sample())
+    assert nearest(drawn) > 0.8 * nearest(sample())
+
+
+def codes_of_wine(kind, rng):
+    """Wines with codes that tell nothing of them, or every other time their cell."""
+    X = WINE[:, :8]
+    z = (X - X.mean(axis=0)) / X.std(axis=0)
+    cell = cdist(z[:, :3], z[rng.choice(len(z), 20, replace=False), :3]).argmin(axis=1)
+    chance = rng.integers(20, size=len(z))
+    related = (rng.random(len(z)) < 0.5) & (kind == "half")
+    frame = pd.DataFrame(X).add_prefix("x")
+    frame["code"] = [f"c{i}" for i in np.where(related, cell, chance)]
+    return frame.sample(frac=1, random_state=0)
+
+
+@pytest.mark.parametrize("kind", ["unrelated", "half"])
+def test_codes_do_not_give_their_rows_away(kind):
+    """Measured: .56 and .65, without the codes .59; with eight donors .82 and .75."""
+    found = []
+    for seed in range(4):
+        frame = codes_of_wine(kind, np.random.default_rng(seed))
+        train, test = frame[:89], frame[89:]
+        drawn = TabularDrifter(random_state=seed).fit(train).sample(445, seed)
+        found.append(
+            [
+                membership_inference(
+                    drawn[names], test=test[names], train=train[names], random_state=0
+                ).auc.value
+                for names in (list(frame), list(frame)[:-1])
+            ]
+        )
+    with_codes, without = np.mean(found, axis=0)
+    assert with_codes < without + 0.1
+
+
+def test_share_of_rows_that_donate():
+    rng = np.random.default_rng(0)
+    rows, ones = rng.standard_normal((500, 2)), np.ones(500)
+    cell = np.floor(rows * 2).astype(int) @ [1, 100]
+    half = (rows[:, :1] > 0).astype(int)
+    assert _share(rows, rng.integers(0, 30, (500, 1)), ones) == 1
+    assert _share(rows, np.unique(cell, return_inverse=True)[1][:, None], ones) == 0
+    assert _share(rows[:8], half[:8], ones[:8]) == 0
+    wide = _share(rows, np.where(rng.random((500, 1)) < 0.1, half, 1 - half), ones)
+    assert 0 <= wide < 0.5
+
+
+def test_brier_scores_of_neighbors():
+    """The loop over neighbours and pairs of them; weights count as repetitions."""
+    rng = np.random.default_rng(0)
+    rows, places = rng.standard_normal((40, 2)), rng.integers(0, 4, (40, 2))
+    counts, weight = np.array([2, 5, 39]), rng.uniform(0.1, 1.0, 40)
+    scores = _brier_scores(rows, places, weight, counts)
+    for i, k in np.ndindex(40, 3):
+        near = np.argsort(cdist(rows[i : i + 1], rows)[0])[1 : counts[k] + 1]
+        w, expected = weight[near], 0.0
+        pairs = [*combinations(range(counts[k]), 2)]
+        for place in places.T:
+            own = w @ (place[near] == place[i]) / w.sum()
+            same = sum(
+                w[a] * w[b] * (place[near[a]] == place[near[b]]) for a, b in pairs
+            )
+            expected += 2 * own - same / sum(w[a] * w[b] for a, b in pairs)
+        assert scores[i, k] == pytest.approx(expected, abs=1e-12)
+
+
+def test_rows_that_are_alone_among_their_neighbors():
+    rng = np.random.default_rng(1)
+    rows, places = rng.standard_normal((60, 2)), rng.integers(0, 9, (60, 2))
+    near = np.argsort(cdist(rows, rows), axis=1)[:, 1:9]
+    expected = [not (places[near[i]] == places[i]).any() for i in range(60)]
+    alone = _is_alone(rows, places, 8)
+    assert_array_equal(alone, expected)
+    assert 0 < alone.sum() < 60
+    assert not _is_alone(rows[:8], places[:8], 8).any()
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Paris"])
