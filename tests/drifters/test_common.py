@@ -27,7 +27,7 @@ INSTANCES = [
     SinkhornDrifter(),
     ConservativeDrifter(kernel="matern32", self_interaction="leave-one-out"),
     SoftmaxDrifter(),
-    SoftmaxDrifter(temperature=[0.5, 2.0]),
+    SoftmaxDrifter(temperature=[0.5, 2.0], max_iter=20),
     DriftOversampler(),
     DriftOutlierDetector(KernelDensity()),  # each check fits many times
     TableEncoder(),
