@@ -492,7 +492,10 @@ def _njit(function, options):
 
     options = {"error_model": "numpy", **options}
     if not options.pop("cache", False):
-        return numba.njit(**options)(function)
+        # In line wherever it is called: a call would reach another copy of the machine
+        # code in the process that compiled it than in those that load it from disk,
+        # with other products and sums fused, and other last bits.
+        return numba.njit(forceinline=True, **options)(function)
     compiled = numba.njit(**options)(function)
     with suppress(RuntimeError):  # no directory for the cache is writable
         compiled.enable_caching()
@@ -506,7 +509,7 @@ def _define_elementary_functions():
     from numba.extending import intrinsic, overload
 
     # No flag may reorder the sums that round; products and sums may be fused.
-    options = {"fastmath": {"contract"}, "error_model": "numpy"}
+    options = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}
 
     @overload(_exp2, jit_options=options)
     def exp2(t):
