@@ -10,13 +10,14 @@ donor, so they depend on each other as in the data.
 from __future__ import annotations
 
 import zlib
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
+from .._data._neighbors import NearestRows
 from ._codes import (
     _check_none_missing,
     _chosen,
@@ -38,8 +39,10 @@ _BATCH = 1000
 # A row is matched at the place of one of so many nearest rows, or more (_share): the
 # nearest donor of every row would be nearer than new data are, a copy of the donor.
 _NEIGHBORS = 8
-# How many neighbours is judged by so many rows, and among at most so many.
+# How many neighbours is judged by so many rows, among at most so many, and with so many
+# distances at a time.
 _JUDGES, _JUDGED = 1000, 100_000
+_COORDINATES = 10**6
 # Among more neighbours than these, a category does not point at its row.
 _FOLLOWED = 64
 _TINY = np.finfo(float).tiny
@@ -177,12 +180,14 @@ class Donors:
         self._places = np.column_stack([codes[j].nearest(parts[j]) for j in self._many])
         self._metric = _metric(standard, self._places.T, weight)
         self._rows = standard @ self._metric
-        self._share = _share(self._rows, self._places, weight)
-        k = _count(self._share, len(rows))
-        self._is_alone = _is_alone(self._rows, self._places, k)
+        self._nearest = NearestRows(self._rows)
         # Rows are split into batches along the direction in which they differ most.
         scatter = np.cov(self._rows, rowvar=False, aweights=weight, ddof=0)
         self._axis = np.linalg.eigh(np.atleast_2d(scatter))[1][:, -1]
+
+    @cached_property
+    def _share(self):
+        return _share(self._rows, self._places, self._weight)
 
     @property
     def _compared(self):
@@ -257,7 +262,8 @@ class Donors:
         rows = ((drawn - self._mean) / self._scale) @ self._metric
         n, donors = len(rows), self._chosen(len(rows), rng)
         # Categories that no neighbour has may as well be those of other such rows.
-        alone, at = self._is_alone[donors], donors.copy()
+        k, at = _count(self._share, len(self._rows)), donors.copy()
+        alone = _is_alone(donors, self._nearest, self._places, k)
         at[alone] = rng.permutation(at[alone])
         ends = np.arange(1, -(-n // _BATCH)) * n // -(-n // _BATCH)
         matched = np.empty(n, dtype=np.int64)
@@ -317,18 +323,19 @@ def _share(rows, places, weight):
     return counts[best] / counts[-1] if best else 0.0
 
 
-def _is_alone(rows, places, k):
-    """Which rows have no category in common with any of their k nearest rows.
+def _is_alone(donors, nearest, places, k):
+    """Which donors have no category in common with any of their k nearest rows.
 
     Their categories cannot be told from the other columns: by the estimate of Good and
     Turing, a new row is as likely to have one that its neighbours lack as rows are to
     be alone. Drawn in its place, such a category would point at its row. Among many
     neighbours it does not, and none is looked up.
     """
-    if k > _FOLLOWED or len(rows) <= k:
-        return np.zeros(len(rows), dtype=bool)
-    near = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors(return_distance=False)
-    return ~(places[near] == places[:, None]).any(axis=(1, 2))
+    if k > _FOLLOWED or len(places) <= k:
+        return np.zeros(len(donors), dtype=bool)
+    near = nearest.among(donors, k + 1)
+    equal = (places[near] == places[donors][:, None]).any(axis=2)
+    return ~(equal & (near != donors[:, None])).any(axis=1)
 
 
 def _brier_scores(rows, places, weight, counts):
@@ -336,38 +343,38 @@ def _brier_scores(rows, places, weight, counts):
 
     2 p(own category) - sum_c p(c)^2, where the square is estimated without bias, by
     pairs of neighbours with the same category: a drawn row has one donor, so few
-    neighbours are no worse than many for their chance. Sums over the columns.
+    neighbours are no worse than many for their chance. Sums over the columns. The last
+    of the numbers is that of all others.
     """
     n = min(len(rows), _JUDGES)
     scores = np.zeros((n, len(counts)))
-    for one in gen_batches(n, max(1, 10**7 // len(rows))):
+    # Neighbours in order up to rings between one number of them and the next.
+    ring = np.searchsorted(counts, np.arange(counts[-1]), "right")
+    for one in gen_batches(n, max(1, _COORDINATES // len(rows))):
         distance = cdist(rows[one], rows, "sqeuclidean")
-        distance[np.arange(len(distance)), np.arange(n)[one]] = np.inf
-        order = np.argsort(distance, axis=1, kind="stable")[:, :-1]
-        w = weight[order]
-        total = np.cumsum(w, axis=1)
-        pairs = np.cumsum(w * (total - w), axis=1)[:, counts - 1]
-        total = total[:, counts - 1]
+        own = np.arange(n)[one, None]
+        np.put_along_axis(distance, own, np.inf, axis=1)
+        near = np.argpartition(distance, counts - 1, axis=1)[:, :-1]
+        w = weight[near]
+        squares = _within(ring, w**2, 0 * near, 1)[..., 0]
+        total = _within(ring, w, 0 * near, 1)[..., 0]
+        pairs = total**2 - squares
         for place in places.T:
-            near = place[order]
-            own = np.cumsum(w * (near == place[:n][one, None]), axis=1)
-            equal = np.cumsum(w * _sum_of_equal_before(near, w), axis=1)
+            mass = _within(ring, w, place[near], place.max() + 1)
+            same = np.square(mass).sum(axis=2) - squares
+            mine = np.take_along_axis(mass, place[own][:, None], axis=2)[..., 0]
             # Weights may be too small for the sum of their products, or 0.
-            scores[one] += 2 * own[:, counts - 1] / np.maximum(total, _TINY)
-            scores[one] -= equal[:, counts - 1] / np.maximum(pairs, _TINY)
+            scores[one] += 2 * mine / np.maximum(total, _TINY)
+            scores[one] -= np.clip(same, 0, pairs) / np.maximum(pairs, _TINY)
     return scores
 
 
-def _sum_of_equal_before(values, weight):
-    """Sum of the weights of equal values before each value of a row."""
-    order = np.argsort(values, axis=1, kind="stable")
-    values, weight = (np.take_along_axis(x, order, axis=1) for x in (values, weight))
-    before = np.cumsum(weight, axis=1) - weight
-    is_first = np.diff(values, axis=1, prepend=values[:, :1] - 1) != 0
-    start = np.maximum.accumulate(np.where(is_first, before, 0.0), axis=1)
-    sums = np.empty_like(before)
-    np.put_along_axis(sums, order, before - start, axis=1)
-    return sums
+def _within(ring, weight, values, n_values):
+    """Sums of weights up to each ring, shape (n_rows, n_rings, n_values)."""
+    shape = len(values), ring[-1] + 1, n_values
+    cell = np.ravel_multi_index((np.arange(len(values))[:, None], ring, values), shape)
+    sums = np.bincount(cell.ravel(), weight.ravel(), np.prod(shape)).reshape(shape)
+    return np.cumsum(sums, axis=1)
 
 
 def _metric(rows, places, weight):

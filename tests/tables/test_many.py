@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 from sklearn.mixture import GaussianMixture
 from tables.test_tables import LIBRARIES, assert_same, drifter
 
+from skdrift._data._neighbors import NearestRows
 from skdrift.metrics import membership_inference
 from skdrift.pipeline import make_drift_pipeline
 from skdrift.tables import TableEncoder, TabularDrifter
@@ -149,7 +150,7 @@ def test_frequencies_are_those_of_the_data(library):
 
 
 def test_joint_frequencies():
-    """Fresh data have .18, .13, .17 and, for the means, .15 (.19 at most)."""
+    """Measured: .09, .08 and .04; of fresh data .18, .13 and .17."""
     frame, fresh = towns(1000), towns(1000, seed=5)
     drawn = TabularDrifter(drifter()).fit(frame).sample(1000, random_state=0)
     cuts = frame["income"].quantile([0.2, 0.4, 0.6, 0.8])
@@ -158,8 +159,20 @@ def test_joint_frequencies():
     assert distance(drawn, frame, ["street", "town"]) == 0
     for names in (["street", "fifth"], ["town", "fifth"], ["street", "region"]):
         assert distance(drawn, frame, names) < distance(fresh, frame, names)
-    means = [f.groupby("town")["income"].mean() for f in (frame, drawn)]
-    assert (means[0] - means[1]).abs()[frame["town"].value_counts() > 20].max() < 0.25
+
+
+def test_means_of_categories_are_as_near_as_those_of_fresh_data():
+    """Measured: the largest error of a town is 1.06 times that of fresh data."""
+    errors = []
+    for seed in range(0, 60, 10):
+        frame, fresh = towns(1000, seed=seed), towns(1000, seed=seed + 5)
+        drawn = TabularDrifter(drifter()).fit(frame).sample(1000, random_state=0)
+        common = frame["town"].value_counts() > 20
+        mean = frame.groupby("town")["income"].mean()
+        others = (f.groupby("town")["income"].mean() for f in (drawn, fresh))
+        errors.append([(other - mean).abs()[common].max() for other in others])
+    of_drawn, of_fresh = np.mean(errors, axis=0)
+    assert of_drawn < 1.2 * of_fresh
 
 
 def test_one_informative_column_among_many():
@@ -263,10 +276,11 @@ def test_rows_that_are_alone_among_their_neighbors():
     rows, places = rng.standard_normal((60, 2)), rng.integers(0, 9, (60, 2))
     near = np.argsort(cdist(rows, rows), axis=1)[:, 1:9]
     expected = [not (places[near[i]] == places[i]).any() for i in range(60)]
-    alone = _is_alone(rows, places, 8)
+    alone = _is_alone(np.arange(60), NearestRows(rows), places, 8)
     assert_array_equal(alone, expected)
     assert 0 < alone.sum() < 60
-    assert not _is_alone(rows[:8], places[:8], 8).any()
+    few = NearestRows(rows[:8])
+    assert not _is_alone(np.arange(8), few, places[:8], 8).any()
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Paris"])
