@@ -683,7 +683,10 @@ FAULTS = {
             "state.queues[target.index] = crowd[-self.queue_size :]",
         ),
         ("x += self.step_size * v", "x += v"),
-        ("if guarded and now.memorization_auc >= LARGEST_AUC:", "if False:"),
+        ("near_enough is None and now.memorization_auc >= LARGEST_AUC", "False"),
+        ("near_enough is None and now.memorization_auc", "now.memorization_auc"),
+        ("and nearest.energy_distance <= near_enough", "and True"),
+        ("near_enough is None or now is nearest", "True"),
         ("distance = share @ distances / share.sum()", "distance = np.mean(distances)"),
     ],
     ("model_selection.py", "tables/test_model_selection.py"): [

@@ -73,8 +73,12 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         Share of the rows that are not trained on, for ``history_``.
     early_stopping : bool, default=True
         Guard against copying the data: every 25 steps `fit` looks at the memorisation
-        AUC (see ``memorization_auc_``), and at 0.55 goes back 25 steps and ends.
-        Without effect on :meth:`partial_fit`, and if most rows are duplicated.
+        AUC (see ``memorization_auc_``), and at 0.55 goes back 25 steps and ends. If
+        most rows are duplicated, new rows are copies too. `fit` then ends when the
+        energy distance of drawn rows to the data is below a quarter of the data's
+        sampling error and has not decreased for 100 steps, and goes back to the
+        smallest. Held-out rows, which the distance is to if there are any, are seldom
+        so near. Without effect on :meth:`partial_fit`.
     random_state : int, RandomState instance or None, default=None
         Source of noise and held-out rows, of the generator unless it has its own, and
         by default of :meth:`sample`.
@@ -98,19 +102,21 @@ class DriftGenerator(DensityMixin, VersionedStateMixin, BaseEstimator):
         data (64 to 10,000), in the same units.
     memorization_auc_ : float
         Probability that such a row is nearer to the data than a data row is to the
-        others: about 0.5 for new samples, 1 for copies. Undefined (reported as 0) when
-        most rows are duplicated.
+        others: about 0.5 for new samples, 1 for copies. Without meaning if most rows
+        are duplicated.
     n_iter_ : int
-        Number of training steps.
-    stopped_by_ : {"max_iter", "memorization"}
-        What ended the last training.
+        Number of training steps, without those that `fit` went back.
+    stopped_by_ : {"max_iter", "memorization", "convergence"}
+        What ended the last training: the number of steps, or one of the two rules of
+        ``early_stopping``.
     history_ : dict of ndarray
         ``"bandwidth"`` (mean over the classes) and ``"residual_velocity"`` of every
         step, shape (`n_iter_`,). Of every evaluation, each 25 steps and at the end:
         ``"n_steps"`` before it, ``"memorization_auc"``, and ``"energy_distance"``
         between held-out rows (up to 1000 of a class; rows of the data, if none are
         held out) and as many generated ones, in the units of ``bandwidth_``, its mean
-        over the classes.
+        over the classes. If most rows are duplicated, the generated rows are drawn as
+        by :meth:`sample`, 2048 in all or more.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
@@ -39,6 +40,11 @@ _WIDER_BANDWIDTHS = 4
 # place, where particles do not drift apart.
 _START_STEPS = 20
 _EVALUATE_EVERY = 25
+# Nothing is left to learn after so many evaluations that brought draws no nearer to the
+# data, if they are nearer than so much of the data's own sampling error. Farther off,
+# training may rest for long and then go on, most of all with small batches.
+_PATIENCE = 4
+_NEAR_ENOUGH = 0.25
 _MAX_HELD_OUT = 1000
 # Rows generated to be judged by, or rounded together.
 _MIN_ENSEMBLE = 64
@@ -294,15 +300,16 @@ def _representatives(rows, weight, count, random_state):
 def train(state, targets, n_steps, parameters, report=None, n_before=0):
     """Train a state in place, with evaluations, until it ends or begins to copy.
 
-    Without a number of steps it is one cycle of bandwidths, without a guard. `report`
-    is called with every evaluation, and with the bandwidth and residual velocity of
-    the step before it; `n_before` is the number of earlier steps.
+    Where new rows do not differ from copies, it ends when draws are near the data and
+    come no nearer. Without a number of steps it is one cycle of bandwidths, without a
+    guard. `report` is called with every evaluation, and with the bandwidth and residual
+    velocity of the step before it; `n_before` is the number of earlier steps.
     """
     batch = _Batches(targets, parameters, len(state.classes))
-    evaluate = _evaluation(state, targets)
+    evaluate, near_enough = _evaluation(state, targets)
     guarded = n_steps is not None and parameters.early_stopping
     n_steps = n_steps or max(len(c.bandwidths) for c in state.classes)
-    steps, evaluations, kept, stopped_by = [], [], None, "max_iter"
+    steps, evaluations, kept, n_kept, stopped_by = [], [], None, 0, "max_iter"
     for t in range(n_steps):
         steps.append(batch.step(state, t))
         if (t + 1) % _EVALUATE_EVERY and t + 1 < n_steps:
@@ -310,7 +317,7 @@ def train(state, targets, n_steps, parameters, report=None, n_before=0):
         now = evaluate(state, n_before + t + 1)
         if report is not None:
             report(now, *steps[-1])
-        if guarded and now.memorization_auc >= LARGEST_AUC:
+        if guarded and near_enough is None and now.memorization_auc >= LARGEST_AUC:
             stopped_by = "memorization"
             if kept is None:  # there is nothing to go back to
                 evaluations.append(now)
@@ -319,7 +326,18 @@ def train(state, targets, n_steps, parameters, report=None, n_before=0):
                 state = kept
             break
         evaluations.append(now)
-        kept = state.copy() if guarded else None
+        if not guarded:
+            continue
+        nearest = min(evaluations, key=lambda e: e.energy_distance)
+        if near_enough is None or now is nearest:
+            kept, n_kept = state.copy(), len(evaluations)
+        elif (
+            len(evaluations) - n_kept >= _PATIENCE
+            and nearest.energy_distance <= near_enough
+        ):
+            stopped_by, state = "convergence", kept
+            del evaluations[n_kept:]
+            break
     steps = np.array(steps[: evaluations[-1].n_steps - n_before])
     state = state._replace(ensembles=evaluations[-1].ensembles)
     return Trained(state, targets, steps, evaluations, stopped_by)
@@ -375,22 +393,36 @@ def _warn_of_little_spread(evaluation):
 
 
 def _evaluation(state, targets):
-    """Function that evaluates a state, with the same noise in every call."""
+    """Function that evaluates a state, with the same noise in every call.
+
+    Also the energy distance at which draws are near enough; None unless most rows of
+    the data have a twin, so that new rows do not differ from copies.
+    """
     share = np.array([state.classes[target.index].share for target in targets])
     rows, scaling = state.pooled
     near = NearestRows(rows.rows)
     memorization = Memorization.within(rows, near)
     n_rows = np.clip(rows.n_samples, _MIN_ENSEMBLE, _MAX_ENSEMBLE)
     seed = state.random_state.randint(np.iinfo(np.int32).max)
+    near_enough = None
+    if not memorization.is_defined:
+        errors = [_sampling_error(target.held_out) for target in targets]
+        near_enough = _NEAR_ENOUGH * (share @ errors) / share.sum()
+
+    def compared(state, learner, target):
+        k, n = target.index, len(target.held_out)
+        if near_enough is None:
+            return state.internal_rows(learner, k, n)
+        # They decide when training ends: as they are drawn, and many, against noise.
+        c = state.classes[k]
+        n = max(n, round(c.share * _MATCHED_TOGETHER))
+        return c.scaling.to_internal(state.draw(learner, k, n))
 
     def evaluate(state, n_steps):
         learner = state.average.of(state.learner)
         state = state._replace(random_state=np.random.RandomState(seed))
         distances = [
-            energy_distance(
-                state.internal_rows(learner, t.index, len(t.held_out)), t.held_out
-            )
-            for t in targets
+            energy_distance(compared(state, learner, t), t.held_out) for t in targets
         ]
         distance = share @ distances / share.sum()
         ensembles = [
@@ -400,7 +432,13 @@ def _evaluation(state, targets):
         auc = memorization.auc(scaling.to_internal(np.concatenate(ensembles)))
         return Evaluation(n_steps, distance, auc, learner, ensembles)
 
-    return evaluate
+    return evaluate, near_enough
+
+
+def _sampling_error(rows):
+    """Mean energy distance of so many independent rows from their distribution."""
+    # The V-statistic's own bias: the mean distance of two rows, over their number.
+    return cdist(rows, rows).mean() / len(rows)
 
 
 def batch_residuals(state, learner, batch_size, n_batches, random_state):

@@ -472,6 +472,58 @@ def test_it_stops_before_it_copies():
     assert_array_equal(shorter.sample(9), generator.sample(9))
 
 
+def flags(rng):
+    """Two columns of 0 and 1, which differ in a tenth of the rows."""
+    first = rng.integers(0, 2, 200)
+    return np.column_stack([first, first ^ (rng.random(200) < 0.1)]).astype(float)
+
+
+def test_it_ends_where_duplicated_rows_are_learned():
+    X = flags(np.random.default_rng(0))
+    params = {"batch_size": 256, "random_state": 2}
+    generator = small(max_iter=800, **params).fit(X)
+    assert generator.stopped_by_ == "convergence"
+    assert 100 <= generator.n_iter_ <= 600
+    history = generator.history_
+    assert_array_equal(history["n_steps"], np.arange(25, generator.n_iter_ + 1, 25))
+    assert len(history["bandwidth"]) == generator.n_iter_
+    # It went back to the nearest, and that is well within the error of the data.
+    assert np.argmin(history["energy_distance"]) == len(history["n_steps"]) - 1
+    error = cdist(X / X.std(axis=0), X / X.std(axis=0)).mean() / len(X)
+    assert history["energy_distance"][-1] < 0.25 * error
+    assert history["energy_distance"][0] > 0.8 * error
+
+    def off(drawn):  # in the share of rows that differ; measured 0.015, at first 0.075
+        return abs(np.mean(drawn[:, 0] != drawn[:, 1]) - np.mean(X[:, 0] != X[:, 1]))
+
+    assert off(generator.sample(4000)) < 0.03
+    assert off(small(max_iter=25, **params).fit(X).sample(4000)) > 0.05
+
+
+def test_a_rest_far_from_duplicated_rows_is_not_the_end():
+    # No progress in five evaluations, as the columns are drawn as one; then it learns.
+    generator = small(batch_size=256, max_iter=175)
+    generator.fit(flags(np.random.default_rng(0)))
+    distance = generator.history_["energy_distance"]
+    assert np.argmin(distance[:5]) == 0
+    assert distance[-1] < 0.9 * distance[0]
+    assert (generator.stopped_by_, generator.n_iter_) == ("max_iter", 175)
+
+
+def test_constant_rows_are_learned_at_once():
+    generator = small(max_iter=500).fit(np.full((40, 2), 3.0))
+    assert (generator.stopped_by_, generator.n_iter_) == ("convergence", 25)
+    assert_array_equal(generator.sample(5), 3.0)
+
+
+def test_copies_of_duplicated_rows_do_not_end_it():
+    # Draws are 0 or one of the other numbers: an AUC of 0.7 for rows that are right.
+    X = np.r_[np.zeros(60), np.arange(1, 41)][:, None]
+    generator = small(max_iter=50).fit(X)
+    assert generator.memorization_auc_ > 0.55
+    assert (generator.stopped_by_, generator.n_iter_) == ("max_iter", 50)
+
+
 def test_it_is_selected_by_score():
     search = GridSearchCV(
         small(batch_size=256), {"max_iter": [1, 120]}, cv=2, error_score="raise"
