@@ -165,8 +165,8 @@ start_noise_ : float
     "memorization_auc_": """
 memorization_auc_ : float
     Probability that a particle is nearer to the data than a data row is to the others:
-    about 0.5 for new samples, 1 for copies. Undefined (reported as 0) when most rows
-    are duplicated.
+    about 0.5 for new samples, 1 for copies. Without meaning if most rows are
+    duplicated.
 """,
     "tracer_spread_": """
 tracer_spread_ : float

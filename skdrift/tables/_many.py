@@ -42,9 +42,13 @@ _NEIGHBORS = 8
 # How many neighbours is judged by so many rows, among at most so many, and with so many
 # distances at a time.
 _JUDGES, _JUDGED = 1000, 100_000
+# This part of what near rows tell about categories may be lost for more donors.
+_LOST = 0.05
 _COORDINATES = 10**6
 # Among more neighbours than these, a category does not point at its row.
 _FOLLOWED = 64
+# Rows whose categories no neighbour has exchange them with so many nearest ones.
+_EXCHANGED = 16
 _TINY = np.finfo(float).tiny
 # Weight of directions in which the means of the categories do not differ.
 _UNRELATED = 0.3
@@ -264,7 +268,7 @@ class Donors:
         # Categories that no neighbour has may as well be those of other such rows.
         k, at = _count(self._share, len(self._rows)), donors.copy()
         alone = _is_alone(donors, self._nearest, self._places, k)
-        at[alone] = rng.permutation(at[alone])
+        at[alone] = _exchanged(donors[alone], self._rows, rng)
         ends = np.arange(1, -(-n // _BATCH)) * n // -(-n // _BATCH)
         matched = np.empty(n, dtype=np.int64)
         # In a random order first, because equal rows keep their order.
@@ -306,21 +310,25 @@ def _count(share, n):
 def _share(rows, places, weight):
     """Share of the rows near a row that have its law of categories.
 
-    A category drawn with a place near its own row gives that row away, so as many rows
-    as possible should donate: the largest number whose Brier score for the categories
-    of other rows is within two standard errors of the best. It is 0 for the least
-    number and 1 if the categories do not depend on the other columns.
+    A category drawn with a place near its own row gives that row away, so many rows
+    should donate: the largest number, up to those that hide a row, whose Brier score
+    for the categories of other rows has lost little of its gain over the law of all
+    rows. It is 0 for the least number, and 1 if no gain is significant: the categories
+    do not depend on the other columns.
     """
     kept = np.random.RandomState(0).permutation(len(rows))[:_JUDGED]
-    counts = _NEIGHBORS * 2 ** np.arange(max(len(kept) - 1, 1).bit_length())
+    counts = _NEIGHBORS * 2 ** np.arange((_FOLLOWED // _NEIGHBORS).bit_length())
     counts = np.append(counts[counts <= len(kept) // 2], len(kept) - 1)
     if counts[0] < _NEIGHBORS:
         return 0.0
     scores = _brier_scores(rows[kept], places[kept], weight[kept], counts)
-    behind = scores - scores[:, [scores.mean(axis=0).argmax()]]
-    error = behind.std(axis=0) / np.sqrt(len(behind))
-    best = np.flatnonzero(behind.mean(axis=0) + 2 * error >= 0)[-1]
-    return counts[best] / counts[-1] if best else 0.0
+    gain = scores - scores[:, -1:]  # over the law of all rows
+    mean = gain.mean(axis=0)
+    best = mean.argmax()
+    if mean[best] <= 2 * gain[:, best].std() / np.sqrt(len(gain)):
+        return 1.0
+    enough = np.flatnonzero(mean >= (1 - _LOST) * mean[best])[-1]
+    return counts[enough] / counts[-1] if enough else 0.0
 
 
 def _is_alone(donors, nearest, places, k):
@@ -336,6 +344,19 @@ def _is_alone(donors, nearest, places, k):
     near = nearest.among(donors, k + 1)
     equal = (places[near] == places[donors][:, None]).any(axis=2)
     return ~(equal & (near != donors[:, None])).any(axis=1)
+
+
+def _exchanged(donors, rows, rng):
+    """The donors, each in the place of a random one of its nearest among them.
+
+    Of few, so that what the categories of a region have in common is kept.
+    """
+    distinct, own = np.unique(donors, return_inverse=True)
+    if not distinct.size:
+        return donors
+    k = min(_EXCHANGED, len(distinct))
+    near = NearestRows(rows[distinct]).among(own, k)
+    return distinct[near[np.arange(len(own)), rng.integers(k, size=len(own))]]
 
 
 def _brier_scores(rows, places, weight, counts):

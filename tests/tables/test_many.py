@@ -17,7 +17,7 @@ from skdrift._data._neighbors import NearestRows
 from skdrift.metrics import membership_inference
 from skdrift.pipeline import make_drift_pipeline
 from skdrift.tables import TableEncoder, TabularDrifter
-from skdrift.tables._many import _brier_scores, _is_alone, _share
+from skdrift.tables._many import _brier_scores, _exchanged, _is_alone, _share
 
 
 def towns(n, k=60, seed=0):
@@ -250,6 +250,48 @@ def test_share_of_rows_that_donate():
     assert _share(rows[:8], half[:8], ones[:8]) == 0
     wide = _share(rows, np.where(rng.random((500, 1)) < 0.1, half, 1 - half), ones)
     assert 0 <= wide < 0.5
+
+
+def test_as_many_rows_donate_as_hide_one_and_no_more():
+    rng = np.random.default_rng(0)
+    side = rng.integers(0, 2, (2000, 1))
+    rows = side + 1e-3 * rng.standard_normal((2000, 1))
+    # A thousand rows have the same category: every number of them tells it.
+    assert _share(rows, side, np.ones(2000)) == 64 / 1999
+
+
+def test_categories_are_exchanged_with_near_rows():
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(np.repeat([0.0, 10.0], 40))[:, None]
+    rows += rng.random((80, 1))
+    donors = np.tile(rng.permutation(80)[:60], 50)
+    places = _exchanged(donors, rows, rng)
+    distinct = np.unique(donors)
+    for donor in distinct:
+        distance = np.abs(rows[distinct, 0] - rows[donor, 0])
+        near = distinct[np.argsort(distance)[:16]]
+        # Every one of them, in one of 50 draws, but with a chance of 4 %.
+        found = np.unique(places[donors == donor])
+        assert np.isin(found, near).all()
+        assert len(found) >= 11
+    assert _exchanged(donors[:0], rows, rng).size == 0
+    assert _exchanged(donors[:1], rows, rng) == donors[:1]
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_cities_stay_in_their_countries(seed):
+    """Of many cities, some of them rare, and few countries."""
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(1, 201)
+    city = rng.choice(200, 600, p=share / share.sum())
+    table = pd.DataFrame(rng.standard_normal((600, 3))).add_prefix("x")
+    table["x0"] += city % 5
+    table["city"] = [f"city {c}" for c in city]
+    table["country"] = [f"country {c % 5}" for c in city]
+    drawn = TabularDrifter(random_state=seed).fit(table).sample(600, seed)
+    cities = drawn["city"].str.split().str[1].astype(int)
+    countries = drawn["country"].str.split().str[1].astype(int)
+    assert np.mean(cities % 5 == countries) > 0.97  # 0.99 and more in four tables
 
 
 def test_brier_scores_of_neighbors():
