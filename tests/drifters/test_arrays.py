@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -129,6 +130,13 @@ def answers(drifter, convert):
     return answers
 
 
+@cache
+def reference_and_answers(cls, dtype):
+    """What the libraries are held against: a drifter fitted to rows of NumPy."""
+    reference = fitted(cls, X.astype(dtype))
+    return reference, answers(reference, lambda values: np.asarray(values, dtype))
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("cls", CLASSES)
@@ -140,8 +148,7 @@ def test_verbs_answer_in_the_library_of_the_rows(cls, dtype, library, dispatch):
     found = answers(drifter, convert)
     score = drifter.score(convert(QUERIES))
     with config_context(array_api_dispatch=False):
-        reference = fitted(cls, X.astype(dtype))
-        expected = answers(reference, lambda values: np.asarray(values, dtype))
+        reference, expected = reference_and_answers(cls, dtype)
         assert score == reference.score(QUERIES.astype(dtype))
         assert type(score) is float
     for name, result in found.items():

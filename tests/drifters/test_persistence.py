@@ -87,33 +87,39 @@ def answers(estimator):
 # -- another process -----------------------------------------------------------------
 
 ELSEWHERE = """
-import {library}, pickle, sys
-path, tests = sys.argv[1:]
-with open(path, "rb") as file:
-    fitted = {library}.load(file)
+import joblib, pickle, sys
+folder, tests = sys.argv[1:]
+loaded = {}
+for library in pickle, joblib:
+    with open(f"{folder}/{library.__name__}", "rb") as file:
+        loaded[library.__name__] = library.load(file)
 sys.path.insert(0, tests)
 from test_persistence import answers
-found = {{name: answers(estimator) for name, estimator in fitted.items()}}
-with open(path, "wb") as file:
+found = {
+    library: {name: answers(estimator) for name, estimator in fitted.items()}
+    for library, fitted in loaded.items()
+}
+with open(f"{folder}/found", "wb") as file:
     pickle.dump(found, file)
 """
 
 
-@pytest.mark.parametrize("library", [pickle, joblib], ids=lambda m: m.__name__)
-def test_the_same_numbers_in_another_process(library, fitted, tmp_path):
-    path = tmp_path / "fitted"
-    with path.open("wb") as file:
-        library.dump(fitted, file)
-    code = ELSEWHERE.format(library=library.__name__)
+def test_the_same_numbers_in_another_process(fitted, tmp_path):
+    libraries = pickle, joblib
+    for library in libraries:
+        with (tmp_path / library.__name__).open("wb") as file:
+            library.dump(fitted, file)
     run = subprocess.run(
-        [sys.executable, "-c", code, str(path), str(Path(__file__).parent)],
+        [sys.executable, "-c", ELSEWHERE, str(tmp_path), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    found = pickle.loads(path.read_bytes())
+    found = pickle.loads((tmp_path / "found").read_bytes())
     for name, estimator in fitted.items():
-        assert found[name] == answers(estimator), name
+        expected = answers(estimator)
+        for library in libraries:
+            assert found[library.__name__][name] == expected, (library, name)
 
 
 # -- skops ---------------------------------------------------------------------------

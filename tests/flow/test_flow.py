@@ -157,8 +157,10 @@ def closure_step(mean, cov, data_mean, data_cov, h, step):
 
 @pytest.mark.parametrize("step", [0.25, 1.0])
 def test_gaussian_closure_in_one_dimension(step):
-    # Quantiles stand for the law itself: the error is that of 4000 midpoints.
-    quantiles = norm.ppf((np.arange(4000) + 0.5) / 4000)[:, None]
+    # Means of equal slices stand for the law itself, more closely than their middles:
+    # the error of 1000 is below 3e-5 in the mean, 2.5e-4 in the variance.
+    density = norm.pdf(norm.ppf(np.arange(1001) / 1000))
+    quantiles = -1000 * np.diff(density)[:, None]
     data, x = 1.0 + 0.7 * quantiles, -0.5 + 1.5 * quantiles
     mean, cov = x.mean(axis=0), np.cov(x.T, bias=True).reshape(1, 1)
     data_mean, data_cov = data.mean(axis=0), np.cov(data.T, bias=True).reshape(1, 1)
@@ -168,7 +170,7 @@ def test_gaussian_closure_in_one_dimension(step):
         x = x + step * field.on_particles(x, h)
         mean, cov = closure_step(mean, cov, data_mean, data_cov, h, step)
         assert_allclose(x.mean(axis=0), mean, atol=1e-4)
-        assert_allclose(x.var(axis=0), cov[0], atol=1.2e-3)
+        assert_allclose(x.var(axis=0), cov[0], atol=5e-4)
     if step == 1:
         assert_allclose(x.mean(), 1.0, atol=1e-6)
         assert_allclose(x.std(), 0.7, atol=5e-4)
