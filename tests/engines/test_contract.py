@@ -25,7 +25,7 @@ def test_against_brute_force(engine_and_sum):
     engine, one = engine_and_sum
     kernel, field, dtype = one
     for d in engine.columns:
-        x, y, log_w = problem(d, dtype)
+        x, y, log_w = problem(d, dtype, n=21)
         for h in engine.bandwidths(d):
             of_log_z, of_d = engine.tolerance(dtype, h, d)
             for weights in (None, log_w):
