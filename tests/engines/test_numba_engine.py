@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -393,6 +394,13 @@ def test_the_compilation_is_kept_and_processes_may_compile_at_once(tmp_path):
 def test_it_is_known_whether_code_is_on_disk(tmp_path, monkeypatch):
     reduce_some(0)
     assert is_on_disk()  # beside the package, or in the user's folder
+    source = Path(_compiled.__file__)
+    changed = source.stat().st_mtime
+    try:
+        os.utime(source)  # as by an installation of the same version
+        assert is_on_disk()
+    finally:
+        os.utime(source, (changed, changed))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert not is_on_disk()
 

@@ -13,16 +13,12 @@ def is_on_disk():
 
     Numba is not imported for it, as that is slow.
 
-    If the file turns out to be of no use they are compiled again.
+    If the file turns out to be of another version they are compiled once more. Its time
+    does not tell: a source that is installed anew is newer, but may be the same.
     """
     version = "".join(map(str, sys.version_info[:2]))
     pattern = f"_loops.reduce_rows-*.py{version}*.nbi"
-    written = (_PACKAGE / "_loops.py").stat().st_mtime
-    return any(
-        file.stat().st_mtime >= written
-        for folder in _folders()
-        for file in folder.glob(pattern)
-    )
+    return any(any(folder.glob(pattern)) for folder in _folders())
 
 
 class ForgivingCache:
