@@ -13,7 +13,7 @@ from importlib.resources import files
 from pip._vendor.packaging.requirements import Requirement
 from pip._vendor.packaging.utils import canonicalize_name
 
-CORE = {"joblib", "numba", "numpy", "pykeops", "scikit-learn", "scipy"}
+CORE = {"joblib", "numba", "numpy", "pykeops", "scikit-learn", "scipy", "threadpoolctl"}
 TOOLS = {"pip", "setuptools"}
 
 

@@ -7,6 +7,8 @@ from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
+from .._threads import threads_for_neighbors
+
 # Up to this many columns a tree finds neighbours faster than products do.
 TREE_MAX_FEATURES = 8
 # Rows, and neighbours among them, that are enough to tell how far neighbours are.
@@ -57,13 +59,13 @@ class NearestRows:
 
     @cached_property
     def _products(self):
-        return NearestNeighbors(algorithm="brute").fit(self._rows)
+        return _Products(self._rows)
 
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self._tree.query(x, [k], workers=_n_workers(x))[0][:, 0]
-        place = self._products.kneighbors(x, k, return_distance=False)[:, -1]
+        place = self._products(x, k)[1][:, -1]
         # Anew: by products of matrices equal rows would not be at 0.
         return np.linalg.norm(x - self._rows[place], axis=1)
 
@@ -118,7 +120,7 @@ class NearestRows:
         """Places of the k nearest rows, the nearest first."""
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self._tree.query(x, k, workers=_n_workers(x))[1].reshape(len(x), k)
-        return self._products.kneighbors(x, k, return_distance=False)
+        return self._products(x, k)[1]
 
     def following(self):
         """``distance(x)`` of points that move little from one call to the next.
@@ -130,6 +132,18 @@ class NearestRows:
         if few or self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self.distance  # as fast
         return _Following(self._rows, self._products)
+
+
+class _Products:
+    """Distances and places of the nearest rows, by products of matrices."""
+
+    def __init__(self, rows):
+        self._rows = rows
+        self._search = NearestNeighbors(algorithm="brute").fit(rows)
+
+    def __call__(self, x, k):
+        with threads_for_neighbors(x, self._rows):
+            return self._search.kneighbors(x, k)
 
 
 class _Following:
@@ -157,7 +171,7 @@ class _Following:
         return distance
 
     def _look_up(self, x, points):
-        beyond, near = self._products.kneighbors(x, _FOLLOWED + 1)
+        beyond, near = self._products(x, _FOLLOWED + 1)
         self._at[points], self._near[points] = x, near[:, :-1]
         self._beyond[points] = beyond[:, -1]
         return self._to_nearest(x, near[:, :1])

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
+from .._threads import one_blas_thread
+
 # Weights are averaged over about the last eighth of the steps: the later the heavier.
 _AVERAGE_POWER = 8
 
@@ -46,10 +48,9 @@ def _updatable(generator):
 
 def update(learner, inputs, outputs):
     outputs = outputs[:, 0] if outputs.shape[1] == 1 else outputs
-    if hasattr(learner, "partial_fit"):
-        learner.partial_fit(inputs, outputs)
-    else:
-        learner.fit(inputs, outputs)
+    step = learner.partial_fit if hasattr(learner, "partial_fit") else learner.fit
+    with one_blas_thread():
+        step(inputs, outputs)
 
 
 def outputs_of(learner, inputs):

@@ -19,6 +19,7 @@ from .._data._checks import check_counts
 from .._data._neighbors import TREE_MAX_FEATURES
 from .._data._rows import weighted_rows
 from .._docstrings import documented
+from .._threads import threads_for_neighbors
 from .checks import check_positive, check_rows
 from .docs import PARAMETERS
 
@@ -326,7 +327,8 @@ def _radii(rows, mass, centres, wanted):
         step, missed = max(1, _CHUNK // (k * rows.shape[1])), []
         for some in (at[i : i + step] for i in range(0, len(at), step)):
             here = centres[some]
-            place = near.kneighbors(rows[here], k, return_distance=False)
+            with threads_for_neighbors(here, rows):
+                place = near.kneighbors(rows[here], k, return_distance=False)
             # Computed again, because by matrix products equal rows would not be at 0.
             distance = np.linalg.norm(rows[place] - rows[here, None], axis=2)
             others = np.where(place == here[:, None], mass[place] - 1, mass[place])

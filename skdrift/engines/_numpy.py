@@ -9,6 +9,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils import gen_batches
 
+from .._threads import one_blas_thread
 from ._costs import NUMPY
 from ._interface import BoundSources, Engine, Reduction, Work, merge
 
@@ -68,13 +69,14 @@ class _NumpySources(BoundSources):
         log_z = np.empty(n, dtype=queries.dtype)
         displacement = np.empty((n, d), dtype=queries.dtype)
         rows, columns = self._tile_shape()
-        for q in gen_batches(n, rows):
-            gone = None if deleted is None else deleted[q]
-            tiles = (
-                self._reduce_tile(queries[q], tile, profiles, bandwidth, gone)
-                for tile in gen_batches(len(self.sources), columns)
-            )
-            log_z[q], displacement[q] = reduce(merge, tiles)
+        with one_blas_thread():
+            for q in gen_batches(n, rows):
+                gone = None if deleted is None else deleted[q]
+                tiles = (
+                    self._reduce_tile(queries[q], tile, profiles, bandwidth, gone)
+                    for tile in gen_batches(len(self.sources), columns)
+                )
+                log_z[q], displacement[q] = reduce(merge, tiles)
         return Reduction(log_z, displacement)
 
     def _tile_shape(self):

@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.utils import check_random_state, check_scalar
 
 from .._docstrings import documented
+from .._threads import threads_for_trees
 from ._docs import SHARED
 from ._samples import check_samples, distance_tiles
 
@@ -310,14 +311,15 @@ def classifier_two_sample_test(
     X, Y = check_samples(generated=generated, reference=reference, min_rows=cv)
     rows = np.concatenate([X, Y])
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    scores = cross_val_score(
-        _check_classifier(classifier, len(rows), seed),
-        rows,
-        np.repeat([1, 0], [len(X), len(Y)]),
-        scoring="roc_auc",
-        cv=StratifiedKFold(cv, shuffle=True, random_state=seed),
-        error_score="raise",
-    )
+    with threads_for_trees(rows.size):
+        scores = cross_val_score(
+            _check_classifier(classifier, len(rows), seed),
+            rows,
+            np.repeat([1, 0], [len(X), len(Y)]),
+            scoring="roc_auc",
+            cv=StratifiedKFold(cv, shuffle=True, random_state=seed),
+            error_score="raise",
+        )
     return float(scores.mean())
 
 

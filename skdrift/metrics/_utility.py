@@ -16,6 +16,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
 from .._data._frames import Arrays, library_of
+from .._threads import threads_for_trees
 from ._samples import check_samples
 
 if TYPE_CHECKING:
@@ -128,8 +129,10 @@ def train_scores(draws, train, test, target, estimator, scoring, random_state):
     scorer = check_scoring(estimator, scoring=scoring)
 
     def score(name):
-        fitted = clone(estimator).fit(X[name], tables[name].y)
-        return float(scorer(fitted, X["test"], tables["test"].y))
+        y = tables[name].y
+        with threads_for_trees(len(y) * len(tables[name].columns)):
+            fitted = clone(estimator).fit(X[name], y)
+            return float(scorer(fitted, X["test"], tables["test"].y))
 
     train_score = score("train")
     return [score(name) for name in list(tables)[2:]], train_score

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from .._threads import threads_for_neighbors
 from ..metrics._samples import nearest_distances
 from ..metrics._tables import coded, samples_of, shared_columns
 
@@ -75,7 +76,8 @@ class Tables:
         search = NearestNeighbors(n_neighbors=k + 1).fit(real)
         near = {}
         for key, rows in self.codes.items():
-            places = search.kneighbors(rows, return_distance=False)
+            with threads_for_neighbors(rows, real):
+                places = search.kneighbors(rows, return_distance=False)
             # Products of matrices lose the distance 0 of equal rows.
             distance = np.array(
                 [np.linalg.norm(rows - real[p], axis=1) for p in places.T]

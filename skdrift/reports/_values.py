@@ -11,6 +11,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
 )
 
+from .._threads import threads_for_trees
 from ..metrics import (
     alpha_precision,
     beta_recall,
@@ -246,7 +247,9 @@ class Meter:
         )(max_iter=_N_TREES, min_samples_leaf=leaf, random_state=self._seed())
         if not amounts and len(np.unique(x)) < 2:  # nothing but a constant is learnt
             return {"train_on_synthetic_score": float(np.mean(y == x[0]))}
-        return {"train_on_synthetic_score": float(trees.fit(X, x).score(Y, y))}
+        with threads_for_trees(X.size):
+            score = trees.fit(X, x).score(Y, y)
+        return {"train_on_synthetic_score": float(score)}
 
     def _support(self, key, rows, known):
         columns = self._tables.pair(key, rows, known)

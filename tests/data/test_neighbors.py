@@ -72,13 +72,14 @@ def test_points_that_hardly_move_are_not_looked_up_again(monkeypatch):
     rng = np.random.default_rng(0)
     near, x = NearestRows(rng.standard_normal((900, 12))), np.zeros((50, 12))
     following, looked_up = near.following(), []
-    kneighbors = near._products.kneighbors
+    search = near._products._search
+    kneighbors = search.kneighbors
 
     def watched(x, *arguments):
         looked_up.append(len(x))
         return kneighbors(x, *arguments)
 
-    monkeypatch.setattr(near._products, "kneighbors", watched)
+    monkeypatch.setattr(search, "kneighbors", watched)
     for _ in range(5):
         x = x + 0.01 * rng.standard_normal(x.shape)
         following(x)

@@ -29,7 +29,7 @@ LEVELS = [
     {"_data"},
     {"_estimator"},
     {"_earlier", "_docstrings"},
-    {"_version", "_typing"},
+    {"_version", "_typing", "_threads"},
 ]
 LEVEL = {room: i for i, rooms in enumerate(LEVELS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))
