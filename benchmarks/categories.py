@@ -27,6 +27,8 @@ from skdrift.metrics import membership_inference
 from skdrift.tables import TabularDrifter, _many
 
 N_ROWS, N_TRUE, DRAWS = 1500, 200_000, 5
+# Up to how many categories a column has one of 0 and 1 for each.
+WAYS = {"donors": _many.FEW, "0 and 1": 10**6}
 
 
 def zipf(k, n, rng):
@@ -120,23 +122,23 @@ def drawn(train, n, seed, few):
     return rows, time.process_time() - start
 
 
-def measured(make, column, seed, few):
-    """Joint frequencies, attack and seconds of one seed."""
+def measured(make, column, seed):
+    """Joint frequencies, attack and seconds of one seed, for both ways."""
     rng = np.random.default_rng(seed)
     train, test, fresh = (make(N_ROWS, rng) for _ in range(3))
     truth = make(N_TRUE, rng)
     is_number = truth[column].dtype.kind == "f"
     edges = truth[column].quantile([0.2, 0.4, 0.6, 0.8]) if is_number else None
     true = joint(truth, column, edges)
-    rows, seconds = drawn(train, DRAWS * N_ROWS, seed, few)
-    some = rows.sample(N_ROWS, random_state=seed)
-    attack = membership_inference(rows, test=test, train=train, random_state=seed)
-    return (
-        total_variation(joint(fresh, column, edges), true),
-        total_variation(joint(some, column, edges), true),
-        attack.auc.value,
-        seconds,
-    )
+    of_fresh = total_variation(joint(fresh, column, edges), true)
+    values = []
+    for few in WAYS.values():
+        rows, seconds = drawn(train, DRAWS * N_ROWS, seed, few)
+        some = rows.sample(N_ROWS, random_state=seed)
+        of_some = total_variation(joint(some, column, edges), true)
+        attack = membership_inference(rows, test=test, train=train, random_state=seed)
+        values.append((of_fresh, of_some, attack.auc.value, seconds))
+    return values
 
 
 def main():
@@ -147,9 +149,9 @@ def main():
     warnings.simplefilter("ignore")  # advice on codes
     print(f"{'':34}{'':14}{'fresh':>8}{'joint':>8}{'attack':>8}{'seconds':>9}")
     for title, (make, column) in TABLES.items():
-        for way, few in (("donors", _many.FEW), ("0 and 1", 10**6)):
-            cell = [measured(make, column, s, few) for s in range(arguments.seeds)]
-            fresh, distance, attack, seconds = np.mean(cell, axis=0)
+        cells = [measured(make, column, seed) for seed in range(arguments.seeds)]
+        for way, means in zip(WAYS, np.mean(cells, axis=0), strict=True):
+            fresh, distance, attack, seconds = means
             print(
                 f"{title:34}{way:14}{fresh:8.3f}{distance:8.3f}{attack:8.2f}"
                 f"{seconds:9.1f}",

@@ -15,10 +15,7 @@ import threadpoolctl
 
 def one_blas_thread():
     """A context in which matrices are multiplied in one thread."""
-    layers = [pool.get("threading_layer") for pool in _pools("blas").info()]
-    if {*layers} == {"openmp"}:
-        return _one_thread("blas")
-    return _one_thread_of_the_process
+    return _one_thread("blas") if _blas_is_by_openmp() else _one_thread_of_the_process
 
 
 def threads_for_trees(n_values):
@@ -26,10 +23,9 @@ def threads_for_trees(n_values):
     return nullcontext() if n_values >= 10**6 else _one_thread("openmp")
 
 
-def threads_for_neighbors(queries, rows):
-    """A context in which few pairs of rows are compared in one thread."""
-    many = len(queries) * rows.size >= 3 * 10**8
-    return nullcontext() if many else _one_thread("openmp")
+def threads_for_neighbors(n_products):
+    """A context in which few products of pairs of rows are taken in one thread."""
+    return nullcontext() if n_products >= 3 * 10**8 else _one_thread("openmp")
 
 
 class _OneThreadOfTheProcess:
@@ -69,6 +65,13 @@ def _let_others_control():
     openblas = getattr(threadpoolctl, "OpenBLASController", None)
     if hasattr(openblas, "clear_controlling_thread"):
         openblas.clear_controlling_thread(force=True)
+
+
+@cache
+def _blas_is_by_openmp():
+    """Whether the number of threads of BLAS is one of the calling thread."""
+    pools = _pools("blas").info()
+    return {pool.get("threading_layer") for pool in pools} == {"openmp"}
 
 
 @cache

@@ -23,6 +23,15 @@ _CHUNK = 2**20
 _ROUNDING = 1e-6
 
 
+class Neighbors(NearestNeighbors):
+    """scikit-learn's neighbours; those among few rows are found in one thread."""
+
+    def kneighbors(self, X, n_neighbors=None, return_distance=True):
+        """As scikit-learn does."""
+        with threads_for_neighbors(len(X) * self.n_samples_fit_ * self.n_features_in_):
+            return super().kneighbors(X, n_neighbors, return_distance)
+
+
 class NearestRows:
     """Nearest of a set of rows, shape (n_rows, n_features)."""
 
@@ -59,13 +68,13 @@ class NearestRows:
 
     @cached_property
     def _products(self):
-        return _Products(self._rows)
+        return Neighbors(algorithm="brute").fit(self._rows)
 
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self._tree.query(x, [k], workers=_n_workers(x))[0][:, 0]
-        place = self._products(x, k)[1][:, -1]
+        place = self._products.kneighbors(x, k, return_distance=False)[:, -1]
         # Anew: by products of matrices equal rows would not be at 0.
         return np.linalg.norm(x - self._rows[place], axis=1)
 
@@ -120,7 +129,7 @@ class NearestRows:
         """Places of the k nearest rows, the nearest first."""
         if self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self._tree.query(x, k, workers=_n_workers(x))[1].reshape(len(x), k)
-        return self._products(x, k)[1]
+        return self._products.kneighbors(x, k, return_distance=False)
 
     def following(self):
         """``distance(x)`` of points that move little from one call to the next.
@@ -132,18 +141,6 @@ class NearestRows:
         if few or self._rows.shape[1] <= TREE_MAX_FEATURES:
             return self.distance  # as fast
         return _Following(self._rows, self._products)
-
-
-class _Products:
-    """Distances and places of the nearest rows, by products of matrices."""
-
-    def __init__(self, rows):
-        self._rows = rows
-        self._search = NearestNeighbors(algorithm="brute").fit(rows)
-
-    def __call__(self, x, k):
-        with threads_for_neighbors(x, self._rows):
-            return self._search.kneighbors(x, k)
 
 
 class _Following:
@@ -171,7 +168,7 @@ class _Following:
         return distance
 
     def _look_up(self, x, points):
-        beyond, near = self._products(x, _FOLLOWED + 1)
+        beyond, near = self._products.kneighbors(x, _FOLLOWED + 1)
         self._at[points], self._near[points] = x, near[:, :-1]
         self._beyond[points] = beyond[:, -1]
         return self._to_nearest(x, near[:, :1])

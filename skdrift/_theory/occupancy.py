@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, check_scalar
 
 from .._data._checks import check_counts
-from .._data._neighbors import TREE_MAX_FEATURES
+from .._data._neighbors import TREE_MAX_FEATURES, Neighbors
 from .._data._rows import weighted_rows
 from .._docstrings import documented
-from .._threads import threads_for_neighbors
 from .checks import check_positive, check_rows
 from .docs import PARAMETERS
 
@@ -320,15 +318,14 @@ def occupied_radius(data, share):
 def _radii(rows, mass, centres, wanted):
     """Distance from every centre within which the others have the wanted mass."""
     algorithm = "kd_tree" if rows.shape[1] <= TREE_MAX_FEATURES else "brute"
-    near = NearestNeighbors(algorithm=algorithm).fit(rows)
+    near = Neighbors(algorithm=algorithm).fit(rows)
     radius, at = np.empty(len(centres)), np.arange(len(centres))
     k = min(len(rows), int(np.ceil(wanted)) + 1)
     while at.size:
         step, missed = max(1, _CHUNK // (k * rows.shape[1])), []
         for some in (at[i : i + step] for i in range(0, len(at), step)):
             here = centres[some]
-            with threads_for_neighbors(here, rows):
-                place = near.kneighbors(rows[here], k, return_distance=False)
+            place = near.kneighbors(rows[here], k, return_distance=False)
             # Computed again, because by matrix products equal rows would not be at 0.
             distance = np.linalg.norm(rows[place] - rows[here, None], axis=2)
             others = np.where(place == here[:, None], mass[place] - 1, mass[place])

@@ -10,12 +10,11 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedKFold
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import _safe_indexing, check_random_state, check_scalar
 
+from .._data._neighbors import Neighbors
 from .._docstrings import documented
 from .._estimator import VersionedStateMixin
-from .._threads import threads_for_neighbors
 from ._columns import import_pandas
 from ._docs import SHARED
 from ._draw import draw
@@ -657,9 +656,8 @@ def guesses(columns, place, key, n_neighbors=1, tolerance=0.05, standardize=True
     asked = ~is_missing(secret, key)
     values, truth = secret.parts["generated"][donors], secret.parts[key][asked]
     k = min(n_neighbors, len(values))
-    search = NearestNeighbors(n_neighbors=k).fit(codes["generated"][donors])
-    with threads_for_neighbors(codes[key][asked], codes["generated"]):
-        near = values[search.kneighbors(codes[key][asked], return_distance=False)]
+    search = Neighbors(n_neighbors=k).fit(codes["generated"][donors])
+    near = values[search.kneighbors(codes[key][asked], return_distance=False)]
     if secret.kind == "category":
         n = len(secret.categories)
         votes = (near[:, :, None] == np.arange(n)).sum(axis=1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
-from .._threads import threads_for_neighbors
+from .._data._neighbors import Neighbors
 from ..metrics._samples import nearest_distances
 from ..metrics._tables import coded, samples_of, shared_columns
 
@@ -73,11 +72,10 @@ class Tables:
         """Places and distances of the nearest other real rows, for both tables."""
         real = self.codes["real"]
         k = min(_N_NEAREST, len(real) - 1)
-        search = NearestNeighbors(n_neighbors=k + 1).fit(real)
+        search = Neighbors(n_neighbors=k + 1).fit(real)
         near = {}
         for key, rows in self.codes.items():
-            with threads_for_neighbors(rows, real):
-                places = search.kneighbors(rows, return_distance=False)
+            places = search.kneighbors(rows, return_distance=False)
             # Products of matrices lose the distance 0 of equal rows.
             distance = np.array(
                 [np.linalg.norm(rows - real[p], axis=1) for p in places.T]

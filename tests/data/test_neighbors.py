@@ -72,14 +72,13 @@ def test_points_that_hardly_move_are_not_looked_up_again(monkeypatch):
     rng = np.random.default_rng(0)
     near, x = NearestRows(rng.standard_normal((900, 12))), np.zeros((50, 12))
     following, looked_up = near.following(), []
-    search = near._products._search
-    kneighbors = search.kneighbors
+    kneighbors = near._products.kneighbors
 
     def watched(x, *arguments):
         looked_up.append(len(x))
         return kneighbors(x, *arguments)
 
-    monkeypatch.setattr(search, "kneighbors", watched)
+    monkeypatch.setattr(near._products, "kneighbors", watched)
     for _ in range(5):
         x = x + 0.01 * rng.standard_normal(x.shape)
         following(x)

@@ -104,8 +104,7 @@ def test_neighbors_of_few_rows(monkeypatch):
 
 
 def test_many_rows_take_all_threads():
-    rows = np.empty((10**5, 100))
-    for context in (threads_for_trees(rows.size), threads_for_neighbors(rows, rows)):
+    for context in (threads_for_trees(10**7), threads_for_neighbors(10**12)):
         with context:
             assert n_threads("openmp") == 2
 
