@@ -23,13 +23,17 @@ _CHUNK = 2**20
 _ROUNDING = 1e-6
 
 
-class Neighbors(NearestNeighbors):
-    """scikit-learn's neighbours; those among few rows are found in one thread."""
+class Neighbors:
+    """scikit-learn's NearestNeighbors of rows; among few rows it takes one thread."""
 
-    def kneighbors(self, X, n_neighbors=None, return_distance=True):
-        """As scikit-learn does."""
-        with threads_for_neighbors(len(X) * self.n_samples_fit_ * self.n_features_in_):
-            return super().kneighbors(X, n_neighbors, return_distance)
+    def __init__(self, rows, **parameters):
+        self._search = NearestNeighbors(**parameters).fit(rows)
+        self._n_values = rows.size
+
+    def kneighbors(self, x, k=None, return_distance=True):
+        """Distances, unless they are not wanted, and places of the k nearest rows."""
+        with threads_for_neighbors(len(x) * self._n_values):
+            return self._search.kneighbors(x, k, return_distance)
 
 
 class NearestRows:
@@ -68,7 +72,7 @@ class NearestRows:
 
     @cached_property
     def _products(self):
-        return Neighbors(algorithm="brute").fit(self._rows)
+        return Neighbors(self._rows, algorithm="brute")
 
     def distance(self, x, k=1):
         """Distance of every row of `x` to its k-th nearest row, shape (len(x),)."""

@@ -55,7 +55,9 @@ def update(learner, inputs, outputs):
 
 def outputs_of(learner, inputs):
     """Outputs of the regressor, always two-dimensional."""
-    rows = np.asarray(learner.predict(inputs), np.float32).reshape(len(inputs), -1)
+    with one_blas_thread():
+        rows = learner.predict(inputs)
+    rows = np.asarray(rows, np.float32).reshape(len(inputs), -1)
     if not np.isfinite(rows).all():
         raise FloatingPointError(
             "The rows that the generator gives are not finite. Use a smaller step_size "

@@ -318,7 +318,7 @@ def occupied_radius(data, share):
 def _radii(rows, mass, centres, wanted):
     """Distance from every centre within which the others have the wanted mass."""
     algorithm = "kd_tree" if rows.shape[1] <= TREE_MAX_FEATURES else "brute"
-    near = Neighbors(algorithm=algorithm).fit(rows)
+    near = Neighbors(rows, algorithm=algorithm)
     radius, at = np.empty(len(centres)), np.arange(len(centres))
     k = min(len(rows), int(np.ceil(wanted)) + 1)
     while at.size:

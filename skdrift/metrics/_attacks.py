@@ -656,7 +656,7 @@ def guesses(columns, place, key, n_neighbors=1, tolerance=0.05, standardize=True
     asked = ~is_missing(secret, key)
     values, truth = secret.parts["generated"][donors], secret.parts[key][asked]
     k = min(n_neighbors, len(values))
-    search = Neighbors(n_neighbors=k).fit(codes["generated"][donors])
+    search = Neighbors(codes["generated"][donors], n_neighbors=k)
     near = values[search.kneighbors(codes[key][asked], return_distance=False)]
     if secret.kind == "category":
         n = len(secret.categories)

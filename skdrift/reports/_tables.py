@@ -72,7 +72,7 @@ class Tables:
         """Places and distances of the nearest other real rows, for both tables."""
         real = self.codes["real"]
         k = min(_N_NEAREST, len(real) - 1)
-        search = Neighbors(n_neighbors=k + 1).fit(real)
+        search = Neighbors(real, n_neighbors=k + 1)
         near = {}
         for key, rows in self.codes.items():
             places = search.kneighbors(rows, return_distance=False)
